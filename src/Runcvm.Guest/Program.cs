@@ -1,0 +1,2 @@
+Console.Error.WriteLine("runcvm-init: nothing yet");
+return 1;

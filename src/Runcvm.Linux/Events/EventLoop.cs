@@ -1,0 +1,109 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Interop;
+
+namespace Runcvm.Linux.Events;
+
+/// <summary>One thread that waits for many files with epoll(7), edge-triggered, and continues whoever awaited one of
+/// them. All state reached from its continuations belongs to that thread, so nothing needs a lock.</summary>
+public sealed unsafe class EventLoop : IDisposable
+{
+    private const int BatchSize = 64;
+
+    private readonly SafeFileHandle _epoll;
+    private readonly Dictionary<long, AsyncFile> _files = [];
+    private readonly PriorityQueue<Timer, long> _timers = new();
+    private long _nextId = 1;
+
+    /// <summary>epoll_create1(2)</summary>
+    public EventLoop()
+    {
+        _epoll = Libc.epoll_create1(Libc.EPOLL_CLOEXEC);
+        SystemCall.Check(_epoll.IsInvalid ? -1 : 0, $"make an epoll instance");
+    }
+
+    /// <summary>Runs until <paramref name="main"/> has ended, and throws what it threw.</summary>
+    public void Run(Task main)
+    {
+        byte* events = stackalloc byte[BatchSize * 16];
+        while (!main.IsCompleted)
+        {
+            int count = Libc.epoll_wait(_epoll, events, BatchSize, Timeout());
+            if (count < 0)
+            {
+                if (SystemCall.LastError == Errno.EINTR) continue;
+                SystemCall.Check(count, $"wait for events");
+            }
+
+            for (int i = 0; i < count; i++)
+            {
+                byte* item = events + (i * Libc.EpollEventSize);
+                long id = *(long*)(item + Libc.EpollDataOffset);
+                // A continuation that ran before in this batch may have closed the file.
+                if (_files.TryGetValue(id, out AsyncFile? file)) file.Ready(*(uint*)item);
+            }
+
+            FireTimers();
+        }
+
+        main.GetAwaiter().GetResult();
+    }
+
+    /// <summary>Ends after the given time, or earlier, with false, when <paramref name="cancellation"/> says so.</summary>
+    public Task<bool> DelayAsync(TimeSpan time, CancellationToken cancellation = default)
+    {
+        var timer = new Timer();
+        _timers.Enqueue(timer, Environment.TickCount64 + (long)time.TotalMilliseconds);
+        if (cancellation.CanBeCanceled) cancellation.Register(() => timer.Done.TrySetResult(false));
+        return timer.Done.Task;
+    }
+
+    /// <summary>Stops waiting for anything. Awaiters are not continued.</summary>
+    public void Dispose() => _epoll.Dispose();
+
+    internal long Register(AsyncFile file, SafeHandle handle, out bool canWait)
+    {
+        long id = _nextId++;
+        byte* item = stackalloc byte[16];
+        *(uint*)item = Libc.EPOLLIN | Libc.EPOLLOUT | Libc.EPOLLRDHUP | Libc.EPOLLPRI | Libc.EPOLLET;
+        *(long*)(item + Libc.EpollDataOffset) = id;
+        int result = Libc.epoll_ctl(_epoll, Libc.EPOLL_CTL_ADD, handle, item);
+        // Regular files and /dev/null are always ready; epoll refuses them with EPERM.
+        canWait = !(result < 0 && SystemCall.LastError == Errno.EPERM);
+        if (!canWait) return id;
+        SystemCall.Check(result, $"watch a file for events");
+        _files.Add(id, file);
+        return id;
+    }
+
+    internal void Unregister(long id, SafeHandle handle)
+    {
+        if (_files.Remove(id) && !handle.IsClosed)
+            SystemCall.Check(Libc.epoll_ctl(_epoll, Libc.EPOLL_CTL_DEL, handle, null), $"stop watching a file");
+    }
+
+    private int Timeout()
+    {
+        while (_timers.TryPeek(out Timer? timer, out long due))
+        {
+            if (timer.Done.Task.IsCompleted) _timers.Dequeue();
+            else return (int)Math.Clamp(due - Environment.TickCount64, 0, int.MaxValue);
+        }
+
+        return -1;
+    }
+
+    private void FireTimers()
+    {
+        while (_timers.TryPeek(out Timer? timer, out long due) && due <= Environment.TickCount64)
+        {
+            _timers.Dequeue();
+            timer.Done.TrySetResult(true);
+        }
+    }
+
+    private sealed class Timer
+    {
+        internal TaskCompletionSource<bool> Done { get; } = new();
+    }
+}

@@ -1,0 +1,48 @@
+using Runcvm.Linux.Interop;
+
+namespace Runcvm.Linux.Files;
+
+/// <summary>The kind of a file, as in the high bits of st_mode.</summary>
+public enum FileKind
+{
+    /// <summary>named pipe</summary>
+    Fifo = 0x1000,
+    /// <summary>character device</summary>
+    CharacterDevice = 0x2000,
+    /// <summary>directory</summary>
+    Directory = 0x4000,
+    /// <summary>block device</summary>
+    BlockDevice = 0x6000,
+    /// <summary>regular file</summary>
+    Regular = 0x8000,
+    /// <summary>symbolic link</summary>
+    Link = 0xA000,
+    /// <summary>Unix socket</summary>
+    Socket = 0xC000,
+}
+
+/// <summary>What statx(2) says of a file; links are not followed.</summary>
+public readonly record struct FileStatus(
+    FileKind Kind, uint Permissions, uint Owner, uint Group, ulong Size, ulong Inode, ulong FileSystem, ulong SpecialDevice,
+    uint Links, long ChangedNanoseconds, long ModifiedNanoseconds)
+{
+    private const uint BasicStats = 0x7ff;
+
+    /// <summary>The file's status, or null where there is none.</summary>
+    public static FileStatus? TryOf(string path, bool followLinks = false)
+    {
+        int result = Libc.statx(Libc.AT_FDCWD, path, followLinks ? 0 : Libc.AT_SYMLINK_NOFOLLOW, BasicStats, out Libc.statx_t s);
+        if (result < 0 && SystemCall.LastError is Errno.ENOENT or Errno.ENOTDIR) return null;
+        SystemCall.Check(result, $"look at {path}");
+        return new FileStatus(
+            (FileKind)(s.stx_mode & 0xF000), s.stx_mode & 0xFFFu, s.stx_uid, s.stx_gid, s.stx_size, s.stx_ino,
+            Device(s.stx_dev_major, s.stx_dev_minor), Device(s.stx_rdev_major, s.stx_rdev_minor), s.stx_nlink,
+            Nanoseconds(s.stx_ctime), Nanoseconds(s.stx_mtime));
+    }
+
+    /// <summary>makedev(3): the number the kernel uses for a device.</summary>
+    public static ulong Device(uint major, uint minor)
+        => (minor & 0xffUL) | ((major & 0xfffUL) << 8) | ((minor & ~0xffUL) << 12) | ((major & ~0xfffUL) << 32);
+
+    private static long Nanoseconds(Libc.statx_timestamp t) => (t.tv_sec * 1_000_000_000) + t.tv_nsec;
+}

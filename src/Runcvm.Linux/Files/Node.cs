@@ -1,0 +1,37 @@
+using Runcvm.Linux.Interop;
+
+namespace Runcvm.Linux.Files;
+
+/// <summary>Making and changing entries of directories.</summary>
+public static class Node
+{
+    /// <summary>mkdir(2) of the path and its missing parents; what exists already stays as it is.</summary>
+    public static void MakeDirectory(string path, uint mode = 0x1ED)
+    {
+        if (FileStatus.TryOf(path, followLinks: true) is { Kind: FileKind.Directory }) return;
+        string? parent = Path.GetDirectoryName(path);
+        if (!string.IsNullOrEmpty(parent) && parent != "/") MakeDirectory(parent);
+        int result = Libc.mkdir(path, mode);
+        if (result < 0 && SystemCall.LastError == Errno.EEXIST) return;
+        SystemCall.Check(result, $"make directory {path}");
+    }
+
+    /// <summary>mknod(2): a device, pipe or socket.</summary>
+    /// <param name="path">where</param>
+    /// <param name="kind">which kind</param>
+    /// <param name="permissions">permission bits, not reduced by the umask of PID 1</param>
+    /// <param name="device">device number, see <see cref="FileStatus.Device"/></param>
+    public static void Make(string path, FileKind kind, uint permissions, ulong device = 0)
+        => SystemCall.Check(Libc.mknod(path, (uint)kind | permissions, device), $"make node {path}");
+
+    /// <summary>chmod(2)</summary>
+    public static void SetPermissions(string path, uint permissions)
+        => SystemCall.Check(Libc.chmod(path, permissions), $"change the mode of {path}");
+
+    /// <summary>lchown(2)</summary>
+    public static void SetOwner(string path, uint owner, uint group)
+        => SystemCall.Check(Libc.lchown(path, owner, group), $"change the owner of {path}");
+
+    /// <summary>umask(2): returns the one before.</summary>
+    public static uint SetUmask(uint mask) => Libc.umask(mask);
+}

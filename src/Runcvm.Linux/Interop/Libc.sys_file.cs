@@ -1,0 +1,14 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Runcvm.Linux.Interop;
+
+internal static partial class Libc
+{
+    internal const int LOCK_EX = 2;
+    internal const int LOCK_NB = 4;
+
+    /// <summary>flock(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int flock(SafeFileHandle fd, int operation);
+}

@@ -1,0 +1,61 @@
+using System.Runtime.InteropServices;
+
+namespace Runcvm.Linux.Interop;
+
+internal static partial class Libc
+{
+    /// <summary>mknod(2)</summary>
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int mknod(string pathname, uint mode, ulong dev);
+
+    /// <summary>mkdir(2)</summary>
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int mkdir(string pathname, uint mode);
+
+    /// <summary>chmod(2)</summary>
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int chmod(string pathname, uint mode);
+
+    /// <summary>umask(2)</summary>
+    [LibraryImport(Name)]
+    internal static partial uint umask(uint mask);
+
+    /// <summary>statx(2)</summary>
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int statx(int dirfd, string pathname, int flags, uint mask, out statx_t statxbuf);
+
+    /// <summary>struct statx_timestamp</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct statx_timestamp
+    {
+        internal long tv_sec;
+        internal uint tv_nsec;
+        private readonly int _reserved;
+    }
+
+    /// <summary>struct statx: 256 bytes, the same on every architecture</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 256)]
+    internal struct statx_t
+    {
+        internal uint stx_mask;
+        internal uint stx_blksize;
+        internal ulong stx_attributes;
+        internal uint stx_nlink;
+        internal uint stx_uid;
+        internal uint stx_gid;
+        internal ushort stx_mode;
+        private readonly ushort _spare0;
+        internal ulong stx_ino;
+        internal ulong stx_size;
+        internal ulong stx_blocks;
+        internal ulong stx_attributes_mask;
+        internal statx_timestamp stx_atime;
+        internal statx_timestamp stx_btime;
+        internal statx_timestamp stx_ctime;
+        internal statx_timestamp stx_mtime;
+        internal uint stx_rdev_major;
+        internal uint stx_rdev_minor;
+        internal uint stx_dev_major;
+        internal uint stx_dev_minor;
+    }
+}

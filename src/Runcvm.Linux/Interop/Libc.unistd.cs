@@ -1,0 +1,91 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Runcvm.Linux.Interop;
+
+internal static unsafe partial class Libc
+{
+    internal const int SEEK_SET = 0;
+    internal const int SEEK_DATA = 3;
+    internal const int SEEK_HOLE = 4;
+
+    /// <summary>read(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial nint read(SafeHandle fd, byte* buf, nuint count);
+
+    /// <summary>write(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial nint write(SafeHandle fd, byte* buf, nuint count);
+
+    /// <summary>pipe2(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int pipe2(int* pipefd, int flags);
+
+    /// <summary>lseek(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial long lseek(SafeFileHandle fd, long offset, int whence);
+
+    /// <summary>copy_file_range(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial nint copy_file_range(SafeFileHandle fdIn, long* offIn, SafeFileHandle fdOut, long* offOut, nuint len, uint flags);
+
+    /// <summary>ftruncate(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int ftruncate(SafeFileHandle fd, long length);
+
+    /// <summary>fsync(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int fsync(SafeFileHandle fd);
+
+    /// <summary>fchown(2) by path, not following links: lchown(2)</summary>
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int lchown(string path, uint owner, uint group);
+
+    /// <summary>chdir(2)</summary>
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int chdir(string path);
+
+    /// <summary>fchdir(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int fchdir(SafeFileHandle fd);
+
+    /// <summary>chroot(2)</summary>
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int chroot(string path);
+
+    /// <summary>execve(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int execve(byte* pathname, byte** argv, byte** envp);
+
+    /// <summary>setsid(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int setsid();
+
+    /// <summary>getpid(2)</summary>
+    [LibraryImport(Name)]
+    internal static partial int getpid();
+
+    /// <summary>geteuid(2)</summary>
+    [LibraryImport(Name)]
+    internal static partial uint geteuid();
+
+    /// <summary>dup2(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int dup2(int oldfd, int newfd);
+
+    /// <summary>sethostname(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int sethostname(byte* name, nuint len);
+
+    /// <summary>setdomainname(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int setdomainname(byte* name, nuint len);
+
+    /// <summary>sync(2)</summary>
+    [LibraryImport(Name)]
+    internal static partial void sync();
+
+    /// <summary>syscall(2): for calls without a wrapper in every C library in use. All arguments are passed as machine words.</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial nint syscall(nint number, nint a = 0, nint b = 0, nint c = 0, nint d = 0, nint e = 0, nint f = 0);
+}

@@ -1,0 +1,100 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Interop;
+
+namespace Runcvm.Linux.Processes;
+
+/// <summary>What this process can do to itself.</summary>
+public static unsafe class CurrentProcess
+{
+    /// <summary>getpid(2)</summary>
+    public static int Id => Libc.getpid();
+
+    /// <summary>geteuid(2) is 0.</summary>
+    public static bool IsRoot => Libc.geteuid() == 0;
+
+    /// <summary>execve(2). Returns only by throwing. Signals that .NET ignores are given back their default first,
+    /// because an ignored signal stays ignored across execve.</summary>
+    public static void Execute(string path, IReadOnlyList<string> arguments, IReadOnlyList<string> environment)
+    {
+        const int SigPipe = 13;
+        _ = Libc.signal(SigPipe, 0);
+        using var argv = new Utf8Array(arguments);
+        using var envp = new Utf8Array(environment);
+        byte* file = Utf8Array.Copy(path);
+        try
+        {
+            SystemCall.Check(Libc.execve(file, argv.Pointer, envp.Pointer), $"execute {path}");
+        }
+        finally
+        {
+            NativeMemory.Free(file);
+        }
+    }
+
+    /// <summary>signal(SIGPIPE, SIG_IGN): writing to a closed pipe is an error with a message instead of the end.</summary>
+    public static void IgnoreBrokenPipes()
+    {
+        const int SigPipe = 13;
+        const nint SigIgn = 1;
+        _ = Libc.signal(SigPipe, SigIgn);
+    }
+
+    /// <summary>This process's environment as execve takes it.</summary>
+    public static List<string> Environment
+    {
+        get
+        {
+            var all = new List<string>();
+            foreach (System.Collections.DictionaryEntry entry in System.Environment.GetEnvironmentVariables())
+                all.Add($"{entry.Key}={entry.Value}");
+            return all;
+        }
+    }
+
+    /// <summary>chdir(2)</summary>
+    public static void ChangeDirectory(string path) => SystemCall.Check(Libc.chdir(path), $"enter {path}");
+
+    /// <summary>setsid(2)</summary>
+    public static void BecomeSessionLeader() => SystemCall.Check(Libc.setsid(), $"become a session leader");
+
+    /// <summary>prctl(PR_SET_NO_NEW_PRIVS)</summary>
+    public static void SetNoNewPrivileges()
+        => SystemCall.Check(Libc.prctl(Libc.PR_SET_NO_NEW_PRIVS, 1), $"set no_new_privs");
+
+    /// <summary>unshare(2) of the calling thread.</summary>
+    public static void Unshare(Namespaces namespaces)
+        => SystemCall.Check(Libc.unshare((int)namespaces), $"enter new namespaces ({namespaces})");
+
+    /// <summary>setns(2) of the calling thread.</summary>
+    public static void Enter(SafeFileHandle ns, Namespaces kind)
+        => SystemCall.Check(Libc.setns(ns, (int)kind), $"enter a namespace ({kind})");
+
+    /// <summary>prlimit(2)</summary>
+    /// <param name="resource">number of the limit, see <see cref="Rlimit"/></param>
+    /// <param name="soft">soft limit; <see cref="ulong.MaxValue"/> is none</param>
+    /// <param name="hard">hard limit</param>
+    public static void SetLimit(int resource, ulong soft, ulong hard)
+    {
+        var limit = new Libc.rlimit { rlim_cur = soft, rlim_max = hard };
+        SystemCall.Check(Libc.prlimit(0, resource, &limit, null), $"set resource limit {resource} to {soft}:{hard}");
+    }
+
+    /// <summary>Sets the ids for good: supplementary groups, group, user.</summary>
+    public static void SetIdentity(uint user, uint group, ReadOnlySpan<uint> groups)
+    {
+        // Raw calls act on this thread only, which is the one that executes the program afterwards.
+        fixed (uint* list = groups)
+            SystemCall.Check(Libc.syscall(SystemCallNumber.setgroups, groups.Length, (nint)list), $"set supplementary groups");
+        SystemCall.Check(Libc.syscall(SystemCallNumber.setresgid, (nint)group, (nint)group, (nint)group), $"set group {group}");
+        SystemCall.Check(Libc.syscall(SystemCallNumber.setresuid, (nint)user, (nint)user, (nint)user), $"set user {user}");
+    }
+
+    /// <summary>prctl(PR_SET_KEEPCAPS): permitted capabilities survive the next change of user.</summary>
+    public static void KeepCapabilities(bool keep)
+        => SystemCall.Check(Libc.prctl(Libc.PR_SET_KEEPCAPS, keep ? 1u : 0), $"keep capabilities");
+
+    /// <summary>prctl(PR_SET_PDEATHSIG): a signal for this process when its parent ends.</summary>
+    public static void SignalWhenParentEnds(int signal)
+        => SystemCall.Check(Libc.prctl(Libc.PR_SET_PDEATHSIG, (nuint)signal), $"ask for a signal at the parent's end");
+}

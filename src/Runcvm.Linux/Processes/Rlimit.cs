@@ -1,0 +1,18 @@
+namespace Runcvm.Linux.Processes;
+
+/// <summary>Names of resource limits as the OCI specification writes them; numbers of asm-generic/resource.h.</summary>
+public static class Rlimit
+{
+    private static readonly string[] Names =
+    [
+        "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CORE", "RLIMIT_RSS", "RLIMIT_NPROC",
+        "RLIMIT_NOFILE", "RLIMIT_MEMLOCK", "RLIMIT_AS", "RLIMIT_LOCKS", "RLIMIT_SIGPENDING", "RLIMIT_MSGQUEUE",
+        "RLIMIT_NICE", "RLIMIT_RTPRIO", "RLIMIT_RTTIME",
+    ];
+
+    /// <summary>The number of RLIMIT_NOFILE.</summary>
+    public const int OpenFiles = 7;
+
+    /// <summary>The limit's number, or -1 for an unknown name.</summary>
+    public static int NumberOf(string name) => Array.IndexOf(Names, name);
+}

@@ -1,0 +1,120 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Interop;
+
+namespace Runcvm.Linux.Sockets;
+
+/// <summary>unix(7) stream sockets, with files passed along.</summary>
+public static unsafe class UnixSocket
+{
+    private const int PathOffset = 2;
+    private const int PathMax = 107;
+    private const int StreamFlags = Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC;
+
+    /// <summary>socketpair(2)</summary>
+    public static (SafeFileHandle Ours, SafeFileHandle Theirs) Pair()
+    {
+        int* fds = stackalloc int[2];
+        SystemCall.Check(Libc.socketpair(Libc.AF_UNIX, StreamFlags, 0, fds), $"make a pair of sockets");
+        return (new SafeFileHandle(fds[0], true), new SafeFileHandle(fds[1], true));
+    }
+
+    /// <summary>A listening socket, not blocking.</summary>
+    public static SafeFileHandle Listen(string path)
+    {
+        SafeFileHandle socket = Make(Libc.SOCK_NONBLOCK);
+        byte* address = stackalloc byte[PathOffset + PathMax + 1];
+        uint length = Address(path, address);
+        SystemCall.Check(Libc.bind(socket, address, length), $"bind socket {path}");
+        SystemCall.Check(Libc.listen(socket, 128), $"listen on {path}");
+        return socket;
+    }
+
+    /// <summary>A connected socket, blocking.</summary>
+    public static SafeFileHandle Connect(string path)
+    {
+        SafeFileHandle socket = Make(0);
+        byte* address = stackalloc byte[PathOffset + PathMax + 1];
+        uint length = Address(path, address);
+        SystemCall.Check(Libc.connect(socket, address, length), $"connect to {path}");
+        return socket;
+    }
+
+    /// <summary>The next waiting connection, not blocking itself, or null if there is none.</summary>
+    public static SafeFileHandle? TryAccept(SafeFileHandle listener)
+    {
+        while (true)
+        {
+            SafeFileHandle connection = Libc.accept4(listener, null, null, Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK);
+            if (!connection.IsInvalid) return connection;
+            Errno errno = SystemCall.LastError;
+            if (errno == Errno.EAGAIN) return null;
+            if (errno is not (Errno.EINTR or (Errno)103)) throw new LinuxException(errno, "accept a connection");
+        }
+    }
+
+    /// <summary>Sends bytes (at least one) and open files in one message.</summary>
+    public static void SendWithFiles(SafeFileHandle socket, ReadOnlySpan<byte> bytes, ReadOnlySpan<SafeFileHandle> files)
+    {
+        int dataLength = 16 + (files.Length * 4);
+        byte* control = stackalloc byte[Align(dataLength)];
+        *(nuint*)control = (nuint)dataLength;
+        *(int*)(control + 8) = Libc.SOL_SOCKET;
+        *(int*)(control + 12) = Libc.SCM_RIGHTS;
+        for (int i = 0; i < files.Length; i++) *(int*)(control + 16 + (i * 4)) = (int)files[i].DangerousGetHandle();
+        fixed (byte* p = bytes)
+        {
+            var vector = new Libc.iovec { iov_base = p, iov_len = (nuint)bytes.Length };
+            var message = new Libc.msghdr
+            {
+                msg_iov = &vector,
+                msg_iovlen = 1,
+                msg_control = control,
+                msg_controllen = (nuint)Align(dataLength),
+            };
+            nint sent = SystemCall.Check(Libc.sendmsg(socket, &message, Libc.MSG_NOSIGNAL), $"send files over a socket");
+            if (sent != bytes.Length) throw new LinuxException(Errno.EAGAIN, "send files over a socket");
+        }
+    }
+
+    /// <summary>Receives bytes and the files that came with them (at most 8). Returns 0 at the end, -1 when it would block.</summary>
+    public static int TryReceiveWithFiles(SafeFileHandle socket, Span<byte> buffer, List<SafeFileHandle> files)
+    {
+        const int ControlSize = 64;
+        byte* control = stackalloc byte[ControlSize];
+        fixed (byte* p = buffer)
+        {
+            var vector = new Libc.iovec { iov_base = p, iov_len = (nuint)buffer.Length };
+            var message = new Libc.msghdr { msg_iov = &vector, msg_iovlen = 1, msg_control = control, msg_controllen = ControlSize };
+            nint n = Libc.recvmsg(socket, &message, Libc.MSG_CMSG_CLOEXEC);
+            if (n < 0 && SystemCall.LastError == Errno.EAGAIN) return -1;
+            SystemCall.Check(n, $"receive from a socket");
+            if (message.msg_controllen >= 16 && *(int*)(control + 12) == Libc.SCM_RIGHTS)
+            {
+                int count = (int)(*(nuint*)control - 16) / 4;
+                for (int i = 0; i < count; i++) files.Add(new SafeFileHandle(*(int*)(control + 16 + (i * 4)), true));
+            }
+
+            return (int)n;
+        }
+    }
+
+    private static SafeFileHandle Make(int flags)
+    {
+        SafeFileHandle socket = Libc.socket(Libc.AF_UNIX, StreamFlags | flags, 0);
+        SystemCall.Check(socket.IsInvalid ? -1 : 0, $"make a socket");
+        return socket;
+    }
+
+    private static uint Address(string path, byte* address)
+    {
+        int length = Encoding.UTF8.GetByteCount(path);
+        if (length > PathMax) throw new LinuxException(Errno.ENAMETOOLONG, $"use socket path {path}");
+        *(ushort*)address = Libc.AF_UNIX;
+        Encoding.UTF8.GetBytes(path, new Span<byte>(address + PathOffset, PathMax));
+        address[PathOffset + length] = 0;
+        return (uint)(PathOffset + length + 1);
+    }
+
+    private static int Align(int length) => (length + 7) & ~7;
+}

@@ -1,0 +1,2 @@
+Console.Error.WriteLine("runcvm: no verbs yet");
+return 1;
