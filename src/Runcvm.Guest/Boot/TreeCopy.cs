@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
+using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Guest.Boot;
 
@@ -8,16 +9,19 @@ namespace Runcvm.Guest.Boot;
 internal static class TreeCopy
 {
     /// <summary>Copies single entries, parents before children, replacing what is there.</summary>
-    internal static void TakeOver(string from, string to, IReadOnlyList<string> paths)
+    internal static void TakeOver(string from, string to, IReadOnlyList<LayerPath> entries)
     {
-        foreach (string path in paths)
+        foreach (LayerPath entry in entries)
         {
-            string source = $"{from}/{path}";
-            string target = $"{to}/{path}";
+            string source = Path.Combine(from, entry.Path);
+            string target = Path.Combine(to, entry.Path);
             FileStatus? old = FileStatus.TryOf(target);
-            bool bothFolders = old is { Kind: FileKind.Directory } && FileStatus.TryOf(source) is { Kind: FileKind.Directory };
-            if (old != null && !bothFolders) Remove(target, old.Value);
+            bool isFolder = FileStatus.TryOf(source) is { Kind: FileKind.Directory };
+            if (old != null && !(isFolder && old is { Kind: FileKind.Directory })) Remove(target, old.Value);
             CopyEntry(source, target);
+            if (!isFolder || !entry.WithContents) continue;
+            CopyAll(source, target);
+            CopyAttributes(source, target);
         }
     }
 

@@ -30,6 +30,9 @@ public sealed class Channel
     /// <summary>Its number.</summary>
     public uint Id { get; }
 
+    /// <summary>Whether something has come that nobody has read yet.</summary>
+    public bool HasUnread => _received.Count > 0;
+
     /// <summary>Reads what is there, at least one byte; 0 at the end.</summary>
     public async ValueTask<int> ReadAsync(Memory<byte> buffer)
     {

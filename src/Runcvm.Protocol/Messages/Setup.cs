@@ -44,7 +44,7 @@ public sealed record Setup
     public string? LayerDisk { get; init; }
 
     /// <summary>paths on the layer disk to take over</summary>
-    public IReadOnlyList<string> LayerPaths { get; init; } = [];
+    public IReadOnlyList<LayerPath> LayerPaths { get; init; } = [];
 
     /// <summary>mount the modules over all of /lib/modules</summary>
     public bool MountAllModules { get; init; }
@@ -84,7 +84,7 @@ public sealed record Setup
         w.Text(ScratchDisk);
         w.OptionalText(ModulesDisk);
         w.OptionalText(LayerDisk);
-        w.Texts(LayerPaths);
+        w.List(LayerPaths, static (w, path) => path.Write(w));
         w.Flag(MountAllModules);
         w.List(Mounts, static (w, mount) => mount.Write(w));
         w.List(Files, static (w, file) => file.Write(w));
@@ -111,7 +111,7 @@ public sealed record Setup
         ScratchDisk = r.Text(),
         ModulesDisk = r.OptionalText(),
         LayerDisk = r.OptionalText(),
-        LayerPaths = r.Texts(),
+        LayerPaths = r.List(LayerPath.Read),
         MountAllModules = r.Flag(),
         Mounts = r.List(GuestMount.Read),
         Files = r.List(GuestFile.Read),
@@ -122,6 +122,22 @@ public sealed record Setup
         Init = r.Flag(),
         ReadOnlyRoot = r.Flag(),
     };
+}
+
+/// <summary>Something on the layer disk that the guest takes over.</summary>
+/// <param name="Path">relative to the root, without a leading slash; empty for the root itself</param>
+/// <param name="WithContents">a folder with everything below it; else a folder stands for its own attributes only</param>
+public sealed record LayerPath(string Path, bool WithContents)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w)
+    {
+        w.Text(Path);
+        w.Flag(WithContents);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static LayerPath Read(ref WireReader r) => new(r.Text(), r.Flag());
 }
 
 /// <summary>A file system to mount in the guest.</summary>

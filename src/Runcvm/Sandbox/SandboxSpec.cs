@@ -66,12 +66,12 @@ internal static class SandboxSpec
             Mount("bind", parts.Initramfs, Initramfs, "bind", "ro", "nosuid", "nodev", "noexec"),
         };
         foreach ((string source, MachineDisk disk) in parts.Disks)
-            mounts.Add((JsonNode)Mount("bind", source, disk.Path, "bind", disk.ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec"));
+            mounts.Add(Mount("bind", source, disk.Path, "bind", disk.ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec"));
         return mounts;
     }
 
-    private static JsonObject Mount(string type, string source, string target, params string[] options)
-        => new() { ["destination"] = target, ["type"] = type, ["source"] = source, ["options"] = Texts(options) };
+    private static JsonNode Mount(string type, string source, string target, params string[] options)
+        => new JsonObject { ["destination"] = target, ["type"] = type, ["source"] = source, ["options"] = Texts(options) };
 
     // Only the network may be somebody else's: the machine takes part in it like the container would. The rest is the
     // sandbox's own, whatever the user shared with the host.
@@ -90,20 +90,20 @@ internal static class SandboxSpec
 
     private static void RewriteDevices(JsonObject linux, bool useKvm)
     {
-        var devices = new JsonArray { (JsonNode)Device("/dev/net/tun", "/dev/net/tun") };
-        if (useKvm) devices.Add((JsonNode)Device("/dev/kvm", "/dev/kvm"));
+        var devices = new JsonArray { Device("/dev/net/tun", "/dev/net/tun") };
+        if (useKvm) devices.Add(Device("/dev/kvm", "/dev/kvm"));
         var rules = new JsonArray
         {
-            new JsonObject { ["allow"] = false, ["access"] = "rwm" },
+            (JsonNode)new JsonObject { ["allow"] = false, ["access"] = "rwm" },
             Rule(1, 3), Rule(1, 5), Rule(1, 7), Rule(1, 8), Rule(1, 9), Rule(5, 0), Rule(5, 1), Rule(5, 2), Rule(136, null),
             Rule(10, 200),
         };
-        if (useKvm) rules.Add((JsonNode)Rule(10, 232));
+        if (useKvm) rules.Add(Rule(10, 232));
         linux["devices"] = devices;
         Child(linux, "resources")["devices"] = rules;
     }
 
-    private static JsonObject Device(string path, string host)
+    private static JsonNode Device(string path, string host)
     {
         FileStatus status = FileStatus.TryOf(host, followLinks: true)
             ?? throw new UsageException($"{host} is missing on this host; load its kernel module (modprobe {(path.EndsWith("tun", StringComparison.Ordinal) ? "tun" : "kvm")})");
@@ -119,7 +119,7 @@ internal static class SandboxSpec
         };
     }
 
-    private static JsonObject Rule(int major, int? minor)
+    private static JsonNode Rule(int major, int? minor)
     {
         var rule = new JsonObject { ["allow"] = true, ["type"] = "c", ["major"] = major, ["access"] = "rwm" };
         if (minor != null) rule["minor"] = minor;
