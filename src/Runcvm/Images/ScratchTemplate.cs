@@ -27,7 +27,7 @@ internal static class ScratchTemplate
             File.Delete(unfinished);
             string mkfs = Tool.Find("mkfs.ext4", "e2fsprogs");
             if (Tool.Run(mkfs, Arguments(unfinished, size)) is { } failure)
-                throw new UsageException($"the template of scratch disks {template} could not be made: {failure}");
+                throw Tool.Failure($"the template of scratch disks {template}", Path.GetDirectoryName(template)!, failure);
             using (var file = FileDescriptor.Open(unfinished, OpenFlags.ReadWrite)) FileDescriptor.Sync(file);
             File.Move(unfinished, template, overwrite: true);
         }
