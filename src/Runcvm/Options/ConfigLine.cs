@@ -1,7 +1,11 @@
+using System.Globalization;
+using Tomlyn.Parsing;
+using Tomlyn.Syntax;
+
 namespace Runcvm.Options;
 
-/// <summary>One setting of a configuration file. The file is the part of TOML that settings need: <c>key = value</c> with a string,
-/// a word, a number or a list of strings on one line, and comments. Whatever else TOML can do is refused rather than misread.</summary>
+/// <summary>One setting of a configuration file: TOML without tables, whose values are texts, whole numbers, booleans or lists of
+/// texts. The syntax tree is read, not a model of it, because only the tree knows the line that a message has to name.</summary>
 /// <param name="Key">bare key</param>
 /// <param name="Values">one value, or all of a list</param>
 /// <param name="IsList">written as a list</param>
@@ -10,21 +14,18 @@ internal sealed record ConfigLine(string Key, IReadOnlyList<string> Values, bool
 {
     internal static IEnumerable<ConfigLine> ReadAll(string text, string path)
     {
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        int number = 0;
-        foreach (string raw in text.Split('\n'))
+        DocumentSyntax document = SyntaxParser.Parse(text, path, validate: true);
+        foreach (DiagnosticMessage diagnostic in document.Diagnostics.Where(d => d.Kind == DiagnosticMessageKind.Error))
+            throw new UsageException($"{path} line {diagnostic.Span.Start.Line + 1}: {diagnostic.Message.TrimEnd('.')}");
+        foreach (TableSyntaxBase table in document.Tables)
+            throw new UsageException($"{path} line {Line(table)}: RunCVM has no [tables] in its configuration, only KEY = VALUE");
+        foreach (KeyValueSyntax pair in document.KeyValues)
         {
-            number++;
-            string line = raw.Trim();
-            if (line.Length == 0 || line[0] == '#') continue;
-            int equals = line.IndexOf('=', StringComparison.Ordinal);
-            string key = equals < 0 ? "" : line[..equals].TrimEnd();
-            if (key.Length == 0 || !key.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_'))
-                throw new UsageException($"{path} line {number} must be KEY = VALUE, not '{new OptionText("", line).Shown}'");
-            string where = $"{key} ({path} line {number})";
-            if (!seen.Add(key)) throw new UsageException($"{where} is there for the second time");
-            var value = new ConfigValue(line[(equals + 1)..], where);
-            yield return new ConfigLine(key, value.Read(out bool isList), isList, where);
+            string key = pair.Key!.ToString().Trim();
+            string where = $"{key} ({path} line {Line(pair)})";
+            bool isList = pair.Value is ArraySyntax;
+            IEnumerable<SyntaxNode?> values = pair.Value is ArraySyntax list ? list.Items.Select(item => item.Value) : [pair.Value];
+            yield return new ConfigLine(key, [.. values.Select(value => Text(value, where))], isList, where);
         }
     }
 
@@ -33,4 +34,17 @@ internal sealed record ConfigLine(string Key, IReadOnlyList<string> Values, bool
 
     internal string AbsolutePath()
         => Single()[0] == '/' ? Single() : throw new UsageException($"{Where} must be an absolute path, not '{Single()}'");
+
+    internal IReadOnlyList<string> List()
+        => IsList ? Values : throw new UsageException($"{Where} must be a list, [\"…\", \"…\"]");
+
+    private static int Line(SyntaxNode node) => node.Span.Start.Line + 1;
+
+    private static string Text(SyntaxNode? value, string where) => value switch
+    {
+        StringValueSyntax text => text.Value ?? "",
+        IntegerValueSyntax number => number.Value.ToString(CultureInfo.InvariantCulture),
+        BooleanValueSyntax flag => flag.Value ? "true" : "false",
+        _ => throw new UsageException($"{where} must be a \"text\", a whole number, true or false, or a list of texts"),
+    };
 }

@@ -70,7 +70,7 @@ internal sealed record HostConfig
     {
         var allowed = new HashSet<string>(StringComparer.Ordinal);
         IEnumerable<Option> allowable = OptionCatalogue.All.Where(option => option.NeedsAllow);
-        foreach (string key in line.Values)
+        foreach (string key in line.List())
         {
             Option option = allowable.FirstOrDefault(o => o.Key == key || o.Name == key)
                 ?? throw new UsageException(
@@ -84,7 +84,7 @@ internal sealed record HostConfig
     private static Option Option(ConfigLine line)
     {
         string name = Runcvm.Options.Option.NameOf(line.Key);
-        Option? option = OptionCatalogue.All.FirstOrDefault(o => o.Name == name);
+        Option? option = OptionCatalogue.All.FirstOrDefault(o => o.Name == name && o.Key == line.Key);
         if (option is { Replacement: null }) return option;
         throw new UsageException($"{line.Where} is not a setting of RunCVM; the nearest name is {NearestName.Of(line.Key, Keys)}");
     }

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Runcvm.Options;
 
 /// <summary>What the host has that options depend on.</summary>
@@ -6,4 +8,44 @@ namespace Runcvm.Options;
 /// <param name="FirecrackerPath">null where there is none</param>
 /// <param name="QemuPath">null where there is none</param>
 /// <param name="KvmExists">there is a /dev/kvm, real or not</param>
-internal sealed record HostFacts(int Cpus, bool KvmIsReal, string? FirecrackerPath, string? QemuPath, bool KvmExists);
+internal sealed record HostFacts(int Cpus, bool KvmIsReal, string? FirecrackerPath, string? QemuPath, bool KvmExists)
+{
+    /// <summary>Looks at this host.</summary>
+    internal static HostFacts Look(HostConfig config)
+    {
+        bool kvm = File.Exists("/dev/kvm");
+        bool arm64 = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+        return new HostFacts(
+            OnlineCpus(),
+            kvm && (arm64 || HasVirtualization("/proc/cpuinfo")),
+            Existing(config.Firecracker, "firecracker") ?? OnPath("firecracker"),
+            Existing(config.Qemu, "qemu") ?? OnPath(arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64"),
+            kvm);
+    }
+
+    /// <summary>The CPU says itself that it can virtualize. A /dev/kvm alone proves nothing: a KVM in software opens as well, and
+    /// guests crawl or abort under it.</summary>
+    internal static bool HasVirtualization(string cpuinfo)
+    {
+        string? flags = File.ReadLines(cpuinfo).FirstOrDefault(line => line.StartsWith("flags", StringComparison.Ordinal));
+        return flags is not null && flags.Split(' ').Any(flag => flag is "vmx" or "svm");
+    }
+
+    internal static string? OnPath(string program)
+    {
+        // Daemons are sometimes started with no PATH, or with one that lacks what an administrator's shell has.
+        string path = $"{Environment.GetEnvironmentVariable("PATH")}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        return path.Split(':').Where(folder => folder.StartsWith('/')).Select(folder => $"{folder}/{program}").FirstOrDefault(File.Exists);
+    }
+
+    private static string? Existing(string? path, string key)
+        => path is null || File.Exists(path) ? path : throw new UsageException($"{HostConfig.File} sets {key} to {path}, which does not exist");
+
+    // The processor count of .NET is that of this process's own limits, which are not the machine's.
+    private static int OnlineCpus()
+    {
+        const string Online = "/sys/devices/system/cpu/online";
+        int? count = File.Exists(Online) ? CpuSet.TryCount(File.ReadAllText(Online)) : null;
+        return count ?? Environment.ProcessorCount;
+    }
+}

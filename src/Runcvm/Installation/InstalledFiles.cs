@@ -1,0 +1,28 @@
+namespace Runcvm.Installation;
+
+/// <summary>Where an installation is.</summary>
+/// <param name="Prefix">absolute, /usr/local unless said otherwise</param>
+internal sealed record InstalledFiles(string Prefix)
+{
+    internal const string DefaultPrefix = "/usr/local";
+    internal const string DaemonJson = "/etc/docker/daemon.json";
+
+    /// <summary>Images, kernels that were unpacked, templates: made again when they are missing.</summary>
+    internal const string Cache = "/var/lib/runcvm";
+
+    /// <summary>What Docker is told to start.</summary>
+    internal string Host => $"{Prefix}/bin/runcvm";
+
+    internal string Library => $"{Prefix}/lib/runcvm";
+
+    internal string Guest => $"{Library}/runcvm-init";
+
+    internal string Sandbox => $"{Library}/sandbox";
+
+    /// <summary>The installation that this program runs from, or the default one.</summary>
+    internal static InstalledFiles Own()
+    {
+        string? folder = Path.GetDirectoryName(Environment.ProcessPath);
+        return new InstalledFiles(folder is not null && folder.EndsWith("/bin", StringComparison.Ordinal) ? folder[..^4] : DefaultPrefix);
+    }
+}
