@@ -1,0 +1,98 @@
+namespace Runcvm.Options;
+
+/// <summary>/etc/runcvm/config.toml: what holds for the whole host. Every option is a key there, in lower case and without
+/// its prefix; the keys below are only there, because no container may choose a program of the host.</summary>
+internal sealed record HostConfig
+{
+    internal const string File = "/etc/runcvm/config.toml";
+
+    private const int DefaultBootTimeout = 120;
+
+    /// <summary>Name or path of the low-level runtime. Default: null, <c>runc</c> else <c>crun</c> on the PATH.</summary>
+    internal string? LowLevelRuntime { get; init; }
+
+    /// <summary>Path of QEMU. Default: null, found on the PATH.</summary>
+    internal string? Qemu { get; init; }
+
+    /// <summary>Path of Firecracker. Default: null, found on the PATH.</summary>
+    internal string? Firecracker { get; init; }
+
+    /// <summary>How long a guest may take to answer, in whole seconds. Default: 120.</summary>
+    internal TimeSpan BootTimeout { get; init; } = TimeSpan.FromSeconds(DefaultBootTimeout);
+
+    /// <summary>Options that cost or reach the host and that containers may use all the same. Default: none.</summary>
+    internal IReadOnlySet<string> Allow { get; init; } = new HashSet<string>();
+
+    /// <summary>Options for machines that do not set them, by the name of the variable. Default: none.</summary>
+    internal IReadOnlyDictionary<string, OptionText> Options { get; init; } = new Dictionary<string, OptionText>();
+
+    /// <summary>Reads the file; one that is not there leaves every default.</summary>
+    internal static HostConfig Load(string path = File)
+    {
+        string text;
+        try
+        {
+            if (!System.IO.File.Exists(path)) return new HostConfig();
+            text = System.IO.File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"{path} cannot be read: {e.Message}", e);
+        }
+
+        return Parse(text, path);
+    }
+
+    internal static HostConfig Parse(string text, string path)
+    {
+        var config = new HostConfig();
+        var options = new Dictionary<string, OptionText>(StringComparer.Ordinal);
+        foreach (ConfigLine line in ConfigLine.ReadAll(text, path))
+        {
+            switch (line.Key)
+            {
+                case "low_level_runtime": config = config with { LowLevelRuntime = line.Single() }; break;
+                case "qemu": config = config with { Qemu = line.AbsolutePath() }; break;
+                case "firecracker": config = config with { Firecracker = line.AbsolutePath() }; break;
+                case "boot_timeout": config = config with { BootTimeout = Seconds(line) }; break;
+                case "allow": config = config with { Allow = Allowed(line) }; break;
+                default: options.Add(Option(line).Name, new OptionText(line.Where, line.Single())); break;
+            }
+        }
+
+        return config with { Options = options };
+    }
+
+    private static TimeSpan Seconds(ConfigLine line)
+        => TimeSpan.FromSeconds(new OptionText(line.Where, line.Single()).Number(1, 3600));
+
+    private static HashSet<string> Allowed(ConfigLine line)
+    {
+        var allowed = new HashSet<string>(StringComparer.Ordinal);
+        IEnumerable<Option> allowable = OptionCatalogue.All.Where(option => option.NeedsAllow);
+        foreach (string key in line.Values)
+        {
+            Option option = allowable.FirstOrDefault(o => o.Key == key || o.Name == key)
+                ?? throw new UsageException(
+                    $"{line.Where} may list {string.Join(", ", allowable.Select(o => o.Key))}, not '{new OptionText("", key).Shown}'");
+            allowed.Add(option.Name);
+        }
+
+        return allowed;
+    }
+
+    private static Option Option(ConfigLine line)
+    {
+        string name = Runcvm.Options.Option.NameOf(line.Key);
+        Option? option = OptionCatalogue.All.FirstOrDefault(o => o.Name == name);
+        if (option is { Replacement: null }) return option;
+        throw new UsageException($"{line.Where} is not a setting of RunCVM; the nearest name is {NearestName.Of(line.Key, Keys)}");
+    }
+
+    /// <summary>Every key that the file may have.</summary>
+    internal static IEnumerable<string> Keys =>
+    [
+        "low_level_runtime", "qemu", "firecracker", "boot_timeout", "allow",
+        .. OptionCatalogue.All.Where(option => option.Replacement is null).Select(option => option.Key),
+    ];
+}

@@ -1,0 +1,125 @@
+namespace Runcvm.Options;
+
+// How to add an option: a row in OptionCatalogue (and the same row in docs/options.md, which a test compares), a property in
+// RequestedOptions for what was written, a property here for what it comes to, and the rule between them in From.
+
+/// <summary>What a machine shall be: every option, decided. Made from the environment, the host's configuration, the host
+/// and the container's specification in one place, so that nobody else has to know where a value came from.</summary>
+internal sealed record MachineOptions
+{
+    private MachineOptions()
+    {
+    }
+
+    /// <summary>What runs the machine. Default: Firecracker where it can, else QEMU.</summary>
+    internal required Hypervisor Hypervisor { get; init; }
+
+    /// <summary>QEMU uses KVM instead of TCG. Default: where KVM is real.</summary>
+    internal required bool UseKvm { get; init; }
+
+    /// <summary>vCPUs. Default: the container's limit; without one the host's CPUs, at most 2.</summary>
+    internal required int Cpus { get; init; }
+
+    /// <summary>Guest RAM in bytes, whole mebibytes. Default: the container's limit; without one 512 MiB, 1 GiB with systemd.</summary>
+    internal required long MemoryBytes { get; init; }
+
+    /// <summary>Kernel of the store: DIST, DIST/VERSION or an absolute path without <c>..</c>, which the store has to find inside
+    /// itself. Default: null, the store's choice.</summary>
+    internal required string? Kernel { get; init; }
+
+    /// <summary>Goes to the end of the kernel's command line. Default: empty.</summary>
+    internal required string KernelArguments { get; init; }
+
+    /// <summary>The kernel's modules cover all of /lib/modules instead of a folder in it. Default: false.</summary>
+    internal required bool MountAllModules { get; init; }
+
+    /// <summary>The kernel's log goes to the container's log. Default: false.</summary>
+    internal required bool KernelDebug { get; init; }
+
+    /// <summary>What is mounted under /sys/fs/cgroup. Default: V2; V1 where the kernel arguments say so.</summary>
+    internal required CgroupMode CgroupMode { get; init; }
+
+    /// <summary>The workload is systemd. Default: seen from its command.</summary>
+    internal required bool Systemd { get; init; }
+
+    /// <summary>A small init reaps children in front of the workload. Default: false.</summary>
+    internal required bool Init { get; init; }
+
+    /// <summary>Size of the sparse scratch disk in bytes. Default: 10 GiB.</summary>
+    internal required long ScratchSizeBytes { get; init; }
+
+    /// <summary>What RunCVM itself writes to the container's log. Default: Error.</summary>
+    internal required LogLevel LogLevel { get; init; }
+
+    /// <summary>Names that are not known are errors. Default: true.</summary>
+    internal required bool Strict { get; init; }
+
+    /// <summary>Decides every option.</summary>
+    /// <param name="environment">process.env; of a name that is there twice the last one counts</param>
+    /// <param name="config">the host's configuration</param>
+    /// <param name="host">what the host has</param>
+    /// <param name="resources">what the specification says</param>
+    /// <param name="warnings">sentences for the log</param>
+    internal static MachineOptions From(
+        IReadOnlyList<string> environment, HostConfig config, HostFacts host, SpecResources resources, out IReadOnlyList<string> warnings)
+    {
+        var said = new List<string>();
+        Dictionary<string, OptionText> variables = Variables(environment);
+        bool strict = IsStrict(variables, config);
+        RequestedOptions usual = OptionCatalogue.Read(config.Options, new RequestedOptions(), strict, said);
+
+        // A host's usual size must not beat what one user asks for with -m or --cpus; a variable does.
+        RequestedOptions asked = OptionCatalogue.Read(
+            variables, usual with { Cpus = null, MemoryBytes = null }, strict, said);
+
+        string arguments = string.Join(' ', new[] { asked.KernelArgs, asked.KernelAppend }.Where(a => !string.IsNullOrEmpty(a)));
+        bool systemd = asked.Systemd ?? resources.WorkloadIsSystemd;
+        warnings = said;
+        return new MachineOptions
+        {
+            Hypervisor = MachineChoice.Hypervisor(asked, host),
+            UseKvm = MachineChoice.UseKvm(asked, host),
+            Cpus = MachineSize.Cpus(asked.Cpus, usual.Cpus, host, resources, said),
+            MemoryBytes = MachineSize.Memory(asked.MemoryBytes, usual.MemoryBytes, systemd, resources),
+            Kernel = asked.Kernel,
+            KernelArguments = arguments,
+            MountAllModules = asked.MountAllModules,
+            KernelDebug = asked.KernelDebug,
+            CgroupMode = asked.CgroupMode ?? MachineChoice.CgroupModeOf(arguments),
+            Systemd = systemd,
+            Init = asked.Init,
+            ScratchSizeBytes = asked.ScratchSizeBytes ?? OptionCatalogue.DefaultScratchSize,
+            LogLevel = asked.Debug ? LogLevel.Debug : asked.LogLevel ?? LogLevel.Error,
+            Strict = strict,
+        };
+    }
+
+    /// <summary>The environment that the workload sees.</summary>
+    internal static IReadOnlyList<string> WithoutRuncvm(IReadOnlyList<string> environment)
+        => [.. environment.Where(entry => !IsOurs(entry))];
+
+    private static bool IsOurs(string entry) => entry.StartsWith(Option.Prefix, StringComparison.Ordinal);
+
+    // An empty value is how compose files and `-e NAME=` take back what an image sets: the option is not set.
+    private static Dictionary<string, OptionText> Variables(IReadOnlyList<string> environment)
+    {
+        var variables = new Dictionary<string, OptionText>(StringComparer.Ordinal);
+        foreach (string entry in environment.Where(IsOurs))
+        {
+            int equals = entry.IndexOf('=', StringComparison.Ordinal);
+            string name = equals < 0 ? entry : entry[..equals];
+            string value = equals < 0 ? "" : entry[(equals + 1)..];
+            if (value.Length > 0) variables[name] = new OptionText(name, value);
+            else variables.Remove(name);
+        }
+
+        return variables;
+    }
+
+    // Asked first, because what happens to the other names depends on it.
+    private static bool IsStrict(Dictionary<string, OptionText> variables, HostConfig config)
+        => variables.TryGetValue(OptionCatalogue.StrictName, out OptionText text)
+            || config.Options.TryGetValue(OptionCatalogue.StrictName, out text)
+            ? text.Flag()
+            : true;
+}

@@ -1,0 +1,63 @@
+namespace Runcvm.Options;
+
+internal static partial class OptionCatalogue
+{
+    // Known, so that a value is never taken for a slip of the finger nor dropped in silence: only what this version does anyway
+    // is accepted. A feature that arrives takes its row to the section where it belongs.
+    private static Option[] Later =>
+    [
+        NotYet("RUNCVM_ROOTFS", "How the guest gets its root: `block` (image and scratch disk) or `share` (the container's own).", "`block`",
+            text => text.OneOf("block or share", [("block", true), ("share", false)])),
+        NotYet("RUNCVM_DISKS", "Disks in backing files, `src,dst,fs[,size];…`.", "none", Disks),
+        NotYet("RUNCVM_SHARE_CACHE", "Caching of shared files: `auto`, `none` or `always`.", "`auto`", ShareCache),
+        NotYet("RUNCVM_VIRTIOFSD_CACHE", "Older name of `RUNCVM_SHARE_CACHE`.", "`auto`", ShareCache),
+        NotYet("RUNCVM_SHARE_SOCKETS", "Forward Unix sockets that are bind-mounted.", "off", IsOff) with { NeedsAllow = true },
+        NotYet("RUNCVM_NETWORK_MODE", "`bridge`, or `host` for the address of the host.", "`bridge`",
+            text => text.OneOf("bridge or host", [("bridge", true), ("host", false)])),
+        NotYet("RUNCVM_NET_SPOOF", "The guest may use addresses that are not the container's.", "off", IsOff) with { NeedsAllow = true },
+
+        // This version has no balloon device, which both answers allow.
+        NotYet("RUNCVM_ENABLE_BALLOON", "Balloon device, by which `docker update -m` changes the guest's RAM.", "on",
+            text => text.Flag() || true),
+        NotYet("RUNCVM_BALLOON_SIZE_MIB", "Mebibytes that the balloon holds at start.", "0",
+            text => text.Number(0, (int)(MachineSize.MostMemory / ByteSize.Mebi)) == 0),
+        NotYet("RUNCVM_HUGETLB", "Guest memory in huge pages.", "off", IsOff) with { NeedsAllow = true },
+        NotYet("RUNCVM_QEMU_MEM_PREALLOC", "Guest memory taken at start.", "off", IsOff) with { NeedsAllow = true },
+        NotYet("RUNCVM_QEMU_NET_VHOST", "vhost-net where the host has it.", "off", IsOff) with { NeedsAllow = true },
+        NotYet("RUNCVM_DISPLAY_MODE", "`headless`, `serial` or `vnc`.", "`headless`",
+            text => text.OneOf("headless, serial or vnc", [("headless", true), ("serial", false), ("vnc", false)])),
+        NotYet("RUNCVM_QEMU_VNC_DISPLAY", "Number of the VNC display.", "none", text => text.Number(0, 59635) < 0),
+        NotYet("RUNCVM_QEMU_VGA", "`none`, `virtio`, `std` or `cirrus`.", "`none`",
+            text => text.OneOf("none, virtio, std or cirrus", [("none", true), ("virtio", false), ("std", false), ("cirrus", false)])),
+        NotYet("RUNCVM_QEMU_DISPLAY", "`none` or `curses`.", "`none`",
+            text => text.OneOf("none or curses", [("none", true), ("curses", false)])),
+        NotYet("RUNCVM_QEMU_USB", "A USB controller.", "off", IsOff),
+        NotYet("RUNCVM_BIOS", "Firmware: `none` or `EFI`.", "`none`", text => text.OneOf("none or EFI", [("none", true), ("EFI", false)])),
+        NotYet("RUNCVM_BREAK", "Stop with a shell at `prenet`, `postnet`, `premachine` or `preinit` (several with commas).", "`none`", NoBreak),
+    ];
+
+    private static Option NotYet(string name, string meaning, string @default, Func<OptionText, bool> isDefault)
+        => new(name, meaning, @default, (o, text) => isDefault(text) ? o : throw text.NotAvailable());
+
+    private static bool IsOff(OptionText text) => !text.Flag();
+
+    private static bool ShareCache(OptionText text)
+        => text.OneOf("auto, none or always", [("auto", true), ("none", false), ("always", false)]);
+
+    private static bool Disks(OptionText text)
+        => text.Value.Split(';').All(disk => disk.Split(',').Length is 3 or 4)
+            ? false
+            : throw text.Refused("src,dst,fs[,size], several with semicolons between them");
+
+    private static bool NoBreak(OptionText text)
+    {
+        bool none = true;
+        foreach (string point in text.Value.Split(','))
+        {
+            none &= new OptionText(text.Name, point).OneOf("prenet, postnet, premachine or preinit, several with commas",
+                [("none", true), ("prenet", false), ("postnet", false), ("premachine", false), ("preinit", false)]);
+        }
+
+        return none;
+    }
+}

@@ -1,0 +1,43 @@
+namespace Runcvm.Options;
+
+internal static partial class OptionCatalogue
+{
+    private static Option[] Workload =>
+    [
+        new("RUNCVM_SYSTEMD", "The workload is systemd: it is PID 1, `/run` and `/run/lock` are on tmpfs, its console goes to `docker logs`, "
+            + "`docker stop` shuts it down cleanly.",
+            "`auto`: on when the command is `/sbin/init`, `/lib/systemd/systemd` or a link to one",
+            (o, text) => o with
+            {
+                Systemd = text.Value.Equals("auto", StringComparison.OrdinalIgnoreCase) ? null : text.Flag(),
+            }),
+        new("RUNCVM_INIT", "A small init reaps children in front of the workload, as `--init` does.", "off",
+            (o, text) => o with { Init = text.Flag() }),
+    ];
+
+    private static Option[] Storage =>
+    [
+        new("RUNCVM_ROOTFS_SIZE", "Size of the sparse scratch disk that takes what the machine writes, from `64M` to `16T`; the unit must be "
+            + "given.", "10G",
+            (o, text) => o with { ScratchSizeBytes = text.Size(64 * ByteSize.Mebi, 16 * ByteSize.Tebi, plainUnit: null) }),
+    ];
+
+    private static Option[] Inside =>
+    [
+        new("RUNCVM_LOG_LEVEL", "What RunCVM itself writes to the container's log (stderr): `OFF`, `ERROR`, `INFO` or `DEBUG`.", "`ERROR`",
+            (o, text) => o with
+            {
+                LogLevel = text.OneOf("OFF, ERROR, INFO or DEBUG",
+                [
+                    ("OFF", LogLevel.Off), ("ERROR", LogLevel.Error), ("INFO", LogLevel.Info), ("DEBUG", LogLevel.Debug),
+                ]),
+            }),
+        MeansDebug("RUNCVM_RUNTIME_DEBUG"),
+        MeansDebug("RUNCVM_QEMU_DEBUG"),
+        MeansDebug("RUNCVM_BIOS_DEBUG"),
+        new(StrictName, "An unknown `RUNCVM_*` name is an error; with `0` it is a warning.", "on", (o, text) => text.Flag() ? o : o),
+    ];
+
+    private static Option MeansDebug(string name)
+        => new(name, "The same as `RUNCVM_LOG_LEVEL=DEBUG`.", "off", (o, text) => o with { Debug = text.Flag() || o.Debug });
+}

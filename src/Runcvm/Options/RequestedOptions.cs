@@ -1,0 +1,21 @@
+namespace Runcvm.Options;
+
+/// <summary>What somebody wrote, before host and specification have their say: null is "not set".</summary>
+internal sealed record RequestedOptions
+{
+    internal Hypervisor Hypervisor { get; init; } = Hypervisor.Auto;
+    internal Acceleration Acceleration { get; init; } = Acceleration.Auto;
+    internal int? Cpus { get; init; }
+    internal long? MemoryBytes { get; init; }
+    internal long? ScratchSizeBytes { get; init; }
+    internal string? Kernel { get; init; }
+    internal string? KernelArgs { get; init; }
+    internal string? KernelAppend { get; init; }
+    internal bool MountAllModules { get; init; }
+    internal bool KernelDebug { get; init; }
+    internal CgroupMode? CgroupMode { get; init; }
+    internal bool? Systemd { get; init; }
+    internal bool Init { get; init; }
+    internal LogLevel? LogLevel { get; init; }
+    internal bool Debug { get; init; }
+}
