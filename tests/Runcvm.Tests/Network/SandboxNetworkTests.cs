@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
 using Runcvm.Network;
 using Runcvm.Protocol.Messages;
 using Runcvm.Tests.Netlink;
@@ -100,6 +101,47 @@ public class SandboxNetworkTests
         List<byte[]> frames = ContainerPlumbing.Drain(tap);
         Assert.True(ContainerPlumbing.Holds(frames, "goes"));
         Assert.False(ContainerPlumbing.Holds(frames, "stays"));
+    });
+
+    [Fact]
+    public void Fragments_without_ports_are_not_taken_for_packets_to_a_reserved_port() => TestNamespace.Run(() =>
+    {
+        using var net = new ContainerPlumbing();
+        using SafeFileHandle tap = SandboxNetwork.Prepare().Interfaces[0].Tap;
+        net.Host.Enter();
+        using Socket sender = ContainerPlumbing.Bound("10.9.0.1", 0);
+        // Wherever a fragment begins in it, this looks like port 65535.
+        byte[] payload = [.. Enumerable.Repeat((byte)0xFF, 5000)];
+        sender.SendTo(payload, new System.Net.IPEndPoint(System.Net.IPAddress.Parse("10.9.0.2"), 5000));
+        // 5008 bytes in pieces of 1376.
+        Assert.Equal(4, ContainerPlumbing.OfType(ContainerPlumbing.Drain(tap), 0x0800));
+    });
+
+    [Fact]
+    public void Each_interface_has_a_tap_and_its_own_routes() => TestNamespace.Run(() =>
+    {
+        using var net = new ContainerPlumbing();
+        TestNamespace.Command("ip link add eth1 type veth peer name unused");
+        TestNamespace.Command("ip link set eth1 up");
+        TestNamespace.Command("ip addr add 10.8.0.2/24 dev eth1");
+        TestNamespace.Command("ip link set unused netns " + net.Host.Path);
+        TestNamespace.Command("ip route add 10.7.0.0/16 via 10.8.0.1");
+        IReadOnlyList<(SafeFileHandle Tap, NetworkInterface Description)> all = SandboxNetwork.Prepare().Interfaces;
+        Assert.Equal(["eth0", "eth1"], all.Select(i => i.Description.Name).Order());
+        NetworkInterface second = all.Single(i => i.Description.Name == "eth1").Description;
+        Assert.Equal("10.7.0.0 10.8.0.1", second.Routes.Select(r => $"{Text(r.Destination)} {Text(r.Gateway)}").Single());
+        foreach ((SafeFileHandle tap, _) in all) tap.Dispose();
+    });
+
+    [Fact]
+    public void CAP_NET_ADMIN_is_all_that_it_takes() => TestNamespace.Run(() =>
+    {
+        using var net = new ContainerPlumbing();
+        CapabilitySet only = CapabilitySet.Of(["CAP_NET_ADMIN"]);
+        // Of this thread, which ends with the test.
+        CapabilitySet.Apply(only, only, CapabilitySet.Empty);
+        using SafeFileHandle tap = SandboxNetwork.Prepare().Interfaces[0].Tap;
+        Assert.False(tap.IsInvalid);
     });
 
     [Fact]
