@@ -26,7 +26,7 @@ public readonly record struct FileStatus(
     FileKind Kind, uint Permissions, uint Owner, uint Group, ulong Size, ulong Inode, ulong FileSystem, ulong SpecialDevice,
     uint Links, long ChangedNanoseconds, long ModifiedNanoseconds)
 {
-    private const uint BasicStats = 0x7ff;
+    internal const uint BasicStats = 0x7ff;
 
     /// <summary>The file's status, or null where there is none.</summary>
     public static FileStatus? TryOf(string path, bool followLinks = false)
@@ -34,11 +34,13 @@ public readonly record struct FileStatus(
         int result = Libc.statx(Libc.AT_FDCWD, path, followLinks ? 0 : Libc.AT_SYMLINK_NOFOLLOW, BasicStats, out Libc.statx_t s);
         if (result < 0 && SystemCall.LastError is Errno.ENOENT or Errno.ENOTDIR) return null;
         SystemCall.Check(result, $"look at {path}");
-        return new FileStatus(
-            (FileKind)(s.stx_mode & 0xF000), s.stx_mode & 0xFFFu, s.stx_uid, s.stx_gid, s.stx_size, s.stx_ino,
-            Device(s.stx_dev_major, s.stx_dev_minor), Device(s.stx_rdev_major, s.stx_rdev_minor), s.stx_nlink,
-            Nanoseconds(s.stx_ctime), Nanoseconds(s.stx_mtime));
+        return From(s);
     }
+
+    internal static FileStatus From(in Libc.statx_t s) => new(
+        (FileKind)(s.stx_mode & 0xF000), s.stx_mode & 0xFFFu, s.stx_uid, s.stx_gid, s.stx_size, s.stx_ino,
+        Device(s.stx_dev_major, s.stx_dev_minor), Device(s.stx_rdev_major, s.stx_rdev_minor), s.stx_nlink,
+        Nanoseconds(s.stx_ctime), Nanoseconds(s.stx_mtime));
 
     /// <summary>makedev(3): the number the kernel uses for a device.</summary>
     public static ulong Device(uint major, uint minor)

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Runcvm.Linux.Interop;
 
-internal static partial class Libc
+internal static unsafe partial class Libc
 {
     internal const int AT_FDCWD = -100;
     internal const int AT_EMPTY_PATH = 0x1000;
@@ -21,6 +21,10 @@ internal static partial class Libc
     /// <summary>openat(2)</summary>
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial SafeFileHandle openat(SafeFileHandle dirfd, string pathname, int flags, uint mode);
+
+    /// <summary>openat(2) of a name that need not be UTF-8</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial SafeFileHandle openat(SafeFileHandle dirfd, byte* pathname, int flags, uint mode);
 
     /// <summary>fcntl(2) with an integer argument</summary>
     [LibraryImport(Name, SetLastError = true)]

@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Runcvm.Linux.Interop;
 
-internal static partial class Libc
+internal static unsafe partial class Libc
 {
     /// <summary>mknod(2)</summary>
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -23,6 +24,10 @@ internal static partial class Libc
     /// <summary>statx(2)</summary>
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int statx(int dirfd, string pathname, int flags, uint mask, out statx_t statxbuf);
+
+    /// <summary>statx(2) of a name that need not be UTF-8</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int statx(SafeFileHandle dirfd, byte* pathname, int flags, uint mask, out statx_t statxbuf);
 
     /// <summary>struct statx_timestamp</summary>
     [StructLayout(LayoutKind.Sequential)]

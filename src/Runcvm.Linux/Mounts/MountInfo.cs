@@ -8,7 +8,7 @@ namespace Runcvm.Linux.Mounts;
 /// <param name="Options">options of the mount</param>
 /// <param name="Type">file system type</param>
 /// <param name="Source">device or other source</param>
-/// <param name="SuperOptions">options of the file system</param>
+/// <param name="SuperOptions">options of the file system, with the kernel's escapes: a comma inside a value is one</param>
 public sealed record MountInfo(string Root, string Target, string Options, string Type, string Source, string SuperOptions)
 {
     /// <summary>All mounts that this process sees, in the order in which they were made.</summary>
@@ -28,7 +28,7 @@ public sealed record MountInfo(string Root, string Target, string Options, strin
         if (separator < 0 || fields.Length < separator + 4) throw new FormatException($"not a line of mountinfo: '{line}'");
         return new MountInfo(
             Unescape(fields[3]), Unescape(fields[4]), fields[5], fields[separator + 1], Unescape(fields[separator + 2]),
-            Unescape(fields[separator + 3]));
+            fields[separator + 3]);
     }
 
     /// <summary>The value of <c>name=value</c> in <see cref="SuperOptions"/>, or null.</summary>
@@ -37,13 +37,13 @@ public sealed record MountInfo(string Root, string Target, string Options, strin
         foreach (string option in SuperOptions.Split(','))
         {
             if (option.StartsWith(name, StringComparison.Ordinal) && option.Length > name.Length && option[name.Length] == '=')
-                return option[(name.Length + 1)..];
+                return Unescape(option[(name.Length + 1)..]);
         }
 
         return null;
     }
 
-    // The kernel writes space, tab, newline and backslash as three octal digits.
+    // The kernel writes space, tab, newline and backslash as three octal digits; in options comma and "=" as well.
     private static string Unescape(string text)
     {
         if (!text.Contains('\\')) return text;

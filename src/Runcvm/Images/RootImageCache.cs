@@ -1,0 +1,132 @@
+using System.Diagnostics;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Files;
+
+namespace Runcvm.Images;
+
+/// <summary>One EROFS image for each chain of layers, shared by all machines of that image. With the image there, a
+/// look at it costs a few system calls; else it is built under a lock and appears under its name only when whole.</summary>
+internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolder, string builder = "/proc/self/exe")
+{
+    internal const string DefaultFolder = "/var/lib/runcvm/images";
+
+    private const uint OnlyOwner = 0x1C0;
+    private const string Extension = ".erofs";
+    private const string UnfinishedMark = ".tmp-";
+
+    /// <summary>The image's file.</summary>
+    /// <param name="chain">what it is made of</param>
+    /// <param name="built">null when the image was there, or another process built it meanwhile</param>
+    internal string Ensure(LayerChain chain, out BuildReport? built)
+    {
+        string image = PathOf(chain.Key);
+        built = null;
+        if (IsUsable(image, out _)) return image;
+
+        Node.MakeDirectory(folder, OnlyOwner);
+        using LockFile @lock = LockFile.Acquire(LockOf(chain.Key));
+        if (IsUsable(image, out string? fault)) return image;
+        if (fault is not null) File.Delete(image);
+        built = Build(chain, image, fault ?? "there was no image of these layers yet");
+        return image;
+    }
+
+    internal string PathOf(string key) => Path.Combine(folder, key + Extension);
+
+    internal string LockOf(string key) => Path.Combine(folder, key + ".lock");
+
+    /// <summary>Keys of the images that are there, and of those being built.</summary>
+    internal IEnumerable<string> Keys()
+    {
+        if (!Directory.Exists(folder)) return [];
+        IEnumerable<string> files = Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file));
+        return files.Where(name => name.EndsWith(Extension, StringComparison.Ordinal) || name.EndsWith(".lock", StringComparison.Ordinal))
+            .Select(name => Path.GetFileNameWithoutExtension(name)).Distinct().Order(StringComparer.Ordinal);
+    }
+
+    private static bool IsUsable(string image, out string? fault)
+    {
+        fault = null;
+        try
+        {
+            fault = ErofsImage.FaultOf(image) is { } reason ? $"the image in the cache was damaged ({reason})" : null;
+            if (fault is not null) return false;
+            File.SetLastWriteTimeUtc(image, DateTime.UtcNow); // the last use, for `runcvm images`
+            return true;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false;
+        }
+    }
+
+    private BuildReport Build(LayerChain chain, string image, string reason)
+    {
+        var clock = Stopwatch.StartNew();
+        RemoveUnfinished(chain.Key);
+        string mkfs = Tool.Find("mkfs.erofs", "erofs-utils");
+        string work = Path.Combine(folder, "work");
+        string unfinished = $"{image}{UnfinishedMark}{Environment.ProcessId}";
+        try
+        {
+            // Only a mount point: each builder mounts in a namespace of its own, so all can use the same one.
+            Node.MakeDirectory(work, OnlyOwner);
+            List<string> arguments = ["runcvm", "build-image", .. BuildVerb.Arguments(mkfs, unfinished, work, chain.Layers)];
+            if (Tool.Run(builder, arguments) is { } failure) throw Explain(chain, failure);
+            Publish(unfinished, image);
+        }
+        catch (Linux.LinuxException e)
+        {
+            throw Explain(chain, e.Message);
+        }
+        finally
+        {
+            File.Delete(unfinished);
+        }
+
+        if (!chain.IsImage) RemoveOtherStates(chain);
+        return new BuildReport(clock.Elapsed.TotalSeconds, new FileInfo(image).Length, reason);
+    }
+
+    // In this order: after a crash of the host a file under the final name has its content.
+    private void Publish(string unfinished, string image)
+    {
+        using (SafeFileHandle file = FileDescriptor.Open(unfinished, OpenFlags.ReadWrite)) FileDescriptor.Sync(file);
+        if (ErofsImage.FaultOf(unfinished) is { } fault) throw new UsageException($"mkfs.erofs made a file that is no image: {fault}");
+        File.Move(unfinished, image, overwrite: true);
+        using SafeFileHandle directory = FileDescriptor.Open(folder, OpenFlags.Directory);
+        FileDescriptor.Sync(directory);
+    }
+
+    // Only the holder of a key's lock writes its unfinished file, so whatever lies there unlocked is of a dead builder.
+    private void RemoveUnfinished(string ownKey)
+    {
+        foreach (string file in Directory.EnumerateFiles(folder, $"*{Extension}{UnfinishedMark}*"))
+        {
+            string name = Path.GetFileName(file);
+            string key = name[..name.IndexOf(Extension, StringComparison.Ordinal)];
+            if (key == ownKey)
+            {
+                File.Delete(file);
+                continue;
+            }
+
+            using LockFile? unused = LockFile.TryAcquire(LockOf(key));
+            if (unused is not null) File.Delete(file);
+        }
+    }
+
+    // A machine that still runs on an older state keeps its open file; nothing else can ask for that state again.
+    private void RemoveOtherStates(LayerChain chain)
+    {
+        foreach (string key in Keys().Where(key => key.StartsWith(LayerKey.FolderPrefix(chain.Root), StringComparison.Ordinal)))
+        {
+            if (key != chain.Key) File.Delete(PathOf(key));
+        }
+    }
+
+    private UsageException Explain(LayerChain chain, string failure)
+        => failure.Contains("No space left on device", StringComparison.Ordinal)
+            ? new UsageException($"no space left in {folder} for the root image of {chain.Root} ({failure}): free some, or run 'runcvm images prune'")
+            : new UsageException($"the root image of {chain.Root} could not be built: {failure}");
+}

@@ -1,0 +1,54 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
+
+namespace Runcvm.Images;
+
+/// <summary>A program of the host that makes file systems.</summary>
+internal static class Tool
+{
+    // Engines started by an init system may have a PATH without the sbin folders.
+    private const string Places = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+    /// <summary>What a file system tool gets to see. Nothing is inherited: SOURCE_DATE_EPOCH would change the times in
+    /// images, and messages are read, so they must be the untranslated ones.</summary>
+    internal static readonly string[] Environment = [$"PATH={Places}", "LC_ALL=C"];
+
+    /// <summary>The program's file.</summary>
+    /// <exception cref="UsageException">it is not installed</exception>
+    internal static string Find(string name, string package)
+    {
+        string search = System.Environment.GetEnvironmentVariable("PATH") is { Length: > 0 } path ? $"{path}:{Places}" : Places;
+        foreach (string folder in search.Split(':', StringSplitOptions.RemoveEmptyEntries))
+        {
+            string file = Path.Combine(folder, name);
+            if (File.Exists(file)) return file;
+        }
+
+        throw new UsageException($"{name} is not installed: run 'apt-get install {package}'");
+    }
+
+    /// <summary>Runs a program to its end.</summary>
+    /// <returns>null on success, else the last line it wrote to stderr</returns>
+    internal static string? Run(string path, IReadOnlyList<string> arguments)
+    {
+        (SafeFileHandle read, SafeFileHandle write) = FileDescriptor.Pipe();
+        using SafeFileHandle stderr = read;
+        using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
+        using ChildProcess child = Start(path, arguments, nothing, write);
+        string[] lines = Encoding.UTF8.GetString(FileDescriptor.ReadToEnd(stderr))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        ExitStatus end = child.Wait();
+        if (end is { Code: 0, Signal: 0 }) return null;
+        if (end.Signal != 0) return $"{Path.GetFileName(arguments[0])} was killed by signal {end.Signal}";
+        return lines.LastOrDefault() ?? $"{Path.GetFileName(arguments[0])} ended with code {end.Code}";
+    }
+
+    private static ChildProcess Start(
+        string path, IReadOnlyList<string> arguments, SafeFileHandle nothing, SafeFileHandle stderr)
+    {
+        // Our copy of the writing end must be closed, or the end of the output would never be seen.
+        using (stderr) return ChildProcess.Start(path, arguments, Environment, [(0, nothing), (1, nothing), (2, stderr)]);
+    }
+}

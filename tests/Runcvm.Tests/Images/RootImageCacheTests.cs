@@ -1,0 +1,209 @@
+using System.Diagnostics;
+using Runcvm.Images;
+using Runcvm.Linux.Processes;
+
+namespace Runcvm.Tests.Images;
+
+/// <summary>With the real mkfs.erofs and real mounts.</summary>
+public sealed class RootImageCacheTests : IDisposable
+{
+    private static readonly string Builder = Path.Combine(AppContext.BaseDirectory, "runcvm");
+    private readonly TemporaryFolder _folder = new();
+
+    public RootImageCacheTests() => Assert.SkipUnless(
+        CurrentProcess.IsRoot && File.Exists("/usr/bin/mkfs.erofs"), "joining layers needs root, and the image mkfs.erofs");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void An_image_holds_everything_that_the_layers_hold()
+    {
+        _folder.Shell("""
+            mkdir -p one/d one/gone one/opaque top/d top/opaque; cd one
+            echo old > d/changed; echo x > gone/x; echo x > opaque/old
+            echo linked > a; ln a d/hard; printf x > "$(printf 'd/\377\376')"
+            mknod null c 1 3; mknod big b 259 70000; mkfifo pipe; ln -s nowhere/at/all link; chown -h 1:2 link
+            chown 70000:123456 a; chmod 4755 a; touch -d '1969-12-31 23:00:00.000000007Z' d
+            python3 - <<'E'
+            import os, socket
+            os.setxattr('a', 'user.x', b'v'); os.setxattr('d', 'trusted.t', b'z' * 3000)
+            os.setxattr('a', 'security.capability', bytes.fromhex('0100000200040000000000000000000000000000'))
+            os.mknod('socket', 0o140755)
+            E
+            cd ../top; echo new > d/changed; mknod gone c 0 0
+            python3 -c "import os; os.setxattr('opaque', 'trusted.overlay.opaque', b'y')"
+            """);
+        string image = Build("top", "one");
+        _folder.Shell("""
+            mkdir joined && mount -t overlay -o ro,lowerdir=top:one overlay joined
+            """ + Compare("joined", image) + """
+
+            test ! -e image/gone; test ! -e image/opaque/old; test "$(cat image/d/changed)" = new
+            test "$(stat -c %h image/a)" = 2
+            """);
+    }
+
+    [Fact]
+    public void A_single_layer_keeps_nothing_that_only_overlayfs_may_see()
+    {
+        _folder.Shell("""
+            mkdir -p only/d; touch only/d/f; mknod only/whiteout c 0 0
+            python3 -c "import os; os.setxattr('only/d', 'trusted.overlay.opaque', b'y')"
+            """);
+        string image = Build("only");
+        _folder.Shell($"mkdir image; mount -o loop,ro {image} image; test ! -e image/whiteout; test -e image/d/f; "
+            + "python3 -c \"import os; assert os.listxattr('image/d') == []\"");
+    }
+
+    [Fact]
+    public void A_hundred_and_twenty_seven_layers_fit()
+    {
+        string[] layers = [.. Enumerable.Range(0, 127).Select(i => $"layer-with-a-long-name-{i}:{new string('x', 64)}")];
+        foreach (string layer in layers) File.WriteAllText(Path.Combine(_folder.Make(layer), layer[..30].Split(':')[0]), "");
+        string image = Build(layers);
+        Assert.Equal("127\n", _folder.Shell($"mkdir image; mount -o loop,ro {image} image; ls image | wc -l"));
+    }
+
+    [Fact]
+    public void Many_at_once_build_it_once()
+    {
+        _folder.Make("layer/etc");
+        var reports = new BuildReport?[6];
+        Parallel.For(0, reports.Length, new ParallelOptions { MaxDegreeOfParallelism = 6 },
+            i => Cache().Ensure(Chain("layer"), out reports[i]));
+        BuildReport built = Assert.Single(reports, report => report is not null)!;
+        Assert.True(built.Bytes > 0);
+        Assert.Equal(["key.erofs", "work"], Cached());
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(4096)]
+    public void A_damaged_image_is_built_anew(int length)
+    {
+        Directory.CreateDirectory(Path.Combine(_folder.Make("layer"), "etc"));
+        File.WriteAllBytes(_folder.Path("layer/f"), new byte[100_000]);
+        string image = Build("layer");
+        using (FileStream file = File.OpenWrite(image)) file.SetLength(length);
+        Cache().Ensure(Chain("layer"), out BuildReport? built);
+        Assert.Contains("damaged", built!.Reason);
+        Assert.Null(ErofsImage.FaultOf(image));
+    }
+
+    [Fact]
+    public void A_builder_that_is_killed_leaves_nothing_usable_and_no_process()
+    {
+        _folder.Make("layer");
+        _folder.Shell("truncate -s 8G layer/large");
+        string image = Path.Combine(_folder.Make("cache"), "key.erofs");
+        string unfinished = image + ".tmp-1";
+        _folder.Make("cache/work");
+        // A shell stands for the process that builds; the verb asks to be killed with it.
+        string command = string.Join(' ', BuildVerb.Arguments("/usr/bin/mkfs.erofs", unfinished, _folder.Path("cache/work"), [_folder.Path("layer")]));
+        using Process parent = Process.Start("sh", ["-c", $"{Builder} build-image {command}; true"]);
+        Assert.True(SpinWait.SpinUntil(() => File.Exists(unfinished), TimeSpan.FromSeconds(20)));
+        parent.Kill();
+        Assert.True(SpinWait.SpinUntil(() => !Running(unfinished), TimeSpan.FromSeconds(20)));
+        Assert.NotNull(ErofsImage.FaultOf(unfinished));
+        Assert.False(File.Exists(image));
+        File.Delete(_folder.Path("layer/large"));
+        Cache().Ensure(Chain("layer"), out _);
+        Assert.Equal(["key.erofs", "work"], Cached());
+    }
+
+    [Fact]
+    public void No_space_is_one_sentence_with_the_way_out()
+    {
+        _folder.Make("layer");
+        _folder.Make("cache");
+        File.WriteAllBytes(_folder.Path("layer/f"), new byte[4_000_000]);
+        string cache = _folder.Path("cache");
+        // The mount is made by the test's own process: the cache must see it.
+        Linux.Mounts.MountPoint.Add("tmpfs", cache, "tmpfs", data: "size=1m");
+        try
+        {
+            UsageException e = Assert.Throws<UsageException>(() => Cache().Ensure(Chain("layer"), out _));
+            Assert.StartsWith($"no space left in {cache}", e.Message);
+            Assert.Contains("runcvm images prune", e.Message);
+            Assert.Equal(["work"], Cached());
+        }
+        finally
+        {
+            Linux.Mounts.MountPoint.Remove(cache);
+        }
+    }
+
+    [Fact]
+    public void A_failure_of_the_builder_is_told_in_its_own_words()
+    {
+        UsageException e = Assert.Throws<UsageException>(() => Cache().Ensure(Chain("missing"), out _));
+        Assert.Contains("No such file or directory", e.Message);
+    }
+
+    [Fact]
+    public void The_verb_lists_and_prunes_what_no_machine_uses()
+    {
+        _folder.Make("layer");
+        Build("layer");
+        File.WriteAllText(Path.Combine(_folder.Make("run/machine"), "root-image"), "key\n");
+        Assert.Matches("key +0  [0-9-]+ [0-9:]+ +in use", Images());
+        Assert.Contains("0 MiB freed", Images("prune"));
+        File.Delete(_folder.Path("run/machine/root-image"));
+        Assert.Contains("removed key", Images("prune"));
+        Assert.Equal(["work"], Cached());
+    }
+
+    internal static string Compare(string expected, string image)
+        => $"\nmkdir image; mount -o loop,ro {image} image; " + """
+            cat > list.py <<'E'
+            import os, sys, hashlib, stat
+            os.chdir(sys.argv[1])
+            links = {}
+            for base, folders, files in os.walk(b'.'):
+                folders.sort()
+                for name in [b'.'] * (base == b'.') + sorted(folders + files):
+                    p = os.path.join(base, name); s = os.lstat(p)
+                    content = os.readlink(p) if stat.S_ISLNK(s.st_mode) else hashlib.sha256(open(p, 'rb').read()).hexdigest() if stat.S_ISREG(s.st_mode) else ''
+                    x = {k: os.getxattr(p, k, follow_symlinks=False) for k in sorted(os.listxattr(p, follow_symlinks=False))}
+                    size = 0 if stat.S_ISDIR(s.st_mode) else s.st_size
+                    print(p, oct(s.st_mode), s.st_uid, s.st_gid, size, s.st_rdev, s.st_mtime_ns, content, x, links.setdefault(s.st_ino, p) if not stat.S_ISDIR(s.st_mode) else '')
+            E
+            """ + $"\npython3 list.py {expected} > expected; python3 list.py image > actual; diff expected actual >&2\n";
+
+    private string Build(params string[] layers)
+    {
+        string image = Cache().Ensure(Chain(layers), out BuildReport? built);
+        Assert.NotNull(built);
+        Cache().Ensure(Chain(layers), out BuildReport? again);
+        Assert.Null(again);
+        return image;
+    }
+
+    private string Images(params string[] args)
+    {
+        var output = new StringWriter();
+        Assert.Equal(0, ImagesVerb.Run(args, output, _folder.Path("cache"), _folder.Path("run")));
+        return output.ToString();
+    }
+
+    private static bool Running(string argument)
+        => Directory.EnumerateDirectories("/proc").Any(process =>
+        {
+            try
+            {
+                return File.ReadAllText(process + "/cmdline").Contains(argument + '\0', StringComparison.Ordinal);
+            }
+            catch (IOException)
+            {
+                return false;
+            }
+        });
+
+    private RootImageCache Cache() => new(_folder.Path("cache"), Builder);
+
+    private LayerChain Chain(params string[] layers)
+        => new("/root-of-the-container", [.. layers.Select(_folder.Path)], null, null, "key");
+
+    private IEnumerable<string> Cached()
+        => Directory.EnumerateFileSystemEntries(_folder.Path("cache")).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
+}

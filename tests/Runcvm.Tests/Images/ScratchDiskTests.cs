@@ -1,0 +1,44 @@
+using Runcvm.Images;
+
+namespace Runcvm.Tests.Images;
+
+public sealed class ScratchDiskTests : IDisposable
+{
+    private const long Size = 10L << 30;
+    private readonly TemporaryFolder _folder = new();
+
+    public ScratchDiskTests() => Assert.SkipUnless(File.Exists("/usr/sbin/mkfs.ext4"), "needs mkfs.ext4");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_disk_lies_beside_the_containers_layer_and_is_kept()
+    {
+        LayerChain chain = Chain("/root", _folder.Make("container"));
+        ScratchDisk disk = Ensure(chain, Size);
+        Assert.Equal(new ScratchDisk(_folder.Path("container/runcvm-scratch.ext4"), Size, true), disk);
+        Assert.Equal(disk with { IsNew = false }, Ensure(chain, 2 * Size));
+    }
+
+    [Fact]
+    public void A_copy_is_a_sound_file_system_of_a_few_blocks()
+    {
+        string disk = Ensure(Chain("/root", _folder.Make("container")), Size).Path;
+        _folder.Shell($"e2fsck -fn {disk}; dumpe2fs -h {disk} | grep -q runcvm-scratch; test $(du -k {disk} | cut -f1) -lt 1024");
+    }
+
+    [Fact]
+    public void A_disk_in_the_store_goes_when_the_root_is_gone()
+    {
+        ScratchDisk first = Ensure(Chain(_folder.Make("first"), null), Size, "one");
+        Directory.Delete(_folder.Path("first"));
+        ScratchDisk second = Ensure(Chain(_folder.Make("second"), null), Size, "two");
+        Assert.False(File.Exists(first.Path));
+        Assert.False(Ensure(Chain(_folder.Path("second"), null), Size, "two").IsNew);
+        Assert.Equal(_folder.Path("store/scratch/two.ext4"), second.Path);
+    }
+
+    private ScratchDisk Ensure(LayerChain chain, long size, string id = "id") => ScratchDisk.Ensure(chain, id, size, _folder.Path("store"));
+
+    private static LayerChain Chain(string root, string? container) => new(root, [], null, container, "key");
+}

@@ -1,0 +1,68 @@
+using System.Text;
+using Runcvm.Images;
+using Runcvm.Linux.Processes;
+
+namespace Runcvm.Tests.Images;
+
+public sealed class UpperLayerTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public UpperLayerTests() => _folder.Make("upper");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void An_empty_layer_needs_nothing() => Assert.Null(Pack(null));
+
+    [Fact]
+    public void The_first_time_everything_is_one_change()
+    {
+        SkipWithoutTools();
+        _folder.Shell("mkdir -p upper/a/b; touch upper/a/b/c");
+        PackedUpper packed = Pack(null)!;
+        Assert.Equal(["*"], Names(packed.Changes));
+        Assert.Null(Pack(packed.AppliedUpTo));
+    }
+
+    [Fact]
+    public void Later_only_what_changed_is_named()
+    {
+        SkipWithoutTools();
+        _folder.Shell("mkdir -p upper/a/old upper/b; touch upper/a/old/f upper/b/kept upper/b/touched");
+        long applied = Pack(null)!.AppliedUpTo;
+        // ctime has the granularity of a tick.
+        _folder.Shell("sleep 0.05; chmod 600 upper/b/touched; mkdir -p upper/a/new/deep; printf x > \"$(printf 'upper/a/new/\\377')\"");
+        Assert.Equal(["a", "a/new*", "b/touched"], Names(Pack(applied)!.Changes));
+    }
+
+    [Fact]
+    public void Names_that_are_not_UTF_8_stay_as_they_are()
+    {
+        SkipWithoutTools();
+        _folder.Shell("touch upper/a");
+        long applied = Pack(null)!.AppliedUpTo;
+        _folder.Shell("sleep 0.05; touch \"$(printf 'upper/\\377\\376')\"");
+        Assert.Contains(Pack(applied)!.Changes, change => change.Path.AsSpan().SequenceEqual<byte>([0xff, 0xfe]));
+    }
+
+    [Fact]
+    public void Whiteouts_and_overlay_attributes_are_in_the_image()
+    {
+        SkipWithoutTools();
+        Assert.SkipUnless(CurrentProcess.IsRoot, "device nodes and mounts need root");
+        _folder.Shell("""
+            mkdir upper/opaque; mknod upper/gone c 0 0
+            python3 -c "import os; os.setxattr('upper/opaque', 'trusted.overlay.opaque', b'y')"
+            """);
+        _folder.Shell(RootImageCacheTests.Compare("upper", Pack(null)!.Image));
+    }
+
+    private static void SkipWithoutTools() => Assert.SkipUnless(File.Exists("/usr/bin/mkfs.erofs"), "needs mkfs.erofs");
+
+    private PackedUpper? Pack(long? lastApplied)
+        => UpperLayer.Pack(new LayerChain("/r", [], _folder.Path("upper"), null, "key"), lastApplied, _folder.Path("upper.erofs"));
+
+    private static string[] Names(IEnumerable<UpperChange> changes)
+        => [.. changes.Select(change => Encoding.Latin1.GetString(change.Path) + (change.WithContents ? "*" : "")).Order(StringComparer.Ordinal)];
+}
