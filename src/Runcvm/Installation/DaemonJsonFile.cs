@@ -7,7 +7,11 @@ namespace Runcvm.Installation;
 /// <param name="path">a link is followed, and stays</param>
 internal sealed class DaemonJsonFile(string path)
 {
-    internal string Path { get; } = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+    internal string Path { get; } = Final(path);
+
+    /// <summary>Where a link leads, and any other path itself, whether it exists or not.</summary>
+    internal static string Final(string path)
+        => new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
 
     internal string? Read() => File.Exists(Path) ? File.ReadAllText(Path) : null;
 

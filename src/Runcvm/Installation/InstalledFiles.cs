@@ -10,6 +10,9 @@ internal sealed record InstalledFiles(string Prefix)
     /// <summary>Images, kernels that were unpacked, templates: made again when they are missing.</summary>
     internal const string Cache = "/var/lib/runcvm";
 
+    /// <summary>A folder for each machine, with a lock that its supervisor holds.</summary>
+    internal const string Machines = "/run/runcvm";
+
     /// <summary>What Docker is told to start.</summary>
     internal string Host => $"{Prefix}/bin/runcvm";
 

@@ -1,3 +1,6 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Files;
+
 namespace Runcvm.Options;
 
 /// <summary>/etc/runcvm/config.toml: what holds for the whole host. Every option is a key there, in lower case and without
@@ -29,18 +32,10 @@ internal sealed record HostConfig
     /// <summary>Reads the file; one that is not there leaves every default.</summary>
     internal static HostConfig Load(string path = File)
     {
-        string text;
-        try
-        {
-            if (!System.IO.File.Exists(path)) return new HostConfig();
-            text = System.IO.File.ReadAllText(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UsageException($"{path} cannot be read: {e.Message}", e);
-        }
-
-        return Parse(text, path);
+        using SafeFileHandle? file = FileDescriptor.TryOpen(path, OpenFlags.ReadOnly);
+        if (file is null) return new HostConfig();
+        using var reader = new StreamReader(new FileStream(file, FileAccess.Read));
+        return Parse(reader.ReadToEnd(), path);
     }
 
     internal static HostConfig Parse(string text, string path)

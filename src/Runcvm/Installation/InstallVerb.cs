@@ -1,0 +1,45 @@
+namespace Runcvm.Installation;
+
+/// <summary><c>runcvm install</c> puts the running program where Docker finds it, and tells Docker. Doing it again is an update.</summary>
+internal static class InstallVerb
+{
+    internal static int Run(string[] args, TextWriter output)
+    {
+        var arguments = new VerbArguments("install", args, ["--prefix", "--guest", "--daemon-json"], ["--no-docker"]);
+        var files = new InstalledFiles(arguments.PathOf("--prefix") ?? InstalledFiles.DefaultPrefix);
+        string guest = arguments.PathOf("--guest") ?? GuestBesideUs();
+        if (!File.Exists(guest)) throw new UsageException($"the guest program {guest} does not exist");
+        try
+        {
+            // What can be refused is refused before the first file is written.
+            DockerRegistration? docker = arguments.Has("--no-docker")
+                ? null
+                : DockerRegistration.Adding(files.Host, arguments.PathOf("--daemon-json") ?? InstalledFiles.DaemonJson);
+
+            AtomicFile.Copy("/proc/self/exe", files.Host, AtomicFile.Program);
+            output.WriteLine($"installed {files.Host}");
+            AtomicFile.Copy(guest, files.Guest, AtomicFile.Program);
+            output.WriteLine($"installed {files.Guest}");
+            SandboxSkeleton.Make(files.Sandbox);
+            output.WriteLine($"installed {files.Sandbox}");
+            docker?.Apply(DockerEngine.Find(), output);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new UsageException($"runcvm install may not write below {files.Prefix} or in Docker's configuration; run it with sudo", e);
+        }
+
+        return 0;
+    }
+
+    // Beside a fresh build, or where a former installation put it.
+    private static string GuestBesideUs()
+    {
+        string folder = Path.GetDirectoryName(Environment.ProcessPath) ?? "/";
+        string beside = Path.Combine(folder, "runcvm-init");
+        string installed = InstalledFiles.Own().Guest;
+        return File.Exists(beside) ? beside
+            : File.Exists(installed) ? installed
+            : throw new UsageException($"runcvm install found no runcvm-init beside itself in {folder}; name it with --guest FILE");
+    }
+}

@@ -1,0 +1,77 @@
+using Runcvm.Images;
+
+namespace Runcvm.Installation;
+
+/// <summary><c>runcvm uninstall</c> takes back what <see cref="InstallVerb"/> did, and nothing else.</summary>
+internal static class UninstallVerb
+{
+    internal static int Run(string[] args, TextWriter output)
+    {
+        var arguments = new VerbArguments("uninstall", args, ["--prefix", "--daemon-json"], ["--no-docker", "--force", "--purge"]);
+        var files = new InstalledFiles(arguments.PathOf("--prefix") ?? InstalledFiles.Own().Prefix);
+        if (!arguments.Has("--force")) RefuseWhileMachinesRun(InstalledFiles.Machines);
+        try
+        {
+            // Docker first: it must not find a runtime in its configuration whose file is gone.
+            if (!arguments.Has("--no-docker"))
+            {
+                DockerRegistration.Removing(files.Host, arguments.PathOf("--daemon-json") ?? InstalledFiles.DaemonJson)
+                    .Apply(DockerEngine.Find(), output);
+            }
+
+            Remove(files.Host, output);
+            Remove(files.Guest, output);
+            if (Directory.Exists(files.Sandbox))
+            {
+                SandboxSkeleton.Remove(files.Sandbox);
+                output.WriteLine($"removed {files.Sandbox}");
+            }
+
+            RemoveLibrary(files.Library, output);
+            RemoveCache(arguments.Has("--purge"), output);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new UsageException($"runcvm uninstall may not write below {files.Prefix} or in Docker's configuration; run it with sudo", e);
+        }
+
+        return 0;
+    }
+
+    internal static void RefuseWhileMachinesRun(string stateFolder)
+    {
+        if (!Directory.Exists(stateFolder)) return;
+        string[] running = [.. Directory.GetDirectories(stateFolder)
+            .Where(folder => LockFile.IsHeld(Path.Combine(folder, "lock")))
+            .Select(folder => Path.GetFileName(folder))];
+        if (running.Length == 0) return;
+        throw new UsageException(
+            $"{running.Length} machine{(running.Length == 1 ? " is" : "s are")} running ({string.Join(", ", running.Select(Short).Take(5))}); "
+            + "stop what runs first, or say --force: machines then go on running, but can neither be entered nor be removed cleanly");
+    }
+
+    // As much of an id as docker ps shows.
+    private static string Short(string id) => id.Length <= 12 ? id : id[..12];
+
+    private static void Remove(string file, TextWriter output)
+    {
+        if (!File.Exists(file)) return;
+        File.Delete(file);
+        output.WriteLine($"removed {file}");
+    }
+
+    private static void RemoveLibrary(string folder, TextWriter output)
+    {
+        if (!Directory.Exists(folder)) return;
+        string[] rest = Directory.GetFileSystemEntries(folder);
+        if (rest.Length == 0) Directory.Delete(folder);
+        else output.WriteLine($"kept {string.Join(", ", rest)}, which runcvm install did not put there");
+    }
+
+    private static void RemoveCache(bool purge, TextWriter output)
+    {
+        if (!Directory.Exists(InstalledFiles.Cache)) return;
+        if (purge) Directory.Delete(InstalledFiles.Cache, recursive: true);
+        output.WriteLine($"{(purge ? "removed" : "kept")} {InstalledFiles.Cache}{(purge ? "" : " (--purge removes it)")}");
+    }
+}
