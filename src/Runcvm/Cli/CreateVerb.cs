@@ -1,10 +1,6 @@
 using System.Text.Json.Nodes;
-using Runcvm.Images;
 using Runcvm.Kernels;
-using Runcvm.Linux;
-using Runcvm.Linux.Files;
 using Runcvm.Machines;
-using Runcvm.Network;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Protocol.Messages;

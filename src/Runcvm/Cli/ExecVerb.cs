@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Runcvm.Linux.Files;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Protocol.Messages;

@@ -1,4 +1,3 @@
-using Runcvm.Installation;
 
 namespace Runcvm.Cli;
 

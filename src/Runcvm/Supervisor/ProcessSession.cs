@@ -1,7 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
-using Runcvm.Linux.Files;
 using Runcvm.Linux.Terminals;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
