@@ -19,6 +19,8 @@ internal static class RootAssembly
         MountRoot(setup);
         var root = new GuestRoot();
         DataFolders.MoveToScratch(root);
+        // Mounted by the workload itself, see SpawnedProcess; an image need not have the folder.
+        root.Directory("/proc").Dispose();
         foreach (GuestMount mount in setup.Mounts) Mount(root, mount);
         FinishDevices();
         CgroupMounts.Add(root, setup.Cgroups);
