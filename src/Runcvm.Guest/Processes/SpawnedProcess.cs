@@ -71,6 +71,7 @@ internal static class SpawnedProcess
     private static void Execute(ProcessSpec spec)
     {
         // posix_spawn made this process the leader of a session, which is what taking a terminal needs.
+        PseudoTerminal.ReopenStreams("/dev/pts");
         if (spec.Terminal) PseudoTerminal.TakeAsControlling(0);
         if (spec.OomScoreAdjust != 0) File.WriteAllText("/proc/self/oom_score_adj", spec.OomScoreAdjust.ToString(System.Globalization.CultureInfo.InvariantCulture));
         foreach (ResourceLimit limit in spec.Limits) CurrentProcess.SetLimit(limit.Resource, limit.Soft, limit.Hard);

@@ -22,6 +22,19 @@ public static unsafe class PseudoTerminal
     public static void TakeAsControlling(int number)
         => SystemCall.Check(Libc.ioctl(number, Libc.TIOCSCTTY, 0), $"take the controlling terminal");
 
+    /// <summary>Opens the terminal behind standard input once more by its name in <paramref name="folder"/>, and puts it at
+    /// descriptors 0 to 2: a terminal opened in another mount namespace has no name in this one, and ttyname(3) fails.
+    /// Nothing happens where standard input is no terminal.</summary>
+    public static void ReopenStreams(string folder)
+    {
+        const int SlaveMajor = 136;
+        if (FileStatus.TryOf("/proc/self/fd/0", followLinks: true) is not { Kind: FileKind.CharacterDevice } status) return;
+        if (status.SpecialDevice >> 8 != SlaveMajor) return;
+        using SafeFileHandle terminal = FileDescriptor.Open(
+            $"{folder}/{status.SpecialDevice & 0xff}", OpenFlags.ReadWrite | OpenFlags.NoControllingTerminal);
+        for (int number = 0; number < 3; number++) FileDescriptor.PlaceAt(terminal, number);
+    }
+
     /// <summary>Whether the file is a terminal.</summary>
     public static bool IsTerminal(SafeFileHandle file)
     {

@@ -56,6 +56,8 @@ internal static class AttachVerb
 
     private static AsyncFile Connect(EventLoop loop, byte[] process)
     {
+        // An exec may come a moment after the start, before the supervisor listens. If it dies, so does this process.
+        FolderWatch.WaitFor(MachineFolder.InSandbox.ControlSocket);
         SafeFileHandle socket = UnixSocket.Connect(MachineFolder.InSandbox.ControlSocket);
         byte[] message = MessageReader.Frame(MessageKind.Start, process);
         // The files travel with the first byte; the rest may be longer than the socket's buffer.

@@ -10,7 +10,7 @@ namespace Runcvm.Supervisor;
 
 /// <summary>Listens for `runcvm attach`: each connection is one process to run beside the workload. It brings the files
 /// of the process's streams, so that they live as long as somebody in the guest holds them, and not only as long as it.</summary>
-internal sealed class ControlServer(EventLoop loop, GuestLink link, string path) : IDisposable
+internal sealed class ControlServer(EventLoop loop, GuestLink link, Task workloadStarted, string path) : IDisposable
 {
     private readonly AsyncFile _listener = new(loop, UnixSocket.Listen(path));
     private readonly Dictionary<uint, (ProcessSession Session, AsyncFile Client)> _sessions = [];
@@ -65,6 +65,8 @@ internal sealed class ControlServer(EventLoop loop, GuestLink link, string path)
             {
                 var messages = new MessageReader(buffer => ReceiveAsync(client, buffer, files));
                 if (await messages.ReadAsync() is not (MessageKind.Start, var body)) return;
+                // Processes come after the workload, whose namespaces they enter.
+                await workloadStarted;
                 if (files.Count != 3) throw new WireFormatException($"an exec came with {files.Count} files instead of 3");
                 ProcessSession session = Begin(body, files, client);
                 Task relays = session.RunAsync();

@@ -26,7 +26,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
     private readonly TextRing _errors = new(ErrorsKept);
     private readonly Queue<int> _earlySignals = new();
     private ProcessSession? _workload;
-    private bool _workloadStarted;
+    private readonly TaskCompletionSource _workloadStarted = new();
     private long _started;
 
     internal async Task<int> RunAsync()
@@ -58,9 +58,9 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         Task pump = link.Multiplexer.RunAsync(machine.Stream.ReadAsync, machine.Stream.WriteAsync);
         try
         {
-            await AwaitHelloAsync(machine, link, pump);
-            using var control = new ControlServer(loop, link, MachineFolder.InSandbox.ControlSocket);
+            using var control = new ControlServer(loop, link, _workloadStarted.Task, MachineFolder.InSandbox.ControlSocket);
             Task serving = control.RunAsync();
+            await AwaitHelloAsync(machine, link, pump);
             int? code = await ServeAsync(link, control);
             control.Dispose();
             await serving;
@@ -127,7 +127,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
             switch (kind)
             {
                 case MessageKind.Started when Read(body, Started.Read).Id == Start.Workload:
-                    _workloadStarted = true;
+                    _workloadStarted.TrySetResult();
                     _log.Info($"the workload runs, {Elapsed()} ms after the hypervisor's start");
                     while (_earlySignals.TryDequeue(out int number)) await _workload!.SignalAsync(number);
                     break;
@@ -214,7 +214,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
                 {
                     if (number == SigChild) continue;
                     if (number == SigWindowChanged) await (_workload?.ResizeAsync() ?? Task.CompletedTask);
-                    else if (_workloadStarted) await _workload!.SignalAsync(number);
+                    else if (_workloadStarted.Task.IsCompleted) await _workload!.SignalAsync(number);
                     else _earlySignals.Enqueue(number);
                 }
             }
