@@ -65,6 +65,8 @@ public enum Errno
     ENODATA = 61,
     /// <summary>operation not supported</summary>
     EOPNOTSUPP = 95,
+    /// <summary>address family not supported</summary>
+    EAFNOSUPPORT = 97,
     /// <summary>address already in use</summary>
     EADDRINUSE = 98,
     /// <summary>connection reset by peer</summary>

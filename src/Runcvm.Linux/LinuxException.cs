@@ -14,6 +14,16 @@ public sealed class LinuxException : Exception
         Errno = errno;
     }
 
+    /// <summary>Makes the exception for a failed attempt of which the kernel said more than a number.</summary>
+    /// <param name="errno">the kernel's reason</param>
+    /// <param name="what">what was tried, as the beginning of a sentence</param>
+    /// <param name="detail">the kernel's own words</param>
+    public LinuxException(Errno errno, string what, string detail)
+        : base($"{what}: {Describe(errno)} ({detail})")
+    {
+        Errno = errno;
+    }
+
     /// <summary>The kernel's reason.</summary>
     public Errno Errno { get; }
 

@@ -1,5 +1,15 @@
-using Runcvm.Images;
+using Runcvm;
+using Runcvm.Cli;
+using Runcvm.Linux;
+using Runcvm.Oci;
 
-if (args is ["build-image", .. var build]) return BuildVerb.Run(build);
-Console.Error.WriteLine("runcvm: no verbs yet");
-return 1;
+CommandLine command = CommandLine.Parse(args);
+try
+{
+    return VerbTable.Run(command);
+}
+catch (Exception e) when (e is UsageException or LinuxException or IOException or UnauthorizedAccessException)
+{
+    RuntimeLog.Error(command, e.Message);
+    return e is UsageException ? 2 : 1;
+}

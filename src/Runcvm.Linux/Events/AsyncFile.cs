@@ -90,6 +90,9 @@ public sealed class AsyncFile : IDisposable
         return _reader.Task;
     }
 
+    /// <summary>Makes the reader try again now, without waiting for the next event.</summary>
+    public void Prod() => Wake(ref _reader, ref _readable);
+
     /// <summary>Ends when the file may take something. May end without; try again then.</summary>
     public Task WritableAsync()
     {

@@ -190,6 +190,15 @@ public static unsafe class FileDescriptor
     /// <summary>fsync(2)</summary>
     public static void Sync(SafeFileHandle file) => SystemCall.Check(Libc.fsync(file), $"flush a file to disk");
 
+    /// <summary>fchown(2); a null group stays as it is. A file whose owner cannot be changed (on a read-only file
+    /// system, or of a kind that has none) is left alone, as runc does.</summary>
+    public static void SetOwner(int number, uint owner, uint? group)
+    {
+        int result = Libc.fchown(number, owner, group ?? uint.MaxValue);
+        if (result < 0 && SystemCall.LastError is Errno.EINVAL or Errno.EPERM or Errno.EROFS) return;
+        SystemCall.Check(result, $"change the owner of descriptor {number}");
+    }
+
     /// <summary>ftruncate(2)</summary>
     /// <param name="file">open for writing</param>
     /// <param name="length">bytes</param>

@@ -41,6 +41,10 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int lchown(string path, uint owner, uint group);
 
+    /// <summary>fchown(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int fchown(int fd, uint owner, uint group);
+
     /// <summary>chdir(2)</summary>
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int chdir(string path);

@@ -126,7 +126,5 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
     }
 
     private UsageException Explain(LayerChain chain, string failure)
-        => failure.Contains("No space left on device", StringComparison.Ordinal)
-            ? new UsageException($"no space left in {folder} for the root image of {chain.Root} ({failure}): free some, or run 'runcvm images prune'")
-            : new UsageException($"the root image of {chain.Root} could not be built: {failure}");
+        => Tool.Failure($"the root image of {chain.Root}", folder, failure);
 }

@@ -37,13 +37,9 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
                 SparseCopy.Copy(from, to);
             File.Move(unfinished, path);
         }
-        catch (LinuxException e) when (e.Errno == Errno.ENOSPC)
+        catch (Exception e) when (e is LinuxException or IOException)
         {
-            throw NoSpace(path, e);
-        }
-        catch (IOException e) when (e.HResult == (int)Errno.ENOSPC)
-        {
-            throw NoSpace(path, e);
+            throw Tool.Failure($"the scratch disk {path}", System.IO.Path.GetDirectoryName(path)!, e.Message);
         }
         finally
         {
@@ -52,9 +48,6 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
 
         return new ScratchDisk(path, size, true);
     }
-
-    private static UsageException NoSpace(string path, Exception cause)
-        => new($"no space left for the scratch disk {path}: free some, or run 'runcvm images prune'", cause);
 
     private static string PlaceInStore(string store, string root, string containerId)
     {

@@ -45,6 +45,15 @@ internal static class Tool
         return lines.LastOrDefault() ?? $"{Path.GetFileName(arguments[0])} ended with code {end.Code}";
     }
 
+    /// <summary>What to tell the user of a failure to make something.</summary>
+    /// <param name="what">as the beginning of a sentence</param>
+    /// <param name="folder">where it was to be</param>
+    /// <param name="reason">the last words of the program, or of the kernel</param>
+    internal static UsageException Failure(string what, string folder, string reason)
+        => reason.Contains("No space left on device", StringComparison.Ordinal)
+            ? new UsageException($"no space left in {folder}: {what} could not be made ({reason}): free some, or run 'runcvm images prune'")
+            : new UsageException($"{what} could not be made: {reason}");
+
     private static ChildProcess Start(
         string path, IReadOnlyList<string> arguments, SafeFileHandle nothing, SafeFileHandle stderr)
     {

@@ -28,7 +28,7 @@ internal static class UpperLayer
             File.Delete(unfinished);
             string mkfs = Tool.Find("mkfs.erofs", "erofs-utils");
             if (Tool.Run(mkfs, BuildVerb.MakeImage(unfinished, upper)) is { } failure)
-                throw new UsageException($"what lies in the container's own layer {upper} could not be packed: {failure}");
+                throw Tool.Failure($"the image of the container's own layer {upper}", Path.GetDirectoryName(output)!, failure);
             File.Move(unfinished, output, overwrite: true);
         }
         finally

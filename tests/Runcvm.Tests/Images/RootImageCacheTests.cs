@@ -7,7 +7,7 @@ namespace Runcvm.Tests.Images;
 /// <summary>With the real mkfs.erofs and real mounts.</summary>
 public sealed class RootImageCacheTests : IDisposable
 {
-    private static readonly string Builder = Path.Combine(AppContext.BaseDirectory, "runcvm");
+    private static string Builder => Path.Combine(AppContext.BaseDirectory, "runcvm");
     private readonly TemporaryFolder _folder = new();
 
     public RootImageCacheTests() => Assert.SkipUnless(

@@ -38,6 +38,24 @@ public sealed class ScratchDiskTests : IDisposable
         Assert.Equal(_folder.Path("store/scratch/two.ext4"), second.Path);
     }
 
+    [Fact]
+    public void No_space_is_one_sentence_and_leaves_no_file()
+    {
+        Assert.SkipUnless(Linux.Processes.CurrentProcess.IsRoot, "mounts need root");
+        string container = _folder.Make("container");
+        Linux.Mounts.MountPoint.Add("tmpfs", container, "tmpfs", data: "size=64k");
+        try
+        {
+            UsageException e = Assert.Throws<UsageException>(() => Ensure(Chain("/root", container), Size));
+            Assert.StartsWith($"no space left in {container}", e.Message);
+            Assert.Empty(Directory.EnumerateFileSystemEntries(container));
+        }
+        finally
+        {
+            Linux.Mounts.MountPoint.Remove(container);
+        }
+    }
+
     private ScratchDisk Ensure(LayerChain chain, long size, string id = "id") => ScratchDisk.Ensure(chain, id, size, _folder.Path("store"));
 
     private static LayerChain Chain(string root, string? container) => new(root, [], null, container, "key");

@@ -1,0 +1,93 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Guest.Modules;
+using Runcvm.Guest.Processes;
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Mounts;
+using Runcvm.Protocol.Frames;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+
+namespace Runcvm.Guest.Boot;
+
+/// <summary>The machine from its first instruction in user space to its last.</summary>
+internal static class GuestBoot
+{
+    internal static int Run()
+    {
+        try
+        {
+            MountKernelFileSystems();
+            IReadOnlyList<string> failures = BootModules.LoadAll();
+            File.WriteAllText("/proc/sys/kernel/modprobe", "/modprobe");
+            using var loop = new EventLoop();
+            loop.Run(ServeAsync(loop, failures));
+        }
+        catch (Exception e)
+        {
+            // Nobody else can say it: the stream is not there, or was lost. The host shows the console's last lines.
+            WriteToConsole($"runcvm-init: {e.Message}\n");
+        }
+
+        Linux.Machine.Restart();
+        return 1;
+    }
+
+    private static void MountKernelFileSystems()
+    {
+        MountPoint.Add("devtmpfs", "/dev", "devtmpfs", MountFlags.NoSuid, "mode=0755");
+        MountPoint.Add("proc", "/proc", "proc", MountFlags.NoSuid | MountFlags.NoDev | MountFlags.NoExec);
+        MountPoint.Add("sysfs", "/sys", "sysfs", MountFlags.NoSuid | MountFlags.NoDev | MountFlags.NoExec);
+        Node.SetUmask(0);
+        Linux.Machine.DisableCtrlAltDel();
+    }
+
+    private static async Task ServeAsync(EventLoop loop, IReadOnlyList<string> moduleFailures)
+    {
+        using AsyncFile stream = await HostStream.OpenAsync(loop);
+        var multiplexer = new Multiplexer();
+        var control = new ControlChannel(multiplexer.Open(0));
+        Task pump = multiplexer.RunAsync(stream.ReadAsync, stream.WriteAsync);
+        await control.SendAsync(new Hello(Hello.CurrentVersion, KernelRelease(), UptimeMilliseconds()));
+        foreach (string failure in moduleFailures) await control.SendAsync(new Notice(failure));
+        try
+        {
+            await ServeWorkloadAsync(loop, multiplexer, control);
+        }
+        catch (Exception e) when (e is LinuxException or IOException or WireFormatException or InvalidDataException)
+        {
+            await control.SendAsync(new Failed(e.Message));
+            Shutdown.UnmountAll();
+        }
+
+        await control.SendStoppedAsync();
+        await multiplexer.FlushAsync();
+        // The host ends the machine once it has read that; if it does not, the end of this process does.
+        await pump;
+    }
+
+    private static async Task ServeWorkloadAsync(EventLoop loop, Multiplexer multiplexer, ControlChannel control)
+    {
+        Setup setup = await control.ReceiveSetupAsync();
+        GuestRoot root = RootAssembly.Run(setup);
+        var processes = new ProcessTable(loop, multiplexer, control, root, setup);
+        await processes.RunAsync();
+        Shutdown.UnmountAll();
+    }
+
+    private static string KernelRelease() => File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
+
+    private static uint UptimeMilliseconds()
+    {
+        string seconds = File.ReadAllText("/proc/uptime").Split(' ')[0];
+        return (uint)(double.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture) * 1000);
+    }
+
+    private static void WriteToConsole(string text)
+    {
+        using SafeFileHandle? console = FileDescriptor.TryOpen("/dev/console", OpenFlags.WriteOnly | OpenFlags.NoControllingTerminal);
+        if (console != null) FileDescriptor.WriteAll(console, Encoding.UTF8.GetBytes(text));
+    }
+}

@@ -1,0 +1,133 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Guest.Network;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Mounts;
+using Runcvm.Protocol.Messages;
+
+namespace Runcvm.Guest.Boot;
+
+/// <summary>Makes the workload's world from the host's description, in named steps.</summary>
+internal static class RootAssembly
+{
+    private const string Provided = "/run/provided";
+
+    internal static GuestRoot Run(Setup setup)
+    {
+        SetIdentity(setup);
+        MountModules(setup);
+        MountRoot(setup);
+        var root = new GuestRoot();
+        DataFolders.MoveToScratch(root);
+        foreach (GuestMount mount in setup.Mounts) Mount(root, mount);
+        FinishDevices();
+        CgroupMounts.Add(root, setup.Cgroups);
+        ProvideFiles(root, setup.Files);
+        ShowModules(root, setup);
+        GuestNetwork.Apply(setup.Interfaces);
+        foreach ((string name, string value) in setup.Sysctls) SetSysctl(name, value);
+        return root;
+    }
+
+    private static void SetIdentity(Setup setup)
+    {
+        if (setup.Clock > 0) Linux.Machine.SetClock(setup.Clock);
+        if (setup.Entropy.Length > 0) Linux.Machine.AddEntropy(setup.Entropy);
+        if (setup.HostName.Length > 0) Linux.Machine.SetHostName(setup.HostName);
+        if (setup.DomainName.Length > 0) Linux.Machine.SetDomainName(setup.DomainName);
+    }
+
+    private static void MountModules(Setup setup)
+    {
+        if (setup.ModulesDisk == null) return;
+        Node.MakeDirectory(ModulesFolder);
+        MountPoint.Add(Disk.Find(setup.ModulesDisk), ModulesFolder, "erofs", MountFlags.ReadOnly | MountFlags.NoSuid | MountFlags.NoDev);
+    }
+
+    private static string ModulesFolder => "/lib/modules/" + File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
+
+    private static void MountRoot(Setup setup)
+    {
+        MountPoint.Add(Disk.Find(setup.RootDisk), "/lower", "erofs", MountFlags.ReadOnly);
+        // The template was made without initialising its inode tables, and a sparse file reads as zeros anyway.
+        MountPoint.Add(Disk.Find(setup.ScratchDisk), "/scratch", "ext4", MountFlags.NoAtime, "noinit_itable");
+        Node.MakeDirectory("/scratch/upper");
+        Node.MakeDirectory("/scratch/work");
+        if (setup.LayerDisk != null)
+        {
+            MountPoint.Add(Disk.Find(setup.LayerDisk), "/layer", "erofs", MountFlags.ReadOnly);
+            TreeCopy.TakeOver("/layer", "/scratch/upper", setup.LayerPaths);
+            MountPoint.Remove("/layer");
+        }
+
+        CopyRootAttributes();
+        MountPoint.Add("overlay", GuestRoot.Path, "overlay", MountFlags.None,
+            "lowerdir=/lower,upperdir=/scratch/upper,workdir=/scratch/work,redirect_dir=on");
+    }
+
+    // The upper folder's own owner and mode are those of "/" in the joined file system.
+    private static void CopyRootAttributes()
+    {
+        const string Done = "/scratch/root-attributes";
+        if (File.Exists(Done)) return;
+        TreeCopy.CopyAttributes("/lower", "/scratch/upper");
+        File.WriteAllBytes(Done, []);
+    }
+
+    private static void Mount(GuestRoot root, GuestMount mount)
+    {
+        using SafeFileHandle target = root.Directory(mount.Target);
+        MountPoint.Add(mount.Source, FileDescriptor.PathOf(target), mount.Type, (MountFlags)mount.Flags, mount.Data);
+    }
+
+    // The links that every container runtime makes beside the devices; devtmpfs knows devices only.
+    private static void FinishDevices()
+    {
+        (string Name, string Target)[] links = [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")];
+        foreach ((string name, string target) in links)
+        {
+            string path = $"{GuestRoot.Path}/dev/{name}";
+            if (FileStatus.TryOf(path) == null) File.CreateSymbolicLink(path, target);
+        }
+    }
+
+    private static void ProvideFiles(GuestRoot root, IReadOnlyList<GuestFile> files)
+    {
+        if (files.Count == 0) return;
+        Node.MakeDirectory(Provided);
+        MountPoint.Add("tmpfs", Provided, "tmpfs", MountFlags.NoSuid | MountFlags.NoDev, "mode=0755,size=16m");
+        for (int i = 0; i < files.Count; i++)
+        {
+            string source = $"{Provided}/{i}";
+            File.WriteAllBytes(source, files[i].Content);
+            Node.SetPermissions(source, files[i].Permissions);
+            using SafeFileHandle target = root.FileAt(files[i].Target);
+            string path = FileDescriptor.PathOf(target);
+            MountPoint.Bind(source, path);
+            if (!files[i].ReadOnly) continue;
+            using SafeFileHandle mounted = root.FileAt(files[i].Target);
+            MountPoint.Remount(FileDescriptor.PathOf(mounted), MountFlags.Bind | MountFlags.ReadOnly);
+        }
+    }
+
+    private static void ShowModules(GuestRoot root, Setup setup)
+    {
+        if (setup.ModulesDisk == null) return;
+        string source = setup.MountAllModules ? "/lib/modules" : ModulesFolder;
+        using SafeFileHandle target = root.Directory(source);
+        MountPoint.Bind(source, FileDescriptor.PathOf(target), recursive: true);
+    }
+
+    private static void SetSysctl(string name, string value)
+    {
+        string path = "/proc/sys/" + name.Replace('.', '/');
+        try
+        {
+            File.WriteAllBytes(path, Encoding.UTF8.GetBytes(value));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidDataException($"the guest's kernel refuses sysctl {name}={value}: {e.Message}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Files;
+
+namespace Runcvm.Guest.Modules;
+
+/// <summary>The modules that came with the initramfs, already in load order.</summary>
+internal static class BootModules
+{
+    public const string Folder = "/boot-modules";
+
+    /// <summary>Loads them all. One that fails does not keep the others from being tried: the root may need only those.</summary>
+    /// <returns>a sentence for each module that could not be loaded</returns>
+    public static List<string> LoadAll(string folder = Folder)
+    {
+        var failures = new List<string>();
+        if (!Directory.Exists(folder)) return failures;
+        string[] files = Directory.GetFiles(folder, "*.ko");
+        Array.Sort(files, StringComparer.Ordinal);
+        foreach (string file in files)
+        {
+            try
+            {
+                using SafeFileHandle module = FileDescriptor.Open(file, OpenFlags.ReadOnly);
+                Machine.LoadModule(module, Path.GetFileNameWithoutExtension(file));
+            }
+            catch (LinuxException failure)
+            {
+                // A driver whose hardware this machine lacks says so; that is an answer, not a failure.
+                if (failure.Errno != Errno.ENODEV) failures.Add(failure.Message);
+            }
+        }
+
+        return failures;
+    }
+}

@@ -1,0 +1,157 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Netlink;
+using Runcvm.Linux.Sockets;
+using Runcvm.Protocol.Dns;
+
+namespace Runcvm.Guest.Network;
+
+/// <summary>The guest's nameserver: passes questions to the host and the answers back, unread. Its address is not a
+/// loopback one (127.0.0.0/8), because engines inside the guest do not hand those on to their containers.</summary>
+internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, ValueTask> write) : IDisposable
+{
+    /// <summary>169.254.53.53:53</summary>
+    internal static readonly IPv4End End = new(0xA9FE3535, 53);
+
+    // Unanswered questions; the oldest is forgotten for a new one. Must be a power of 2 to divide the ids evenly.
+    private const int MaxQuestions = 4096;
+
+    // Connections that clients may hold open at a time, so that they cannot use up the files of PID 1.
+    private const int MaxConnections = 256;
+
+    private readonly (ushort Id, Action<DnsFrame>? Answer)[] _pending = new (ushort, Action<DnsFrame>?)[MaxQuestions];
+    private readonly Queue<byte[]> _questions = new();
+    private AsyncFile? _datagrams;
+    private AsyncFile? _listener;
+    private int _connections;
+    private ushort _lastId;
+    private bool _writing;
+
+    /// <summary>Adds the address to the loopback interface and opens both sockets.</summary>
+    internal void Open()
+    {
+        using (var netlink = new RouteNetlink())
+        {
+            const byte HostScope = 254;
+            Link lo = netlink.FindLink("lo") ?? throw new LinuxException(Errno.ENODEV, "find the loopback interface");
+            netlink.AddAddress(lo, [169, 254, 53, 53], 32, HostScope);
+        }
+
+        _datagrams = new AsyncFile(loop, InternetSocket.BindDatagram(End));
+        _listener = new AsyncFile(loop, InternetSocket.ListenStream(End));
+    }
+
+    /// <summary>Serves until the stream from the host ends or the object is disposed.</summary>
+    internal async Task RunAsync(Func<Memory<byte>, ValueTask<int>> read)
+    {
+        Task datagrams = ReceiveDatagramsAsync(_datagrams!);
+        Task connections = AcceptAsync(_listener!);
+        while (await DnsFrame.ReadAsync(read) is { } answer)
+        {
+            ref (ushort Id, Action<DnsFrame>? Answer) slot = ref _pending[answer.Id % MaxQuestions];
+            if (slot.Id != answer.Id || slot.Answer == null) continue;
+            Action<DnsFrame> deliver = slot.Answer;
+            slot.Answer = null;
+            deliver(answer);
+        }
+
+        Dispose();
+        await datagrams;
+        await connections;
+    }
+
+    public void Dispose()
+    {
+        _datagrams?.Dispose();
+        _listener?.Dispose();
+    }
+
+    private async Task ReceiveDatagramsAsync(AsyncFile socket)
+    {
+        byte[] buffer = new byte[ushort.MaxValue];
+        try
+        {
+            while (true)
+            {
+                int n = InternetSocket.TryReceiveFrom(socket.Handle, buffer, out IPv4End from);
+                if (n < 0) await socket.ReadableAsync();
+                else Ask(buffer[..n], isStream: false, answer => InternetSocket.SendTo(socket.Handle, answer.Message, from));
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+        }
+    }
+
+    private async Task AcceptAsync(AsyncFile listener)
+    {
+        try
+        {
+            while (true)
+            {
+                SafeFileHandle? connection = UnixSocket.TryAccept(listener.Handle);
+                if (connection == null) await listener.ReadableAsync();
+                else if (_connections < MaxConnections) _ = ServeAsync(connection);
+                else connection.Dispose();
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+        }
+    }
+
+    /// <summary>A connection ends by its client, or with the question that the host leaves unanswered for too long.</summary>
+    private async Task ServeAsync(SafeFileHandle connection)
+    {
+        using var file = new AsyncFile(loop, connection);
+        _connections++;
+        try
+        {
+            while (await DnsFrame.ReadStreamMessageAsync(file.ReadAsync) is { } question)
+            {
+                var answered = new TaskCompletionSource<DnsFrame?>();
+                Ask(question, isStream: true, frame => answered.TrySetResult(frame));
+                _ = GiveUpAsync(answered);
+                if (await answered.Task is not { } answer) return;
+                await file.WriteAsync(answer.ToStreamMessage());
+            }
+        }
+        catch (Exception e) when (e is LinuxException or ObjectDisposedException)
+        {
+        }
+        finally
+        {
+            _connections--;
+        }
+    }
+
+    private async Task GiveUpAsync(TaskCompletionSource<DnsFrame?> answered)
+    {
+        await loop.DelayAsync(TimeSpan.FromSeconds(15));
+        answered.TrySetResult(null);
+    }
+
+    private void Ask(byte[] question, bool isStream, Action<DnsFrame> answer)
+    {
+        ushort id = ++_lastId;
+        _pending[id % MaxQuestions] = (id, answer);
+        // A host that no longer takes questions gets no more of them: at most as many as can be answered wait.
+        if (_questions.Count < MaxQuestions) _questions.Enqueue(new DnsFrame(id, isStream, question).ToBytes());
+        if (!_writing) _ = SendAsync();
+    }
+
+    /// <summary>A stream has one writer at a time.</summary>
+    private async Task SendAsync()
+    {
+        _writing = true;
+        try
+        {
+            while (_questions.TryDequeue(out byte[]? next)) await write(next);
+        }
+        finally
+        {
+            _writing = false;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using Runcvm.Linux;
+using Runcvm.Linux.Netlink;
+using Runcvm.Protocol.Messages;
+
+namespace Runcvm.Guest.Network;
+
+/// <summary>Gives the machine's network devices the names, addresses and routes of the container's interfaces.</summary>
+internal static class GuestNetwork
+{
+    /// <summary>Sets everything up. Returns sentences about what was left out and why; an IPv4 network that cannot be set
+    /// up is an exception.</summary>
+    internal static IReadOnlyList<string> Apply(IReadOnlyList<NetworkInterface> interfaces)
+    {
+        using var netlink = new RouteNetlink();
+        List<Link> devices = netlink.Links();
+        // What has a kind is no device but made by a module when it was loaded: dummy0, bond0, gretap0.
+        devices.RemoveAll(static link => link.HardwareType != Link.Ethernet || link.Kind != null);
+        return Apply(netlink, devices, interfaces);
+    }
+
+    internal static IReadOnlyList<string> Apply(
+        RouteNetlink netlink, List<Link> devices, IReadOnlyList<NetworkInterface> interfaces)
+    {
+        var skipped = new List<string>();
+        if (netlink.FindLink("lo") is { } lo) netlink.SetUp(lo);
+        Link[] links = GuestDevices.Assign(netlink, devices, interfaces);
+        for (int i = 0; i < links.Length; i++) SetUp(netlink, links[i], interfaces[i], skipped);
+        // After all interfaces are up, so that it does not matter over which of them a gateway is reached.
+        for (int i = 0; i < links.Length; i++) AddRoutes(netlink, links[i], interfaces[i], skipped);
+        return skipped;
+    }
+
+    private static void SetUp(RouteNetlink netlink, Link link, NetworkInterface wanted, List<string> skipped)
+    {
+        if (!link.HardwareAddress.AsSpan().SequenceEqual(wanted.HardwareAddress))
+            netlink.SetHardwareAddress(link, wanted.HardwareAddress);
+        if (link.Mtu != wanted.Mtu) netlink.SetMtu(link, wanted.Mtu);
+        // A container without IPv6 on this network has not even a link-local address.
+        if (!HasIPv6(wanted)) netlink.TryDisableAddressGeneration(link);
+        // Before the addresses: an interface that is not up yet has none of its own making that could be in the way.
+        foreach (InterfaceAddress address in wanted.Addresses)
+            Try(
+                () => netlink.AddAddress(link, address.Address, address.PrefixLength, address.Scope),
+                address.Address.Length == 16, skipped);
+        netlink.SetUp(link);
+    }
+
+    private static void AddRoutes(RouteNetlink netlink, Link link, NetworkInterface wanted, List<string> skipped)
+    {
+        foreach (Route route in wanted.Routes)
+        {
+            bool onLink = route.Gateway.Length > 0 && !IsReachable(route.Gateway, wanted);
+            var added = new LinkRoute(
+                link.Index, route.Destination, route.PrefixLength, route.Gateway, route.Scope, RouteOrigin.Boot, route.Metric,
+                onLink);
+            Try(() => netlink.AddRoute(link, added), route.Destination.Length == 16, skipped);
+        }
+    }
+
+    /// <summary>Whether a network that is on the link holds the gateway.</summary>
+    private static bool IsReachable(byte[] gateway, NetworkInterface wanted)
+    {
+        foreach (InterfaceAddress address in wanted.Addresses)
+        {
+            if (Prefix.Contains(address.Address, address.PrefixLength, gateway)) return true;
+        }
+
+        foreach (Route route in wanted.Routes)
+        {
+            if (route.Gateway.Length == 0 && Prefix.Contains(route.Destination, route.PrefixLength, gateway)) return true;
+        }
+
+        return false;
+    }
+
+    private static bool HasIPv6(NetworkInterface wanted)
+    {
+        foreach (InterfaceAddress address in wanted.Addresses)
+        {
+            if (address.Address.Length == 16) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>What is there already is fine. A kernel without IPv6 (EOPNOTSUPP), or one told not to use it here
+    /// (EACCES), is the user's choice and no reason not to start.</summary>
+    private static void Try(Action add, bool ipv6, List<string> skipped)
+    {
+        try
+        {
+            add();
+        }
+        catch (LinuxException e) when (e.Errno == Errno.EEXIST)
+        {
+        }
+        catch (LinuxException e) when (ipv6)
+        {
+            skipped.Add(e.Message);
+        }
+    }
+}

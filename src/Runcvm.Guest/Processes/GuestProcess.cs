@@ -1,0 +1,132 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
+using Runcvm.Linux.Terminals;
+using Runcvm.Protocol.Frames;
+using Runcvm.Protocol.Messages;
+
+namespace Runcvm.Guest.Processes;
+
+/// <summary>A running process, its standard streams and their channels.</summary>
+internal sealed class GuestProcess
+{
+    private const int SigInt = 2;
+
+    private readonly EventLoop _loop;
+    private readonly Channel _input;
+    private readonly Channel _output;
+    private readonly Channel _error;
+    private readonly List<OutputRelay> _relays = [];
+    private readonly List<Task> _outputs = [];
+    private Task _inputTask = Task.CompletedTask;
+    private AsyncFile? _inputFile;
+    private SafeFileHandle? _terminal;
+    private ChildProcess? _child;
+
+    internal GuestProcess(uint id, Multiplexer multiplexer, EventLoop loop)
+    {
+        Id = id;
+        _loop = loop;
+        _input = multiplexer.Open(Start.ChannelOf(id, 0));
+        _output = multiplexer.Open(Start.ChannelOf(id, 1));
+        _error = multiplexer.Open(Start.ChannelOf(id, 2));
+    }
+
+    internal uint Id { get; }
+
+    /// <summary>Its id in the machine's first PID namespace.</summary>
+    internal int ProcessId => _child!.Id;
+
+    /// <summary>Starts to relay the streams of a process that was just started.</summary>
+    internal void Attach(ChildProcess child, SafeFileHandle input, SafeFileHandle output, SafeFileHandle error)
+    {
+        _child = child;
+        _inputFile = NonBlocking(input);
+        _inputTask = RelayInputAsync(_inputFile);
+        AddOutput(NonBlocking(output), _output);
+        AddOutput(NonBlocking(error), _error);
+    }
+
+    /// <summary>The same for a process with a terminal; <paramref name="takesInput"/> is false for a mere console.</summary>
+    internal void AttachTerminal(ChildProcess child, SafeFileHandle master, bool takesInput)
+    {
+        _child = child;
+        _terminal = master;
+        AsyncFile file = NonBlocking(master);
+        if (takesInput) _inputTask = RelayInputAsync(file);
+        else _input.Refuse();
+        AddOutput(file, _output);
+        _error.End();
+    }
+
+    internal void Signal(int number) => _child?.Kill(number);
+
+    internal void Resize(ushort rows, ushort columns)
+    {
+        if (_terminal is { IsClosed: false }) PseudoTerminal.SetSize(_terminal, rows, columns);
+    }
+
+    /// <summary>Waits for the end and gives the code that the host reports.</summary>
+    internal async Task<int> WaitAsync()
+    {
+        ExitStatus status = await AsyncFile.WaitForExitAsync(_loop, _child!);
+        _child!.Dispose();
+        // The first process of a PID namespace cannot die of SIGINT but by reboot(2): power off or halt, which is a clean
+        // end. A restart is SIGHUP and stays 129, so that restart policies see it. pid_namespaces(7).
+        return Id == Start.Workload && status.Signal == SigInt ? 0 : status.ShellCode;
+    }
+
+    /// <summary>Ends when everything written before now was sent to the host.</summary>
+    internal Task OutputDrainedAsync() => Task.WhenAll(_relays.ConvertAll(static relay => relay.DrainAsync()));
+
+    /// <summary>Ends when every writer has closed the streams and all of it was sent, and forgets the channels.</summary>
+    internal async Task OutputEndedAsync()
+    {
+        _inputFile?.Dispose();
+        _input.Close();
+        await _inputTask;
+        await Task.WhenAll(_outputs);
+        _output.Close();
+        _error.Close();
+    }
+
+    /// <summary>Gives the channels up when the process could not be started.</summary>
+    internal void Abandon()
+    {
+        _input.Close();
+        _output.Close();
+        _error.Close();
+    }
+
+    private AsyncFile NonBlocking(SafeFileHandle file)
+    {
+        FileDescriptor.SetNonBlocking(file);
+        return new AsyncFile(_loop, file);
+    }
+
+    private void AddOutput(AsyncFile file, Channel channel)
+    {
+        var relay = new OutputRelay(file, channel);
+        _relays.Add(relay);
+        _outputs.Add(relay.RunAsync());
+    }
+
+    private async Task RelayInputAsync(AsyncFile file)
+    {
+        byte[] buffer = new byte[16 * 1024];
+        try
+        {
+            for (int n; (n = await _input.ReadAsync(buffer)) > 0;) await file.WriteAsync(buffer.AsMemory(0, n));
+            // A terminal has no end of its own: the user's ^D travels as a byte.
+            if (_terminal == null) file.Dispose();
+        }
+        catch (Exception e) when (e is ObjectDisposedException or ChannelClosedException or LinuxException { Errno: Errno.EPIPE or Errno.EIO })
+        {
+            // Nobody reads it any more: the process has closed its input or ended.
+            _input.Refuse();
+            if (_terminal == null) file.Dispose();
+        }
+    }
+}

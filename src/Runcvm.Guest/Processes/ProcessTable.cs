@@ -1,0 +1,100 @@
+using Runcvm.Guest.Boot;
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Protocol.Frames;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+
+namespace Runcvm.Guest.Processes;
+
+/// <summary>The processes that the host asked for, and its wishes about them.</summary>
+internal sealed class ProcessTable(EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup)
+{
+    private const int SigTerm = 15;
+    private const int SigRtMinPlus3 = 37;
+
+    private readonly Dictionary<uint, GuestProcess> _running = [];
+    private readonly List<Task> _lives = [];
+    private readonly TaskCompletionSource _workloadEnded = new();
+    private readonly Launcher _launcher = new(loop, root, setup);
+
+    /// <summary>Serves the host until the workload has ended and its end was reported.</summary>
+    internal async Task RunAsync()
+    {
+        Task serving = ServeAsync();
+        Task first = await Task.WhenAny(serving, _workloadEnded.Task);
+        await first;
+        await Task.WhenAll(_lives);
+    }
+
+    private async Task ServeAsync()
+    {
+        while (await control.ReceiveAsync() is var (kind, body)) Dispatch(kind, body);
+        throw new InvalidDataException("the host ended the stream");
+    }
+
+    private void Dispatch(MessageKind kind, byte[] body)
+    {
+        var r = new WireReader(body);
+        switch (kind)
+        {
+            case MessageKind.Start:
+                Start start = Start.Read(ref r);
+                // Channels exist before any further frame is looked at.
+                var process = new GuestProcess(start.Id, multiplexer, loop);
+                _lives.RemoveAll(static life => life.IsCompletedSuccessfully);
+                _lives.Add(LiveAsync(process, start.Process));
+                break;
+            case MessageKind.Signal:
+                Signal signal = Signal.Read(ref r);
+                if (_running.TryGetValue(signal.Id, out GuestProcess? target)) target.Signal(Translate(signal));
+                break;
+            case MessageKind.Resize:
+                Resize resize = Resize.Read(ref r);
+                if (_running.TryGetValue(resize.Id, out GuestProcess? resized)) resized.Resize(resize.Rows, resize.Columns);
+                break;
+            default:
+                throw new WireFormatException($"the host sent message {(byte)kind}, which this guest does not know");
+        }
+    }
+
+    // systemd re-executes itself on SIGTERM; SIGRTMIN+3 is its "halt". systemd(1), SIGNALS.
+    private int Translate(Signal signal)
+        => setup.Systemd && signal.Id == Start.Workload && signal.Number == SigTerm ? SigRtMinPlus3 : signal.Number;
+
+    private async Task LiveAsync(GuestProcess process, ProcessSpec spec)
+    {
+        try
+        {
+            StartFailed? failure = await _launcher.StartAsync(process, spec);
+            if (failure != null)
+            {
+                process.Abandon();
+                await control.SendAsync(failure);
+                return;
+            }
+
+            _running.Add(process.Id, process);
+            await control.SendAsync(new Started(process.Id));
+            int code = await process.WaitAsync();
+            _running.Remove(process.Id);
+            if (process.Id == Start.Workload) await process.OutputEndedAsync();
+            else await process.OutputDrainedAsync();
+            await control.SendAsync(new Exited(process.Id, (byte)code));
+            if (process.Id != Start.Workload) await process.OutputEndedAsync();
+        }
+        catch (LinuxException e)
+        {
+            process.Abandon();
+            await control.SendAsync(new StartFailed(process.Id, 125, e.Message));
+        }
+        catch (ChannelClosedException) when (multiplexer.IsBroken)
+        {
+            // The host is gone; RunAsync finds out by itself.
+        }
+        finally
+        {
+            if (process.Id == Start.Workload) _workloadEnded.TrySetResult();
+        }
+    }
+}

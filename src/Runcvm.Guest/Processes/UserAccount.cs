@@ -1,0 +1,28 @@
+using System.Globalization;
+
+namespace Runcvm.Guest.Processes;
+
+/// <summary>What /etc/passwd says. Read by hand: the C library's way would load shared objects of the image.</summary>
+internal static class UserAccount
+{
+    /// <summary>The environment with HOME, which runc adds where it is missing.</summary>
+    internal static List<string> WithHome(IReadOnlyList<string> environment, uint user)
+    {
+        var complete = new List<string>(environment);
+        if (!complete.Exists(static entry => entry.StartsWith("HOME=", StringComparison.Ordinal))) complete.Add($"HOME={HomeOf(user)}");
+        return complete;
+    }
+
+    private static string HomeOf(uint user)
+    {
+        if (!File.Exists("/etc/passwd")) return "/";
+        foreach (string line in File.ReadLines("/etc/passwd"))
+        {
+            string[] fields = line.Split(':');
+            if (fields.Length >= 6 && uint.TryParse(fields[2], CultureInfo.InvariantCulture, out uint id) && id == user && fields[5].Length > 0)
+                return fields[5];
+        }
+
+        return "/";
+    }
+}

@@ -1,0 +1,18 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Runcvm.Linux.Interop;
+
+internal static unsafe partial class Libc
+{
+    internal const int SO_REUSEADDR = 2;
+    internal const int EINPROGRESS = 115;
+
+    /// <summary>sendto(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial nint sendto(SafeFileHandle sockfd, byte* buf, nuint len, int flags, byte* dest_addr, uint addrlen);
+
+    /// <summary>recvfrom(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial nint recvfrom(SafeFileHandle sockfd, byte* buf, nuint len, int flags, byte* src_addr, uint* addrlen);
+}

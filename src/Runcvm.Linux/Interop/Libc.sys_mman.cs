@@ -1,0 +1,14 @@
+using System.Runtime.InteropServices;
+
+namespace Runcvm.Linux.Interop;
+
+internal static unsafe partial class Libc
+{
+    /// <summary>mmap(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial void* mmap(void* addr, nuint length, int prot, int flags, int fd, nint offset);
+
+    /// <summary>munmap(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int munmap(void* addr, nuint length);
+}

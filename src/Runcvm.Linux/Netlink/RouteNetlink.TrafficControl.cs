@@ -1,0 +1,107 @@
+using System.Buffers.Binary;
+using Runcvm.Linux.Interop;
+
+namespace Runcvm.Linux.Netlink;
+
+public sealed partial class RouteNetlink
+{
+    // Filters hang on the ingress qdisc by its handle, which is always ffff: (sch_ingress).
+    private const uint IngressHandle = 0xFFFF0000;
+
+    // The class that a kept packet is put in. It need not exist; a filter without action must name one to be final.
+    private const uint KeepClass = 0x00010001;
+
+    /// <summary>Makes the interface's ingress qdisc anew: what an earlier one filtered is forgotten.</summary>
+    public void ResetIngress(Link link)
+    {
+        try
+        {
+            _socket.Request(IngressRequest(link, create: true), $"add the ingress qdisc of {link.Name}");
+        }
+        catch (LinuxException e) when (e.Errno == Errno.EEXIST)
+        {
+            _socket.Request(IngressRequest(link, create: false), $"delete the old ingress qdisc of {link.Name}");
+            _socket.Request(IngressRequest(link, create: true), $"add the ingress qdisc of {link.Name}");
+        }
+    }
+
+    /// <summary>Adds a filter to the interface's ingress qdisc, after those of the same priority.</summary>
+    public void AddIngressFilter(Link link, PacketFilter filter)
+        => _socket.Request(
+            FilterRequest(link, filter),
+            $"add filter {filter.Priority} (protocol {filter.Protocol:x4}, {filter.Action}) to the ingress of {link.Name}");
+
+    internal static NetlinkWriter IngressRequest(Link link, bool create)
+    {
+        NetlinkWriter w = create
+            ? new NetlinkWriter(Libc.RTM_NEWQDISC, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL)
+            : new NetlinkWriter(Libc.RTM_DELQDISC, Libc.NLM_F_ACK);
+        TrafficControlHeader(w, link, IngressHandle, Libc.TC_H_INGRESS, 0);
+        w.Attribute(Libc.TCA_KIND, "ingress");
+        return w;
+    }
+
+    internal static NetlinkWriter FilterRequest(Link link, PacketFilter filter)
+    {
+        var w = new NetlinkWriter(Libc.RTM_NEWTFILTER, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL);
+        uint protocol = BinaryPrimitives.ReverseEndianness(filter.Protocol);
+        TrafficControlHeader(w, link, 0, IngressHandle, ((uint)filter.Priority << 16) | protocol);
+        w.Attribute(Libc.TCA_KIND, "u32");
+        using (w.Nested(Libc.TCA_OPTIONS))
+        {
+            if (filter.Action == PacketAction.Keep) w.Attribute(Libc.TCA_U32_CLASSID, KeepClass);
+            using (w.Nested(Libc.TCA_U32_SEL)) WriteSelector(w, filter.Matches);
+            if (filter.Action != PacketAction.Keep) WriteMirred(w, filter);
+        }
+
+        return w;
+    }
+
+    /// <summary>struct tcmsg</summary>
+    private static void TrafficControlHeader(NetlinkWriter w, Link link, uint handle, uint parent, uint info)
+    {
+        w.Zeros(4);
+        w.Int32(link.Index);
+        w.UInt32(handle);
+        w.UInt32(parent);
+        w.UInt32(info);
+    }
+
+    /// <summary>struct tc_u32_sel and its keys</summary>
+    private static void WriteSelector(NetlinkWriter w, IReadOnlyList<WordMatch> matches)
+    {
+        w.Byte(Libc.TC_U32_TERMINAL);
+        w.Zeros(1);
+        w.Byte((byte)matches.Count);
+        w.Zeros(13);
+        for (int i = 0; i < matches.Count; i++)
+        {
+            WordMatch match = matches[i];
+            w.NetworkUInt32(match.Mask);
+            w.NetworkUInt32(match.Value);
+            w.Int32(match.Offset);
+            w.Zeros(4);
+        }
+    }
+
+    /// <summary>A list of actions with one in it, tc-mirred(8).</summary>
+    private static void WriteMirred(NetlinkWriter w, PacketFilter filter)
+    {
+        bool redirect = filter.Action == PacketAction.Redirect;
+        using (w.Nested(Libc.TCA_U32_ACT))
+        using (w.Nested(1))
+        {
+            w.Attribute(Libc.TCA_ACT_KIND, "mirred");
+            using (w.Nested(Libc.TCA_ACT_OPTIONS))
+            using (w.Nested(Libc.TCA_MIRRED_PARMS))
+            {
+                // struct tc_mirred: index, capabilities, verdict, two counters, what to do, with which interface
+                w.Zeros(8);
+                w.Int32(redirect ? Libc.TC_ACT_STOLEN : Libc.TC_ACT_OK);
+                w.Zeros(8);
+                w.Int32(redirect ? Libc.TCA_EGRESS_REDIR : Libc.TCA_EGRESS_MIRROR);
+                w.Int32(filter.TargetIndex);
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using System.Buffers.Binary;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+
+namespace Runcvm.Protocol.Frames;
+
+/// <summary>Cuts a byte stream into messages: u32 length, u8 kind, body; the length counts kind and body.</summary>
+public sealed class MessageReader(Func<Memory<byte>, ValueTask<int>> read)
+{
+    /// <summary>Longest message: the kernel takes 2 MiB of arguments and environment (a quarter of an 8 MiB stack), and
+    /// the files and lists beside them are smaller.</summary>
+    public const int MaxLength = 8 * 1024 * 1024;
+
+    private byte[] _buffer = new byte[4096];
+    private int _filled;
+
+    /// <summary>The next message's kind and body, or null at the end of the stream.</summary>
+    public async ValueTask<(MessageKind Kind, byte[] Body)?> ReadAsync()
+    {
+        while (true)
+        {
+            if (_filled >= 4)
+            {
+                uint length = BinaryPrimitives.ReadUInt32LittleEndian(_buffer);
+                if (length is 0 or > MaxLength) throw new WireFormatException($"a message of {length} bytes cannot be");
+                if (_filled >= 4 + length) return Take((int)length);
+                if (_buffer.Length < 4 + length) Array.Resize(ref _buffer, (int)Math.Min(4 + length, (uint)_buffer.Length * 2));
+            }
+
+            int count = await read(_buffer.AsMemory(_filled));
+            if (count == 0)
+            {
+                return _filled == 0 ? null : throw new WireFormatException("the stream ended in the middle of a message");
+            }
+
+            _filled += count;
+        }
+    }
+
+    /// <summary>A message as it goes over the stream.</summary>
+    public static byte[] Frame(MessageKind kind, ReadOnlySpan<byte> body)
+    {
+        byte[] message = new byte[5 + body.Length];
+        BinaryPrimitives.WriteUInt32LittleEndian(message, (uint)body.Length + 1);
+        message[4] = (byte)kind;
+        body.CopyTo(message.AsSpan(5));
+        return message;
+    }
+
+    private (MessageKind Kind, byte[] Body) Take(int length)
+    {
+        var kind = (MessageKind)_buffer[4];
+        byte[] body = _buffer.AsSpan(5, length - 1).ToArray();
+        int used = 4 + length;
+        _buffer.AsSpan(used, _filled - used).CopyTo(_buffer);
+        _filled -= used;
+        return (kind, body);
+    }
+}

@@ -1,0 +1,140 @@
+using Runcvm.Protocol.Wire;
+
+namespace Runcvm.Protocol.Frames;
+
+/// <summary>Many channels over one byte stream. Both sides open a channel under a number they agree on before any frame
+/// of it can arrive. All methods are called on one thread.</summary>
+public sealed class Multiplexer
+{
+    private const int ReadSize = FrameHeader.MaxPayload + FrameHeader.Size;
+
+    private readonly Dictionary<uint, Channel> _channels = [];
+    private readonly ByteQueue _output = new();
+    private readonly Pulse _outputChanged = new();
+    private uint _highestOpened;
+    private Exception? _broken;
+
+    /// <summary>Whether the stream is gone.</summary>
+    public bool IsBroken => _broken != null;
+
+    /// <summary>Makes the channel with this number.</summary>
+    public Channel Open(uint id)
+    {
+        var channel = new Channel(this, id);
+        if (!_channels.TryAdd(id, channel)) throw new InvalidOperationException($"channel {id} is open already");
+        _highestOpened = Math.Max(_highestOpened, id);
+        return channel;
+    }
+
+    /// <summary>Moves bytes between the stream and the channels until the stream ends or breaks. Then every channel's
+    /// reader and writer fails with what <see cref="IsBroken"/> stands for.</summary>
+    /// <param name="read">reads from the stream, 0 at its end</param>
+    /// <param name="write">writes to the stream</param>
+    /// <exception cref="WireFormatException">the other side sent what cannot be</exception>
+    public async Task RunAsync(Func<Memory<byte>, ValueTask<int>> read, Func<ReadOnlyMemory<byte>, ValueTask> write)
+    {
+        Task sending = SendAllAsync(write);
+        try
+        {
+            await ReceiveAllAsync(read);
+            Break(new ChannelClosedException("the stream between host and guest has ended"));
+        }
+        catch (Exception e)
+        {
+            Break(e);
+            throw;
+        }
+        finally
+        {
+            await sending;
+        }
+    }
+
+    /// <summary>Ends when everything sent so far was written to the stream, or the stream is gone.</summary>
+    public async Task FlushAsync()
+    {
+        while (_output.Count > 0 && !IsBroken) await _outputChanged.WaitAsync();
+    }
+
+    /// <summary>Declares the stream gone.</summary>
+    public void Break(Exception reason)
+    {
+        if (IsBroken) return;
+        _broken = reason;
+        foreach (Channel channel in _channels.Values.ToArray()) channel.Wake();
+        _outputChanged.Set();
+    }
+
+    /// <summary>Takes bytes that came over the stream, from the start of a frame on.</summary>
+    /// <returns>how many of them were used: whole frames only</returns>
+    public int Receive(ReadOnlySpan<byte> bytes)
+    {
+        int used = 0;
+        while (bytes.Length - used >= FrameHeader.Size)
+        {
+            FrameHeader header = FrameHeader.Read(bytes[used..]);
+            if (bytes.Length - used - FrameHeader.Size < header.Length) break;
+            ReadOnlySpan<byte> payload = bytes.Slice(used + FrameHeader.Size, header.Length);
+            used += FrameHeader.Size + header.Length;
+            if (_channels.TryGetValue(header.Channel, out Channel? channel)) channel.Accept(header.Kind, payload);
+            else if (header.Channel > _highestOpened) throw new WireFormatException($"a frame for channel {header.Channel}, which nobody opened");
+            // else: a channel that this side has closed while the frame was under way
+        }
+
+        return used;
+    }
+
+    internal void ThrowIfBroken()
+    {
+        if (_broken != null) throw new ChannelClosedException(_broken.Message);
+    }
+
+    internal void Send(FrameHeader header, ReadOnlySpan<byte> payload)
+    {
+        Span<byte> room = _output.Reserve(FrameHeader.Size + payload.Length);
+        header.Write(room);
+        payload.CopyTo(room[FrameHeader.Size..]);
+        _outputChanged.Set();
+    }
+
+    internal void Forget(uint id) => _channels.Remove(id);
+
+    private async Task ReceiveAllAsync(Func<Memory<byte>, ValueTask<int>> read)
+    {
+        byte[] buffer = new byte[2 * ReadSize];
+        int filled = 0;
+        while (!IsBroken)
+        {
+            int count = await read(buffer.AsMemory(filled));
+            if (count == 0) return;
+            filled += count;
+            int used = Receive(buffer.AsSpan(0, filled));
+            buffer.AsSpan(used, filled - used).CopyTo(buffer);
+            filled -= used;
+        }
+    }
+
+    private async Task SendAllAsync(Func<ReadOnlyMemory<byte>, ValueTask> write)
+    {
+        byte[] chunk = new byte[ReadSize];
+        try
+        {
+            while (!IsBroken)
+            {
+                int count = _output.Dequeue(chunk);
+                if (count == 0)
+                {
+                    await _outputChanged.WaitAsync();
+                    continue;
+                }
+
+                await write(chunk.AsMemory(0, count));
+                if (_output.Count == 0) _outputChanged.Set();
+            }
+        }
+        catch (Exception e)
+        {
+            Break(e);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+namespace Runcvm.Protocol.Messages;
+
+/// <summary>Kinds of messages: on the control channel between supervisor and guest, and on the socket between
+/// `runcvm attach` and the supervisor.</summary>
+public enum MessageKind : byte
+{
+    /// <summary>host to guest: <see cref="Messages.Setup"/></summary>
+    Setup = 1,
+    /// <summary>to the guest: <see cref="Messages.Start"/></summary>
+    Start = 2,
+    /// <summary>to the guest: <see cref="Messages.Signal"/></summary>
+    Signal = 3,
+    /// <summary>to the guest: <see cref="Messages.Resize"/></summary>
+    Resize = 4,
+    /// <summary>guest to host, first of all: <see cref="Messages.Hello"/></summary>
+    Hello = 64,
+    /// <summary>from the guest: <see cref="Messages.Started"/></summary>
+    Started = 65,
+    /// <summary>from the guest: <see cref="Messages.StartFailed"/></summary>
+    StartFailed = 66,
+    /// <summary>from the guest: <see cref="Messages.Exited"/></summary>
+    Exited = 67,
+    /// <summary>guest to host: <see cref="Messages.Failed"/>; the machine ends after it</summary>
+    Failed = 68,
+    /// <summary>guest to host, last of all, without a body: disks are flushed and unmounted</summary>
+    Stopped = 69,
+    /// <summary>guest to host: <see cref="Messages.Notice"/></summary>
+    Notice = 70,
+}

@@ -1,0 +1,100 @@
+using Runcvm.Protocol.Wire;
+
+namespace Runcvm.Protocol.Messages;
+
+/// <summary>Send a signal to a process.</summary>
+/// <param name="Id">the process</param>
+/// <param name="Number">1 to 64</param>
+public sealed record Signal(uint Id, byte Number)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w)
+    {
+        w.UInt32(Id);
+        w.Byte(Number);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Signal Read(ref WireReader r) => new(r.UInt32(), r.Byte());
+}
+
+/// <summary>The window of a process's terminal has a new size.</summary>
+public sealed record Resize(uint Id, ushort Rows, ushort Columns)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w)
+    {
+        w.UInt32(Id);
+        w.UInt16(Rows);
+        w.UInt16(Columns);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Resize Read(ref WireReader r) => new(r.UInt32(), r.UInt16(), r.UInt16());
+}
+
+/// <summary>The process's program runs.</summary>
+public sealed record Started(uint Id)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w) => w.UInt32(Id);
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Started Read(ref WireReader r) => new(r.UInt32());
+}
+
+/// <summary>The process could not be started.</summary>
+/// <param name="Id">the process</param>
+/// <param name="Code">126: cannot be executed, 127: not found, 125: anything else</param>
+/// <param name="Message">why, in runc's words where it has some</param>
+public sealed record StartFailed(uint Id, byte Code, string Message)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w)
+    {
+        w.UInt32(Id);
+        w.Byte(Code);
+        w.Text(Message);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static StartFailed Read(ref WireReader r) => new(r.UInt32(), r.Byte(), r.Text());
+}
+
+/// <summary>The process has ended, and all that it wrote before was sent before this message.</summary>
+/// <param name="Id">the process</param>
+/// <param name="Code">as shells report it: 128 + the number after a signal</param>
+public sealed record Exited(uint Id, byte Code)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w)
+    {
+        w.UInt32(Id);
+        w.Byte(Code);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Exited Read(ref WireReader r) => new(r.UInt32(), r.Byte());
+}
+
+/// <summary>The guest cannot go on.</summary>
+/// <param name="Message">one sentence</param>
+public sealed record Failed(string Message)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w) => w.Text(Message);
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Failed Read(ref WireReader r) => new(r.Text());
+}
+
+/// <summary>Something worth a line in the log; the guest goes on.</summary>
+/// <param name="Message">one line</param>
+public sealed record Notice(string Message)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w) => w.Text(Message);
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Notice Read(ref WireReader r) => new(r.Text());
+}

@@ -1,0 +1,183 @@
+using Runcvm.Protocol.Wire;
+
+namespace Runcvm.Protocol.Messages;
+
+/// <summary>Which cgroup file systems the guest finds under /sys/fs/cgroup.</summary>
+public enum CgroupLayout : byte
+{
+    /// <summary>none: systemd mounts them itself</summary>
+    None = 0,
+    /// <summary>a folder per version 1 controller</summary>
+    Version1 = 1,
+    /// <summary>the unified hierarchy</summary>
+    Version2 = 2,
+    /// <summary>version 1 controllers, and version 2 in the folder "unified"</summary>
+    Hybrid = 3,
+}
+
+/// <summary>Everything that makes a freshly booted guest this container's machine. Nothing of it is on the kernel's
+/// command line, so that a snapshot taken before this message fits every container.</summary>
+public sealed record Setup
+{
+    /// <summary>host name</summary>
+    public string HostName { get; init; } = "";
+
+    /// <summary>NIS domain name</summary>
+    public string DomainName { get; init; } = "";
+
+    /// <summary>wall clock, nanoseconds since 1970 UTC</summary>
+    public long Clock { get; init; }
+
+    /// <summary>random bytes from the host</summary>
+    public byte[] Entropy { get; init; } = [];
+
+    /// <summary>serial number of the disk with the root image</summary>
+    public required string RootDisk { get; init; }
+
+    /// <summary>serial number of the scratch disk</summary>
+    public required string ScratchDisk { get; init; }
+
+    /// <summary>serial number of the disk with the kernel's modules, or null</summary>
+    public string? ModulesDisk { get; init; }
+
+    /// <summary>serial number of the disk with files that the engine put into the container before this start, or null</summary>
+    public string? LayerDisk { get; init; }
+
+    /// <summary>paths on the layer disk to take over</summary>
+    public IReadOnlyList<LayerPath> LayerPaths { get; init; } = [];
+
+    /// <summary>mount the modules over all of /lib/modules</summary>
+    public bool MountAllModules { get; init; }
+
+    /// <summary>file systems to mount, in this order</summary>
+    public IReadOnlyList<GuestMount> Mounts { get; init; } = [];
+
+    /// <summary>files the engine provides: /etc/hosts and the like</summary>
+    public IReadOnlyList<GuestFile> Files { get; init; } = [];
+
+    /// <summary>sysctls: dotted name, value</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Sysctls { get; init; } = [];
+
+    /// <summary>network interfaces</summary>
+    public IReadOnlyList<NetworkInterface> Interfaces { get; init; } = [];
+
+    /// <summary>cgroup file systems</summary>
+    public CgroupLayout Cgroups { get; init; }
+
+    /// <summary>the workload is systemd</summary>
+    public bool Systemd { get; init; }
+
+    /// <summary>a small init reaps children in front of the workload</summary>
+    public bool Init { get; init; }
+
+    /// <summary>the root is read-only for the workload</summary>
+    public bool ReadOnlyRoot { get; init; }
+
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w)
+    {
+        w.Text(HostName);
+        w.Text(DomainName);
+        w.Int64(Clock);
+        w.Bytes(Entropy);
+        w.Text(RootDisk);
+        w.Text(ScratchDisk);
+        w.OptionalText(ModulesDisk);
+        w.OptionalText(LayerDisk);
+        w.List(LayerPaths, static (w, path) => path.Write(w));
+        w.Flag(MountAllModules);
+        w.List(Mounts, static (w, mount) => mount.Write(w));
+        w.List(Files, static (w, file) => file.Write(w));
+        w.List(Sysctls, static (w, sysctl) =>
+        {
+            w.Text(sysctl.Key);
+            w.Text(sysctl.Value);
+        });
+        w.List(Interfaces, static (w, device) => device.Write(w));
+        w.Byte((byte)Cgroups);
+        w.Flag(Systemd);
+        w.Flag(Init);
+        w.Flag(ReadOnlyRoot);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Setup Read(ref WireReader r) => new()
+    {
+        HostName = r.Text(),
+        DomainName = r.Text(),
+        Clock = r.Int64(),
+        Entropy = r.Bytes(),
+        RootDisk = r.Text(),
+        ScratchDisk = r.Text(),
+        ModulesDisk = r.OptionalText(),
+        LayerDisk = r.OptionalText(),
+        LayerPaths = r.List(LayerPath.Read),
+        MountAllModules = r.Flag(),
+        Mounts = r.List(GuestMount.Read),
+        Files = r.List(GuestFile.Read),
+        Sysctls = r.List(static (ref WireReader r) => KeyValuePair.Create(r.Text(), r.Text())),
+        Interfaces = r.List(NetworkInterface.Read),
+        Cgroups = (CgroupLayout)r.Byte(),
+        Systemd = r.Flag(),
+        Init = r.Flag(),
+        ReadOnlyRoot = r.Flag(),
+    };
+}
+
+/// <summary>Something on the layer disk that the guest takes over.</summary>
+/// <param name="Path">relative to the root, without a leading slash; empty for the root itself</param>
+/// <param name="WithContents">a folder with everything below it; else a folder stands for its own attributes only</param>
+public sealed record LayerPath(string Path, bool WithContents)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w)
+    {
+        w.Text(Path);
+        w.Flag(WithContents);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static LayerPath Read(ref WireReader r) => new(r.Text(), r.Flag());
+}
+
+/// <summary>A file system to mount in the guest.</summary>
+/// <param name="Type">file system type</param>
+/// <param name="Source">source, as in mount(2)</param>
+/// <param name="Target">absolute path in the root; made if missing</param>
+/// <param name="Flags">MS_* of mount(2)</param>
+/// <param name="Data">options of the file system</param>
+public sealed record GuestMount(string Type, string Source, string Target, ulong Flags, string Data)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w)
+    {
+        w.Text(Type);
+        w.Text(Source);
+        w.Text(Target);
+        w.UInt64(Flags);
+        w.Text(Data);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static GuestMount Read(ref WireReader r) => new(r.Text(), r.Text(), r.Text(), r.UInt64(), r.Text());
+}
+
+/// <summary>A file laid over one of the image.</summary>
+/// <param name="Target">absolute path in the root; links in it are followed inside the root</param>
+/// <param name="Content">what is in it</param>
+/// <param name="Permissions">permission bits</param>
+/// <param name="ReadOnly">the workload cannot write to it</param>
+public sealed record GuestFile(string Target, byte[] Content, uint Permissions, bool ReadOnly)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w)
+    {
+        w.Text(Target);
+        w.Bytes(Content);
+        w.UInt32(Permissions);
+        w.Flag(ReadOnly);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static GuestFile Read(ref WireReader r) => new(r.Text(), r.Bytes(), r.UInt32(), r.Flag());
+}

@@ -1,0 +1,25 @@
+using Runcvm.Protocol.Wire;
+
+namespace Runcvm.Protocol.Messages;
+
+/// <summary>Run a process in the guest.</summary>
+/// <param name="Id">its number on this stream; <see cref="Workload"/> is the image's own process</param>
+/// <param name="Process">what to run</param>
+public sealed record Start(uint Id, ProcessSpec Process)
+{
+    /// <summary>The number of the image's own process.</summary>
+    public const uint Workload = 1;
+
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w)
+    {
+        w.UInt32(Id);
+        Process.Write(w);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Start Read(ref WireReader r) => new(r.UInt32(), ProcessSpec.Read(ref r));
+
+    /// <summary>The channel of a process's standard input (0), output (1) or error (2).</summary>
+    public static uint ChannelOf(uint process, uint stream) => (process * 4) + stream;
+}

@@ -1,0 +1,126 @@
+using System.Text.Json.Nodes;
+using Runcvm.Kernels;
+using Runcvm.Machines;
+using Runcvm.Oci;
+using Runcvm.Options;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Cli;
+
+/// <summary>`runcvm create` (and `run`): turns the container of a bundle into a machine, then becomes the low-level
+/// runtime with the same arguments.</summary>
+internal static class CreateVerb
+{
+    private static readonly string[] FlagsWithValue = ["--bundle", "-b", "--console-socket", "--pid-file", "--preserve-fds"];
+
+    internal static int Run(CommandLine command, HostConfig config)
+    {
+        string id = command.ContainerId(FlagsWithValue) ?? throw new UsageException($"{command.Verb} needs the container's id");
+        var bundle = new Bundle(command.ValueOf("--bundle", "-b") ?? Environment.CurrentDirectory);
+        MachineFolder folder = MachineFolder.Of(id);
+        folder.Recreate();
+        try
+        {
+            Prepare(bundle, id, folder, config);
+        }
+        catch
+        {
+            folder.Remove();
+            throw;
+        }
+
+        LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
+        return 1;
+    }
+
+    private static void Prepare(Bundle bundle, string id, MachineFolder folder, HostConfig config)
+    {
+        JsonObject process = bundle.Spec["process"] as JsonObject ?? throw new UsageException("config.json describes no process");
+        string[] environment = ProcessReader.Texts(process["env"]);
+        bool isSystemd = WorkloadKind.IsSystemd(bundle.RootPath, ProcessReader.Texts(process["args"]));
+        HostFacts host = HostProbe.Read(config);
+        MachineOptions options = MachineOptions.From(environment, config, host, Resources(bundle.Spec, isSystemd), out IReadOnlyList<string> warnings);
+
+        var systems = GuestFileSystems.From(bundle.Spec["mounts"]);
+        ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
+        Kernel kernel = new KernelStore(Installed.Kernels).Find(options.Kernel);
+        string initramfs = Initramfs.EnsureFor(kernel, Installed.GuestInit, Installed.InitramfsCache);
+        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes);
+        bool hasNetwork = HasNetwork(bundle.Spec);
+
+        var setup = new Setup
+        {
+            HostName = bundle.Spec["hostname"]?.GetValue<string>() ?? "",
+            DomainName = bundle.Spec["domainname"]?.GetValue<string>() ?? "",
+            RootDisk = MachineDisks.Root,
+            ScratchDisk = MachineDisks.Scratch,
+            ModulesDisk = kernel.ModulesImagePath == null ? null : MachineDisks.Modules,
+            LayerDisk = disks.LayerPaths.Count == 0 ? null : MachineDisks.Layer,
+            LayerPaths = disks.LayerPaths,
+            MountAllModules = options.MountAllModules,
+            Mounts = systems.Mounts(options.Systemd),
+            Files = systems.Files,
+            Sysctls = Sysctls(bundle.Spec),
+            Cgroups = options.Systemd ? CgroupLayout.None : (CgroupLayout)options.CgroupMode,
+            Systemd = options.Systemd,
+            Init = options.Init || systems.HasInit,
+            ReadOnlyRoot = bundle.Spec["root"]?["readonly"]?.GetValue<bool>() ?? false,
+        };
+        var description = new MachineDescription
+        {
+            UseKvm = options.UseKvm,
+            Cpus = options.Cpus,
+            MemoryBytes = options.MemoryBytes,
+            Hypervisor = host.QemuPath ?? throw new UsageException("qemu-system-x86_64 is not on PATH; install it (apt-get install qemu-system-x86), or name it in /etc/runcvm/config.toml as qemu"),
+            KernelCommandLine = KernelCommandLine.Build(options.UseKvm, HostProbe.TimestampKilohertz(), options.KernelDebug, options.KernelArguments),
+            Disks = [.. disks.Disks.Select(static item => item.Disk)],
+            BootTimeout = (int)config.BootTimeout.TotalSeconds,
+            LogLevel = (int)options.LogLevel,
+            KernelDebug = options.KernelDebug,
+            HasNetwork = hasNetwork,
+            Notices = [.. warnings, .. disks.Notices],
+        };
+        Save(folder.Description, description.Write);
+        Save(folder.Setup, setup.Write);
+        Save(folder.Process, workload.Write);
+        SandboxSpec.Rewrite(bundle.Spec, new SandboxParts
+        {
+            Skeleton = Installed.Skeleton(),
+            Program = Installed.Program,
+            Folder = folder.FullPath,
+            Vmlinux = kernel.VmlinuxPath,
+            Initramfs = initramfs,
+            Disks = disks.Disks,
+            UseKvm = options.UseKvm,
+            HasNetwork = hasNetwork,
+            MemoryOverhead = MemoryOverhead.Of(options.UseKvm),
+        });
+        bundle.Save();
+    }
+
+    private static void Save(string path, Action<WireWriter> write)
+    {
+        var writer = new WireWriter();
+        write(writer);
+        MachineFolder.WriteSecret(path, writer.Written);
+    }
+
+    private static SpecResources Resources(JsonObject spec, bool isSystemd)
+    {
+        JsonNode? resources = spec["linux"]?["resources"];
+        return new SpecResources(
+            resources?["memory"]?["limit"]?.GetValue<long>(), resources?["cpu"]?["quota"]?.GetValue<long>(),
+            resources?["cpu"]?["period"]?.GetValue<long>(), resources?["cpu"]?["cpus"]?.GetValue<string>(), isSystemd);
+    }
+
+    private static List<KeyValuePair<string, string>> Sysctls(JsonObject spec)
+        => [.. (spec["linux"]?["sysctl"] as JsonObject ?? []).Select(static item => KeyValuePair.Create(item.Key, item.Value!.GetValue<string>()))];
+
+    private static bool HasNetwork(JsonObject spec)
+    {
+        bool own = ProcessReader.Items(spec["linux"]?["namespaces"]).Any(static item => item?["type"]?.GetValue<string>() == "network");
+        return own ? true : throw new UsageException("--network host is not available in this version of RunCVM; use a bridge network and publish ports with -p");
+    }
+}

@@ -1,0 +1,40 @@
+using System.Text.Json.Nodes;
+using Runcvm.Oci;
+using Runcvm.Options;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Cli;
+
+/// <summary>`runcvm exec`: makes the low-level runtime run `runcvm attach` in the sandbox, on the streams that were meant
+/// for the process.</summary>
+internal static class ExecVerb
+{
+    private static readonly string[] FlagsWithValue =
+        ["--process", "-p", "--console-socket", "--pid-file", "--cwd", "--env", "-e", "--user", "-u", "--additional-gids", "-g", "--process-label", "--apparmor", "--cap", "-c", "--preserve-fds", "--cgroup"];
+
+    internal static int Run(CommandLine command, HostConfig config)
+    {
+        string id = command.ContainerId(FlagsWithValue) ?? throw new UsageException("exec needs the container's id");
+        MachineFolder folder = MachineFolder.Of(id);
+        if (folder.Exists) Rewrite(command, folder);
+        LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
+        return 1;
+    }
+
+    private static void Rewrite(CommandLine command, MachineFolder folder)
+    {
+        string file = command.ValueOf("--process", "-p")
+            ?? throw new UsageException("exec into a machine needs --process FILE; use docker exec, podman exec or ctr task exec, which give it");
+        JsonObject process = Bundle.ReadObject(file);
+        string[] environment = ProcessReader.Texts(process["env"]);
+        ProcessSpec spec = ProcessReader.Read(process, MachineOptions.WithoutRuncvm(environment));
+        string execFile = folder.NewExecFile();
+        var writer = new WireWriter();
+        new Start(0, spec).Write(writer);
+        MachineFolder.WriteSecret(execFile, writer.Written);
+        SandboxSpec.RewriteProcess(process, [SandboxSpec.Program, "attach", Path.Combine(MachineFolder.Root, Path.GetFileName(execFile))], []);
+        Bundle.WriteObject(file, process);
+    }
+}

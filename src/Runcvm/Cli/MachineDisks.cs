@@ -1,0 +1,53 @@
+using System.Text;
+using Runcvm.Images;
+using Runcvm.Kernels;
+using Runcvm.Protocol.Messages;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Cli;
+
+/// <summary>The disks of a machine, made or found.</summary>
+/// <param name="Disks">each disk's file on the host, and what it is in the machine</param>
+/// <param name="LayerPaths">what the guest takes over from the layer disk</param>
+/// <param name="Notices">what took time, for the log</param>
+internal sealed record MachineDisks(
+    IReadOnlyList<(string Source, MachineDisk Disk)> Disks, IReadOnlyList<LayerPath> LayerPaths, IReadOnlyList<string> Notices)
+{
+    internal const string Root = "root";
+    internal const string Scratch = "scratch";
+    internal const string Modules = "modules";
+    internal const string Layer = "layer";
+
+    internal static MachineDisks Prepare(string rootPath, string id, MachineFolder folder, Kernel kernel, long scratchSize)
+    {
+        var notices = new List<string>();
+        LayerChain chain = LayerChain.Of(rootPath);
+        string image = new RootImageCache().Ensure(chain, out BuildReport? built);
+        File.WriteAllText(folder.RootImage, Path.GetFileNameWithoutExtension(image));
+        if (built != null) notices.Add($"built the root image in {built.Seconds:F1} s ({built.Bytes / (1024 * 1024)} MiB; {built.Reason})");
+        ScratchDisk scratch = ScratchDisk.Ensure(chain, id, scratchSize);
+        var disks = new List<(string, MachineDisk)>
+        {
+            (image, Disk(Root, true)),
+            (scratch.Path, Disk(Scratch, false)),
+        };
+        if (kernel.ModulesImagePath != null) disks.Add((kernel.ModulesImagePath, Disk(Modules, true)));
+        PackedUpper? upper = PackUpper(chain, scratch, folder);
+        if (upper != null) disks.Add((upper.Image, Disk(Layer, true)));
+        return new MachineDisks(disks, [.. (upper?.Changes ?? []).Select(ToLayerPath)], notices);
+    }
+
+    private static MachineDisk Disk(string serial, bool readOnly) => new(serial, $"/disks/{serial}", readOnly);
+
+    // What was applied is remembered beside the disk to which it was applied, so that the two live and die together.
+    private static PackedUpper? PackUpper(LayerChain chain, ScratchDisk scratch, MachineFolder folder)
+    {
+        string memory = scratch.Path + ".applied";
+        long? applied = !scratch.IsNew && File.Exists(memory) ? BitConverter.ToInt64(File.ReadAllBytes(memory)) : null;
+        PackedUpper? upper = UpperLayer.Pack(chain, applied, folder.LayerImage);
+        if (upper != null) File.WriteAllBytes(memory, BitConverter.GetBytes(upper.AppliedUpTo));
+        return upper;
+    }
+
+    private static LayerPath ToLayerPath(UpperChange change) => new(Encoding.UTF8.GetString(change.Path), change.WithContents);
+}

@@ -1,0 +1,45 @@
+using System.Text.Json.Nodes;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Files;
+using Runcvm.Oci;
+using Runcvm.Options;
+using Runcvm.Protocol.Messages;
+
+namespace Runcvm.Cli;
+
+/// <summary>What the image's own process is, and what the guest is told of it.</summary>
+internal static class WorkloadKind
+{
+    /// <summary>Whether the command is systemd, or a link to it in this root.</summary>
+    internal static bool IsSystemd(string rootPath, string[] arguments)
+    {
+        if (arguments.Length == 0 || !arguments[0].StartsWith('/')) return false;
+        using SafeFileHandle root = FileDescriptor.Open(rootPath, OpenFlags.Path | OpenFlags.Directory);
+        try
+        {
+            using SafeFileHandle? program = FileDescriptor.TryOpenInRoot(root, arguments[0], OpenFlags.Path);
+            string? target = program == null ? null : new FileInfo(FileDescriptor.PathOf(program)).LinkTarget;
+            return target != null && Path.GetFileName(target) == "systemd";
+        }
+        catch (LinuxException)
+        {
+            // Not to be opened by this name, so not systemd; the start will say what it is.
+            return false;
+        }
+    }
+
+    /// <summary>The workload's process. An engine's own init (`--init`) is taken off its front: the guest has one.</summary>
+    internal static ProcessSpec Describe(JsonObject process, string[] environment, bool systemd, bool hasInit)
+    {
+        // With "container" set, systemd leaves out what only a machine of its own may do.
+        IEnumerable<string> visible = MachineOptions.WithoutRuncvm(environment)
+            .Where(entry => !systemd || !entry.StartsWith("container=", StringComparison.Ordinal));
+        ProcessSpec spec = ProcessReader.Read(process, [.. visible]);
+        return hasInit ? spec with { Arguments = WithoutInit(spec.Arguments) } : spec;
+    }
+
+    // docker: /sbin/docker-init -- PROGRAM …; podman: /run/podman-init -- PROGRAM …
+    private static IReadOnlyList<string> WithoutInit(IReadOnlyList<string> arguments)
+        => arguments.Count > 2 && arguments[1] == "--" ? [.. arguments.Skip(2)] : arguments;
+}

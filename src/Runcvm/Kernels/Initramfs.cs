@@ -1,0 +1,90 @@
+using System.Globalization;
+using System.Text;
+using Runcvm.Linux;
+using Runcvm.Linux.Files;
+
+namespace Runcvm.Kernels;
+
+/// <summary>The archive with which a machine starts: the guest program and the modules that boot needs.</summary>
+internal static class Initramfs
+{
+    // A new layout of the archive must not find those of the old one.
+    private const string Layout = "1";
+
+    private static readonly TimeSpan AbandonedAfter = TimeSpan.FromHours(1);
+
+    private static readonly string[] Folders =
+    [
+        "dev", "proc", "sys", "run", "newroot", "lower", "scratch", "layer", "modules", "tmp", "lib", "lib/modules",
+    ];
+
+    /// <summary>The path of an archive for this kernel and guest program, made now if there is none.</summary>
+    public static string EnsureFor(Kernel kernel, string guestInitPath, string cacheFolder)
+    {
+        string folder = Path.Combine(cacheFolder, kernel.Name);
+        string path = Path.Combine(folder, Key(kernel.VmlinuxPath, guestInitPath) + ".cpio");
+        if (FileStatus.TryOf(path) is { Kind: FileKind.Regular }) return path;
+        Node.MakeDirectory(folder);
+        string temporary = $"{path}.{Environment.ProcessId}.{Environment.CurrentManagedThreadId}.tmp";
+        using (FileStream file = File.Create(temporary))
+        {
+            Write(kernel, guestInitPath, file);
+            file.Flush(flushToDisk: true);
+        }
+
+        // Two processes may do the same at once: both files are equal, and the later name wins.
+        File.Move(temporary, path, overwrite: true);
+        RemoveOthers(folder, path);
+        return path;
+    }
+
+    internal static void Write(Kernel kernel, string guestInitPath, Stream output)
+    {
+        var cpio = new CpioWriter(output);
+        foreach (string folder in Folders) cpio.Directory(folder);
+        // The guest mounts the modules image here, where modprobe looks for them.
+        cpio.Directory($"lib/modules/{kernel.Release}");
+        // Without it the kernel starts the first process with no standard streams.
+        cpio.CharacterDevice("dev/console", 0x180, 5, 1);
+        cpio.File(["modprobe", "init"], 0x1ED, File.ReadAllBytes(guestInitPath));
+        cpio.Directory("boot-modules");
+        foreach (string module in BootModules(kernel))
+            cpio.File("boot-modules/" + Path.GetFileName(module), 0x1A4, File.ReadAllBytes(module));
+        cpio.End();
+    }
+
+    private static string[] BootModules(Kernel kernel)
+    {
+        if (!Directory.Exists(kernel.BootModulesFolder)) return [];
+        string[] modules = Directory.GetFiles(kernel.BootModulesFolder, "*.ko");
+        Array.Sort(modules, StringComparer.Ordinal);
+        return modules;
+    }
+
+    /// <summary>Size and time stand for the content, which is too much to read at every start.</summary>
+    private static string Key(string vmlinux, string guestInit)
+    {
+        var text = new StringBuilder(Layout);
+        foreach (string path in (ReadOnlySpan<string>)[vmlinux, guestInit])
+        {
+            FileStatus status = FileStatus.TryOf(path, followLinks: true) ?? throw new LinuxException(Errno.ENOENT, $"look at {path}");
+            text.Append(CultureInfo.InvariantCulture, $"\n{path}\n{status.Size}\n{status.ModifiedNanoseconds}");
+        }
+
+        // FNV-1a: nobody is kept out by this hash, it only names a file.
+        ulong hash = 14695981039346656037;
+        foreach (char c in text.ToString()) hash = (hash ^ c) * 1099511628211;
+        return hash.ToString("x16", CultureInfo.InvariantCulture);
+    }
+
+    private static void RemoveOthers(string folder, string path)
+    {
+        foreach (string other in Directory.GetFiles(folder))
+        {
+            if (other == path) continue;
+            // A young temporary file is somebody's who is writing it right now.
+            bool abandoned = File.GetLastWriteTimeUtc(other) + AbandonedAfter < DateTime.UtcNow;
+            if (other.EndsWith(".cpio", StringComparison.Ordinal) || abandoned) File.Delete(other);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+namespace Runcvm.Kernels;
+
+/// <summary><c>runcvm kernel list|add|default|remove</c></summary>
+internal static class KernelVerb
+{
+    private const string Usage =
+        """
+        runcvm kernel list
+        runcvm kernel add debian|ubuntu|PACKAGE|FILE.deb... [--as DIST]
+        runcvm kernel default [DIST|DIST/VERSION]
+        runcvm kernel remove DIST/VERSION
+        """;
+
+    /// <summary>Runs one of the verbs and returns the exit code.</summary>
+    public static int Run(string[] args, TextWriter output, string root = KernelStore.DefaultRoot)
+    {
+        var store = new KernelStore(root);
+        switch (args)
+        {
+            case [] or ["list"]:
+                List(store, output);
+                return 0;
+            case ["add", "--as", var dist, _, ..]:
+                return Add(store, args[3..], dist, output);
+            case ["add", _, .., "--as", var dist]:
+                return Add(store, args[1..^2], dist, output);
+            case ["add", _, ..]:
+                return Add(store, args[1..], null, output);
+            case ["default"]:
+                output.WriteLine(store.Find(null).Name);
+                return 0;
+            case ["default", var name]:
+                SetDefault(store, name, output);
+                return 0;
+            case ["remove", var name]:
+                Remove(store, name, output);
+                return 0;
+            default:
+                throw new UsageException("unknown use of 'runcvm kernel'; these are known:\n" + Usage);
+        }
+    }
+
+    private static void List(KernelStore store, TextWriter output)
+    {
+        List<Kernel> all = store.All();
+        string? taken = all.Count == 0 ? null : store.Find(null).Name;
+        foreach (Kernel kernel in all)
+            output.WriteLine(kernel.Name == taken ? $"{kernel.Name}  (default)" : kernel.Name);
+    }
+
+    private static int Add(KernelStore store, string[] sources, string? dist, TextWriter output)
+    {
+        Kernel kernel = KernelPackage.Add(store, sources, dist);
+        output.WriteLine($"added {kernel.Name}");
+        return 0;
+    }
+
+    private static void SetDefault(KernelStore store, string name, TextWriter output)
+    {
+        Kernel kernel = store.Choose(name, "runcvm kernel default");
+        string temporary = Path.Combine(store.Root, ".default");
+        // What was typed is kept: a DIST goes on meaning the newest of it.
+        File.WriteAllText(temporary, name + "\n");
+        File.Move(temporary, store.DefaultPath, overwrite: true);
+        output.WriteLine($"the default is {kernel.Name}");
+    }
+
+    private static void Remove(KernelStore store, string name, TextWriter output)
+    {
+        if (!name.Contains('/', StringComparison.Ordinal))
+            throw new UsageException($"runcvm kernel remove needs DIST/VERSION, not '{name}'");
+        Kernel kernel = store.Choose(name, "runcvm kernel remove");
+        string? chosen = store.DefaultChoice();
+        bool isDefault = chosen is not null && store.Choose(chosen, store.DefaultPath).Name == kernel.Name;
+        // First out of sight, in one step, so that no start finds half a kernel.
+        string removed = Path.Combine(store.Root, $".removed-{Environment.ProcessId}");
+        Directory.Move(kernel.Folder, removed);
+        Directory.Delete(removed, recursive: true);
+        string dist = Path.GetDirectoryName(kernel.Folder)!;
+        bool lastOfDist = !Directory.EnumerateFileSystemEntries(dist).Any();
+        if (lastOfDist) Directory.Delete(dist);
+        if (isDefault && (lastOfDist || chosen!.Contains('/', StringComparison.Ordinal))) File.Delete(store.DefaultPath);
+        output.WriteLine($"removed {kernel.Name}");
+    }
+}

@@ -1,0 +1,27 @@
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Processes;
+
+namespace Runcvm.Machines;
+
+/// <summary>A virtual machine that was started. Above this interface no code knows which hypervisor runs it; what one of
+/// them cannot do is not here.</summary>
+internal interface IMachine : IDisposable
+{
+    /// <summary>The byte stream to the guest.</summary>
+    AsyncFile Stream { get; }
+
+    /// <summary>What the guest's kernel writes to its console.</summary>
+    AsyncFile Console { get; }
+
+    /// <summary>What the hypervisor itself writes to its standard error.</summary>
+    AsyncFile Errors { get; }
+
+    /// <summary>"QEMU" or "Firecracker", for messages.</summary>
+    string Name { get; }
+
+    /// <summary>Ends with the hypervisor.</summary>
+    Task<ExitStatus> Exited { get; }
+
+    /// <summary>Ends the hypervisor at once; what the guest has not flushed is lost.</summary>
+    void Kill();
+}

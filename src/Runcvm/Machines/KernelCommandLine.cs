@@ -1,0 +1,23 @@
+namespace Runcvm.Machines;
+
+/// <summary>The guest kernel's arguments. Nothing of the container is among them but what its user wrote.</summary>
+internal static class KernelCommandLine
+{
+    internal static string Build(bool useKvm, long timestampKilohertz, bool debug, string userArguments)
+    {
+        var arguments = new List<string>
+        {
+            // The kernel's last words are all that is known of a guest that does not boot; errors only, because every
+            // character on a serial line costs an exit to the hypervisor.
+            "console=ttyS0", debug ? "loglevel=7" : "loglevel=4",
+            "panic=-1", "reboot=t",
+            // What a microVM has not, the kernel need not look for.
+            "i8042.noaux=1", "i8042.nokbd=1", "8250.nr_uarts=1", "cryptomgr.notests", "random.trust_cpu=on",
+            "rcupdate.rcu_expedited=1",
+        };
+        // Under TCG the guest's own calibration of this clock hangs on a busy host, one boot in four.
+        if (!useKvm && timestampKilohertz > 0) arguments.Add($"tsc_early_khz={timestampKilohertz}");
+        if (userArguments.Length > 0) arguments.Add(userArguments);
+        return string.Join(' ', arguments);
+    }
+}

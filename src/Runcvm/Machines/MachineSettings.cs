@@ -1,0 +1,35 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Runcvm.Machines;
+
+/// <summary>What a hypervisor has to know of a machine. Paths are those of the sandbox.</summary>
+internal sealed record MachineSettings
+{
+    internal required string Program { get; init; }
+
+    internal bool UseKvm { get; init; }
+
+    internal int Cpus { get; init; }
+
+    /// <summary>whole mebibytes</summary>
+    internal long MemoryMebibytes { get; init; }
+
+    internal required string Vmlinux { get; init; }
+
+    internal required string Initramfs { get; init; }
+
+    internal required string KernelCommandLine { get; init; }
+
+    internal required IReadOnlyList<Disk> Disks { get; init; }
+
+    internal required IReadOnlyList<NetworkCard> Cards { get; init; }
+
+    /// <param name="Serial">by which the guest finds it</param>
+    /// <param name="Path">its file</param>
+    /// <param name="ReadOnly">the guest cannot write to it</param>
+    internal sealed record Disk(string Serial, string Path, bool ReadOnly);
+
+    /// <param name="Tap">open tap device</param>
+    /// <param name="HardwareAddress">6 bytes</param>
+    internal sealed record NetworkCard(SafeFileHandle Tap, byte[] HardwareAddress);
+}

@@ -1,0 +1,68 @@
+using System.Globalization;
+
+namespace Runcvm.Machines.Qemu;
+
+/// <summary>QEMU's command line: one small function per device, in the order in which the guest finds them.</summary>
+internal static class QemuArguments
+{
+    internal const int StreamFile = 3;
+    internal const int ConsoleFile = 4;
+    internal const int FirstTapFile = 5;
+
+    /// <summary>The name by which the guest finds the stream's port.</summary>
+    private const string PortName = "org.runcvm.stream";
+
+    internal static List<string> Build(MachineSettings settings) =>
+    [
+        "qemu-system-x86_64",
+        .. Machine(settings),
+        .. Boot(settings),
+        .. Console(),
+        .. Stream(),
+        .. settings.Disks.SelectMany(Disk),
+        .. settings.Cards.SelectMany(Card),
+    ];
+
+    private static IEnumerable<string> Machine(MachineSettings settings) =>
+    [
+        // A minimal machine: no PCI, no firmware to run through. The clock chip gives the kernel its first idea of the time.
+        "-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on,pit=off,pic=off",
+        "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
+        "-accel", settings.UseKvm ? "kvm" : "tcg,thread=multi,tb-size=128",
+        "-cpu", settings.UseKvm ? "host" : "max",
+        "-smp", settings.Cpus.ToString(CultureInfo.InvariantCulture),
+        "-m", settings.MemoryMebibytes.ToString(CultureInfo.InvariantCulture),
+        // QEMU's own filter on system calls, beside the one of the sandbox.
+        "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+    ];
+
+    private static IEnumerable<string> Boot(MachineSettings settings)
+        => ["-kernel", settings.Vmlinux, "-initrd", settings.Initramfs, "-append", settings.KernelCommandLine];
+
+    private static IEnumerable<string> Console()
+        => ["-chardev", $"socket,id=console,fd={ConsoleFile}", "-serial", "chardev:console"];
+
+    private static IEnumerable<string> Stream() =>
+    [
+        "-chardev", $"socket,id=stream,fd={StreamFile}",
+        "-device", "virtio-serial-device,max_ports=2",
+        "-device", $"virtserialport,chardev=stream,name={PortName}",
+    ];
+
+    private static IEnumerable<string> Disk(MachineSettings.Disk disk) =>
+    [
+        // The file is this machine's own or read-only: locking it would only fail where the file system cannot lock.
+        "-drive", $"if=none,id={disk.Serial},format=raw,readonly={(disk.ReadOnly ? "on" : "off")},cache=writeback,discard=unmap,file.locking=off,file={disk.Path.Replace(",", ",,", StringComparison.Ordinal)}",
+        "-device", $"virtio-blk-device,drive={disk.Serial},serial={disk.Serial}",
+    ];
+
+    private static IEnumerable<string> Card(MachineSettings.NetworkCard card, int index)
+    {
+        string address = string.Join(':', card.HardwareAddress.Select(static b => b.ToString("x2", CultureInfo.InvariantCulture)));
+        return
+        [
+            "-netdev", $"tap,id=net{index},fd={FirstTapFile + index}",
+            "-device", $"virtio-net-device,netdev=net{index},mac={address}",
+        ];
+    }
+}

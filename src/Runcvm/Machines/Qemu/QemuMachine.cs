@@ -1,0 +1,71 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
+using Runcvm.Linux.Sockets;
+
+namespace Runcvm.Machines.Qemu;
+
+/// <summary>A machine run by QEMU. Stream and console are socket pairs that it inherits: there is no path to collide with
+/// one left by a crash, and nobody else can connect.</summary>
+internal sealed class QemuMachine : IMachine
+{
+    private const int SigKill = 9;
+
+    private readonly ChildProcess _process;
+
+    private QemuMachine(EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle console, SafeFileHandle errors)
+    {
+        _process = process;
+        Stream = Watch(loop, stream);
+        Console = Watch(loop, console);
+        Errors = Watch(loop, errors);
+        Exited = AsyncFile.WaitForExitAsync(loop, process);
+    }
+
+    public AsyncFile Stream { get; }
+
+    public AsyncFile Console { get; }
+
+    public AsyncFile Errors { get; }
+
+    public string Name => "QEMU";
+
+    public Task<ExitStatus> Exited { get; }
+
+    internal static QemuMachine Start(EventLoop loop, MachineSettings settings)
+    {
+        (SafeFileHandle stream, SafeFileHandle streamEnd) = UnixSocket.Pair();
+        (SafeFileHandle console, SafeFileHandle consoleEnd) = UnixSocket.Pair();
+        (SafeFileHandle errors, SafeFileHandle errorsEnd) = FileDescriptor.Pipe();
+        using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
+        using (streamEnd)
+        using (consoleEnd)
+        using (errorsEnd)
+        {
+            var files = new List<(int, SafeFileHandle)>
+            {
+                (0, nothing), (1, nothing), (2, errorsEnd),
+                (QemuArguments.StreamFile, streamEnd), (QemuArguments.ConsoleFile, consoleEnd),
+            };
+            for (int i = 0; i < settings.Cards.Count; i++) files.Add((QemuArguments.FirstTapFile + i, settings.Cards[i].Tap));
+            ChildProcess process = ChildProcess.Start(settings.Program, QemuArguments.Build(settings), [], files);
+            return new QemuMachine(loop, process, stream, console, errors);
+        }
+    }
+
+    public void Kill() => _process.Kill(SigKill);
+
+    public void Dispose()
+    {
+        Stream.Dispose();
+        Console.Dispose();
+        Errors.Dispose();
+    }
+
+    private static AsyncFile Watch(EventLoop loop, SafeFileHandle file)
+    {
+        FileDescriptor.SetNonBlocking(file);
+        return new AsyncFile(loop, file);
+    }
+}

@@ -1,0 +1,92 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Sockets;
+using Runcvm.Protocol.Dns;
+
+namespace Runcvm.Network;
+
+/// <summary>Asks the container's nameserver what the guest wants to know. Docker's own (127.0.0.11) answers in the
+/// container's network namespace only. Messages are passed on unread.</summary>
+internal sealed class DnsForwarder(EventLoop loop, IPv4End nameserver, Func<ReadOnlyMemory<byte>, ValueTask> write)
+{
+    // Each question has a socket, and the namespace has 4096 ports. A client whose question is dropped asks again.
+    private const int MaxQuestions = 512;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    private readonly Queue<byte[]> _answers = new();
+    private int _questions;
+    private bool _writing;
+
+    /// <summary>Serves until the stream ends.</summary>
+    internal async Task RunAsync(Func<Memory<byte>, ValueTask<int>> read)
+    {
+        // Owned by this object: each question ends by its answer, an error or its timeout.
+        while (await DnsFrame.ReadAsync(read) is { } question)
+        {
+            if (_questions < MaxQuestions) _ = AnswerAsync(question);
+        }
+    }
+
+    private async Task AnswerAsync(DnsFrame question)
+    {
+        using var done = new CancellationTokenSource();
+        _questions++;
+        try
+        {
+            SafeFileHandle socket = question.IsStream
+                ? InternetSocket.ConnectStream(nameserver)
+                : InternetSocket.ConnectDatagram(nameserver);
+            using var file = new AsyncFile(loop, socket);
+            _ = GiveUpAsync(file, done.Token);
+            byte[]? answer = question.IsStream ? await AskStreamAsync(file, question) : await AskDatagramAsync(file, question);
+            if (answer != null) await SendAsync((question with { Message = answer }).ToBytes());
+        }
+        catch (Exception e) when (e is LinuxException or ObjectDisposedException)
+        {
+            // As with any nameserver that cannot be reached, no answer comes, and the client decides what that means.
+        }
+        finally
+        {
+            _questions--;
+            // Not CancelAsync: it would continue the timer's waiter on another thread than the loop's.
+            done.Cancel();
+        }
+    }
+
+    private async Task GiveUpAsync(AsyncFile file, CancellationToken done)
+    {
+        if (await loop.DelayAsync(Patience, done)) file.Dispose();
+    }
+
+    private static async Task<byte[]?> AskDatagramAsync(AsyncFile file, DnsFrame question)
+    {
+        await file.WriteAsync(question.Message);
+        byte[] buffer = new byte[ushort.MaxValue];
+        int n = await file.ReadAsync(buffer);
+        return buffer[..n];
+    }
+
+    private static async Task<byte[]?> AskStreamAsync(AsyncFile file, DnsFrame question)
+    {
+        await file.WritableAsync();
+        await file.WriteAsync(question.ToStreamMessage());
+        return await DnsFrame.ReadStreamMessageAsync(file.ReadAsync);
+    }
+
+    /// <summary>A stream has one writer at a time.</summary>
+    private async Task SendAsync(byte[] frame)
+    {
+        _answers.Enqueue(frame);
+        if (_writing) return;
+        _writing = true;
+        try
+        {
+            while (_answers.TryDequeue(out byte[]? next)) await write(next);
+        }
+        finally
+        {
+            _writing = false;
+        }
+    }
+}

@@ -1,0 +1,54 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Runcvm.Oci;
+
+/// <summary>An OCI bundle: a folder with a config.json. Unknown fields survive a rewrite.</summary>
+internal sealed class Bundle
+{
+    private readonly string _path;
+
+    internal Bundle(string folder)
+    {
+        Folder = Path.GetFullPath(folder);
+        _path = Path.Combine(Folder, "config.json");
+        Spec = ReadObject(_path);
+    }
+
+    internal string Folder { get; }
+
+    internal JsonObject Spec { get; }
+
+    /// <summary>The container's root as an absolute path.</summary>
+    internal string RootPath => Path.GetFullPath(Path.Combine(Folder, Spec["root"]?["path"]?.GetValue<string>()
+        ?? throw new UsageException($"{_path} names no root file system (root.path)")));
+
+    internal void Save() => WriteObject(_path, Spec);
+
+    internal static JsonObject ReadObject(string path)
+    {
+        try
+        {
+            return JsonNode.Parse(File.ReadAllBytes(path)) as JsonObject ?? throw new UsageException($"{path} holds no JSON object");
+        }
+        catch (JsonException e)
+        {
+            throw new UsageException($"{path} is not valid JSON: {e.Message}", e);
+        }
+        catch (IOException e)
+        {
+            throw new UsageException($"cannot read {path}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Replaces a file in one step: the engine never reads half of it.</summary>
+    internal static void WriteObject(string path, JsonObject content)
+    {
+        string unfinished = path + ".runcvm";
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
+        using (var file = new FileStream(unfinished, options))
+        using (var writer = new Utf8JsonWriter(file))
+            content.WriteTo(writer);
+        File.Move(unfinished, path, overwrite: true);
+    }
+}

@@ -1,0 +1,79 @@
+namespace Runcvm.Oci;
+
+/// <summary>The OCI command line as engines call it: `runcvm [global flags] VERB [flags] ID`. Only what this program needs
+/// is understood; everything is kept for the low-level runtime.</summary>
+internal sealed record CommandLine
+{
+    private static readonly string[] GlobalFlagsWithValue = ["--root", "--log", "--log-format", "--criu", "--rootless"];
+
+    internal required IReadOnlyList<string> Arguments { get; init; }
+
+    /// <summary>Position of the verb in <see cref="Arguments"/>, or -1.</summary>
+    internal required int VerbIndex { get; init; }
+
+    internal string Verb => VerbIndex < 0 ? "" : Arguments[VerbIndex];
+
+    internal IReadOnlyList<string> AfterVerb => [.. Arguments.Skip(VerbIndex + 1)];
+
+    /// <summary>Where errors are to be written, or null.</summary>
+    internal string? LogFile => GlobalValue("--log");
+
+    /// <summary>"json" or "text"</summary>
+    internal string LogFormat => GlobalValue("--log-format") ?? "text";
+
+    internal static CommandLine Parse(IReadOnlyList<string> arguments)
+    {
+        for (int i = 0; i < arguments.Count; i++)
+        {
+            string argument = Normalize(arguments[i]);
+            if (!argument.StartsWith('-')) return new CommandLine { Arguments = arguments, VerbIndex = i };
+            if (argument != "--rootless" && Array.IndexOf(GlobalFlagsWithValue, argument) >= 0) i++;
+        }
+
+        return new CommandLine { Arguments = arguments, VerbIndex = -1 };
+    }
+
+    /// <summary>The value of a flag after the verb, under any of its names, or null.</summary>
+    internal string? ValueOf(params string[] names)
+    {
+        for (int i = VerbIndex + 1; i < Arguments.Count; i++)
+        {
+            foreach (string name in names)
+            {
+                string argument = name.Length > 2 ? Normalize(Arguments[i]) : Arguments[i];
+                if (argument == name && i + 1 < Arguments.Count) return Arguments[i + 1];
+                if (argument.StartsWith(name + "=", StringComparison.Ordinal)) return argument[(name.Length + 1)..];
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The container's id: the first argument after the verb that is neither a flag nor a flag's value.</summary>
+    internal string? ContainerId(params string[] flagsWithValue)
+    {
+        for (int i = VerbIndex + 1; i < Arguments.Count; i++)
+        {
+            if (!Arguments[i].StartsWith('-')) return Arguments[i];
+            if (Array.IndexOf(flagsWithValue, Arguments[i]) >= 0 || Array.IndexOf(flagsWithValue, Normalize(Arguments[i])) >= 0) i++;
+        }
+
+        return null;
+    }
+
+    private string? GlobalValue(string name)
+    {
+        for (int i = 0; i < (VerbIndex < 0 ? Arguments.Count : VerbIndex); i++)
+        {
+            string argument = Normalize(Arguments[i]);
+            if (argument == name && i + 1 < Arguments.Count) return Arguments[i + 1];
+            if (argument.StartsWith(name + "=", StringComparison.Ordinal)) return argument[(name.Length + 1)..];
+        }
+
+        return null;
+    }
+
+    // runc's flag library takes one dash for two.
+    private static string Normalize(string argument)
+        => argument.Length > 2 && argument[0] == '-' && argument[1] != '-' ? "-" + argument : argument;
+}

@@ -1,0 +1,81 @@
+using System.Text.Json.Nodes;
+using Runcvm.Linux.Processes;
+using Runcvm.Protocol.Messages;
+
+namespace Runcvm.Oci;
+
+/// <summary>Reads the "process" object of the OCI runtime specification.</summary>
+internal static class ProcessReader
+{
+    private const uint DefaultUmask = 0x12;
+
+    /// <summary>What dockerd sets where nobody asks for anything else: as many files as the kernel allows by default.</summary>
+    private const ulong OpenFiles = 1048576;
+
+    // What Docker and Podman grant by default: whoever has all of these asked for no restriction.
+    private static readonly CapabilitySet EngineDefault = CapabilitySet.Of(
+    [
+        "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP",
+        "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_SETFCAP",
+    ]);
+
+    internal static ProcessSpec Read(JsonObject process, IReadOnlyList<string> environment)
+    {
+        JsonNode? user = process["user"];
+        uint uid = user?["uid"]?.GetValue<uint>() ?? 0;
+        return new ProcessSpec
+        {
+            Arguments = Texts(process["args"]),
+            Environment = environment,
+            WorkingDirectory = process["cwd"]?.GetValue<string>() ?? "/",
+            User = uid,
+            Group = user?["gid"]?.GetValue<uint>() ?? 0,
+            Groups = [.. Items(user?["additionalGids"]).Select(static id => id!.GetValue<uint>())],
+            Umask = user?["umask"]?.GetValue<uint>() ?? DefaultUmask,
+            Terminal = process["terminal"]?.GetValue<bool>() ?? false,
+            Rows = (ushort)(process["consoleSize"]?["height"]?.GetValue<uint>() ?? 0),
+            Columns = (ushort)(process["consoleSize"]?["width"]?.GetValue<uint>() ?? 0),
+            Capabilities = Capabilities(process["capabilities"], uid),
+            NoNewPrivileges = process["noNewPrivileges"]?.GetValue<bool>() ?? false,
+            Limits = Limits(process["rlimits"]),
+            OomScoreAdjust = process["oomScoreAdj"]?.GetValue<int>() ?? 0,
+        };
+    }
+
+    internal static string[] Texts(JsonNode? list) => [.. Items(list).Select(static item => item!.GetValue<string>())];
+
+    internal static IEnumerable<JsonNode?> Items(JsonNode? list) => list as JsonArray ?? [];
+
+    // The workload is root of a whole machine. Once any capability was dropped, it gets exactly what runc would give it.
+    private static CapabilityBits Capabilities(JsonNode? sets, uint user)
+    {
+        CapabilitySet bounding = Set("bounding");
+        if (!bounding.Contains(EngineDefault))
+        {
+            return new CapabilityBits(
+                bounding.Bits, Set("effective").Bits, Set("permitted").Bits, Set("inheritable").Bits, Set("ambient").Bits);
+        }
+
+        ulong all = CapabilitySet.Full.Bits;
+        ulong own = user == 0 ? all : 0;
+        return new CapabilityBits(all, own, own, Set("inheritable").Bits & own, Set("ambient").Bits & own);
+
+        CapabilitySet Set(string name) => CapabilitySet.Of(Texts(sets?[name]));
+    }
+
+    private static List<ResourceLimit> Limits(JsonNode? list)
+    {
+        var limits = new List<ResourceLimit>();
+        foreach (JsonNode? item in Items(list))
+        {
+            string name = item?["type"]?.GetValue<string>() ?? "";
+            int number = Rlimit.NumberOf(name);
+            if (number < 0) throw new UsageException($"the resource limit '{name}' is unknown");
+            limits.Add(new ResourceLimit((byte)number, item!["soft"]!.GetValue<ulong>(), item["hard"]!.GetValue<ulong>()));
+        }
+
+        if (!limits.Exists(static limit => limit.Resource == Rlimit.OpenFiles))
+            limits.Add(new ResourceLimit(Rlimit.OpenFiles, OpenFiles, OpenFiles));
+        return limits;
+    }
+}

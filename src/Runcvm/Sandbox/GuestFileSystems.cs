@@ -1,0 +1,94 @@
+using System.Text.Json.Nodes;
+using Runcvm.Linux.Mounts;
+using Runcvm.Oci;
+using Runcvm.Protocol.Messages;
+
+namespace Runcvm.Sandbox;
+
+/// <summary>What the "mounts" of a spec become in the guest: file systems of its own kernel, and copies of the files that
+/// the engine provides.</summary>
+internal sealed class GuestFileSystems
+{
+    private const MountFlags Plain = MountFlags.NoSuid | MountFlags.NoDev | MountFlags.NoExec;
+    private const string DefaultSharedMemory = "size=65536k";
+
+    // Small files that every engine binds into every container.
+    private static readonly string[] ProvidedFiles = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/run/.containerenv"];
+
+    private readonly List<GuestMount> _more = [];
+    private string _sharedMemory = DefaultSharedMemory;
+
+    internal List<GuestFile> Files { get; } = [];
+
+    /// <summary>Whether the engine was asked for an init (`--init`).</summary>
+    internal bool HasInit { get; private set; }
+
+    internal static GuestFileSystems From(JsonNode? mounts)
+    {
+        var systems = new GuestFileSystems();
+        foreach (JsonNode? mount in ProcessReader.Items(mounts)) systems.Add(mount!);
+        return systems;
+    }
+
+    /// <summary>All file systems in the order in which they are mounted.</summary>
+    internal List<GuestMount> Mounts(bool systemd)
+    {
+        var mounts = new List<GuestMount>
+        {
+            new("sysfs", "sysfs", "/sys", (ulong)Plain, ""),
+            new("devtmpfs", "devtmpfs", "/dev", (ulong)MountFlags.NoSuid, "mode=0755"),
+            new("devpts", "devpts", "/dev/pts", (ulong)(MountFlags.NoSuid | MountFlags.NoExec), "newinstance,ptmxmode=0666,mode=0620,gid=5"),
+            new("tmpfs", "shm", "/dev/shm", (ulong)Plain, "mode=1777," + _sharedMemory),
+            new("mqueue", "mqueue", "/dev/mqueue", (ulong)Plain, ""),
+        };
+        // Where the user put something of their own there, that is what systemd finds.
+        if (systemd && !_more.Exists(static mount => mount.Target == "/run"))
+        {
+            mounts.Add(new GuestMount("tmpfs", "tmpfs", "/run", (ulong)(MountFlags.NoSuid | MountFlags.NoDev), "mode=0755"));
+            mounts.Add(new GuestMount("tmpfs", "tmpfs", "/run/lock", (ulong)Plain, "size=5m"));
+        }
+
+        mounts.AddRange(_more);
+        return mounts;
+    }
+
+    private void Add(JsonNode mount)
+    {
+        string target = mount["destination"]?.GetValue<string>() ?? "";
+        string type = mount["type"]?.GetValue<string>() ?? "";
+        string source = mount["source"]?.GetValue<string>() ?? "";
+        string[] options = ProcessReader.Texts(mount["options"]);
+        bool isBind = type == "bind" || Array.Exists(options, static option => option is "bind" or "rbind");
+        if (isBind) AddBind(source, target, options);
+        else if (target == "/dev/shm") _sharedMemory = Array.Find(options, static o => o.StartsWith("size=", StringComparison.Ordinal)) ?? DefaultSharedMemory;
+        else if (type == "tmpfs" && target != "/dev") AddTmpfs(target, options);
+        // proc, sysfs, devpts, mqueue, cgroup and /dev: the guest has its own.
+    }
+
+    private void AddTmpfs(string target, string[] options)
+    {
+        (MountFlags flags, string data) = MountOptions.Split(options);
+        _more.Add(new GuestMount("tmpfs", "tmpfs", target, (ulong)flags, data));
+    }
+
+    private void AddBind(string source, string target, string[] options)
+    {
+        if (target == "/dev/shm") _sharedMemory = SizeOf(source);
+        else if (Array.IndexOf(ProvidedFiles, target) >= 0)
+            Files.Add(new GuestFile(target, File.ReadAllBytes(source), 0x1A4, Array.IndexOf(options, "ro") >= 0));
+        else if (target is "/sbin/docker-init" or "/dev/init" or "/run/podman-init") HasInit = true;
+        else
+            throw new UsageException($"{target} cannot be shared with the machine: this version of RunCVM has no volumes and bind mounts yet; leave out -v and --mount (and VOLUME in the image) and copy files in with docker cp before the start");
+    }
+
+    // Docker mounts the container's /dev/shm itself, with the size the user asked for.
+    private static string SizeOf(string source)
+    {
+        foreach (MountInfo mount in MountInfo.ReadAll())
+        {
+            if (mount.Target == source && mount.SuperOption("size") is { } size) return "size=" + size;
+        }
+
+        return DefaultSharedMemory;
+    }
+}

@@ -1,0 +1,80 @@
+using Runcvm.Protocol.Wire;
+
+namespace Runcvm.Sandbox;
+
+/// <summary>What `create` decided and the supervisor carries out.</summary>
+internal sealed record MachineDescription
+{
+    /// <summary>KVM, else QEMU's TCG</summary>
+    internal bool UseKvm { get; init; }
+
+    /// <summary>vCPUs</summary>
+    internal int Cpus { get; init; }
+
+    /// <summary>guest memory in bytes</summary>
+    internal long MemoryBytes { get; init; }
+
+    /// <summary>the hypervisor's program as the sandbox sees it</summary>
+    internal required string Hypervisor { get; init; }
+
+    internal required string KernelCommandLine { get; init; }
+
+    /// <summary>disks in the order in which they are attached</summary>
+    internal IReadOnlyList<MachineDisk> Disks { get; init; } = [];
+
+    /// <summary>seconds until a guest that has not answered is given up</summary>
+    internal int BootTimeout { get; init; }
+
+    /// <summary>0 off, 1 errors, 2 info, 3 debug</summary>
+    internal int LogLevel { get; init; }
+
+    /// <summary>the guest kernel's log goes to standard error</summary>
+    internal bool KernelDebug { get; init; }
+
+    /// <summary>whether the sandbox has a network namespace of its own</summary>
+    internal bool HasNetwork { get; init; }
+
+    /// <summary>lines for the log at the INFO level: what happened before the supervisor started</summary>
+    internal IReadOnlyList<string> Notices { get; init; } = [];
+
+    internal void Write(WireWriter w)
+    {
+        w.Flag(UseKvm);
+        w.Int32(Cpus);
+        w.Int64(MemoryBytes);
+        w.Text(Hypervisor);
+        w.Text(KernelCommandLine);
+        w.List(Disks, static (w, disk) =>
+        {
+            w.Text(disk.Serial);
+            w.Text(disk.Path);
+            w.Flag(disk.ReadOnly);
+        });
+        w.Int32(BootTimeout);
+        w.Int32(LogLevel);
+        w.Flag(KernelDebug);
+        w.Flag(HasNetwork);
+        w.Texts(Notices);
+    }
+
+    internal static MachineDescription Read(ref WireReader r) => new()
+    {
+        UseKvm = r.Flag(),
+        Cpus = r.Int32(),
+        MemoryBytes = r.Int64(),
+        Hypervisor = r.Text(),
+        KernelCommandLine = r.Text(),
+        Disks = r.List(static (ref WireReader r) => new MachineDisk(r.Text(), r.Text(), r.Flag())),
+        BootTimeout = r.Int32(),
+        LogLevel = r.Int32(),
+        KernelDebug = r.Flag(),
+        HasNetwork = r.Flag(),
+        Notices = r.Texts(),
+    };
+}
+
+/// <summary>A disk of the machine.</summary>
+/// <param name="Serial">by which the guest finds it</param>
+/// <param name="Path">its file as the sandbox sees it</param>
+/// <param name="ReadOnly">the guest cannot write to it</param>
+internal sealed record MachineDisk(string Serial, string Path, bool ReadOnly);

@@ -1,0 +1,65 @@
+using Runcvm.Linux.Files;
+
+namespace Runcvm.Sandbox;
+
+/// <summary>The state folder of one machine, /run/runcvm/ID, which the sandbox sees as /run/runcvm.</summary>
+internal sealed class MachineFolder
+{
+    internal const string Root = "/run/runcvm";
+
+    /// <summary>The folder as processes inside the sandbox see it.</summary>
+    internal static MachineFolder InSandbox { get; } = new(Root);
+
+    private MachineFolder(string path)
+    {
+        FullPath = path;
+    }
+
+    internal string FullPath { get; }
+
+    internal string Description => Path.Combine(FullPath, "machine.bin");
+
+    internal string Setup => Path.Combine(FullPath, "setup.bin");
+
+    internal string Process => Path.Combine(FullPath, "process.bin");
+
+    internal string ControlSocket => Path.Combine(FullPath, "control.sock");
+
+    /// <summary>Held by the supervisor as long as it runs.</summary>
+    internal string Lock => Path.Combine(FullPath, "lock");
+
+    /// <summary>Names the image in the cache that this machine boots from, so that it is not pruned.</summary>
+    internal string RootImage => Path.Combine(FullPath, "root-image");
+
+    internal string LayerImage => Path.Combine(FullPath, "layer.erofs");
+
+    internal bool Exists => File.Exists(Description);
+
+    internal static MachineFolder Of(string id)
+    {
+        // The id becomes part of a path that is deleted later; runc's own rule for ids.
+        bool valid = id.Length is > 0 and <= 1024 && id is not ("." or "..") && id.All(static c => char.IsAsciiLetterOrDigit(c) || c is '_' or '+' or '-' or '.');
+        return valid ? new MachineFolder(Path.Combine(Root, id)) : throw new UsageException($"'{id}' is no container id: letters, digits and _+-. only");
+    }
+
+    /// <summary>An empty folder that only root may look into: it holds the workload's environment.</summary>
+    internal void Recreate()
+    {
+        Remove();
+        Node.MakeDirectory(FullPath, 0x1C0);
+    }
+
+    internal void Remove()
+    {
+        if (Directory.Exists(FullPath)) Directory.Delete(FullPath, recursive: true);
+    }
+
+    /// <summary>A new file for the process of one exec.</summary>
+    internal string NewExecFile() => Path.Combine(FullPath, $"exec-{Guid.NewGuid():N}.bin");
+
+    internal static void WriteSecret(string path, ReadOnlySpan<byte> content)
+    {
+        using var file = FileDescriptor.Open(path, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Truncate, 0x180);
+        FileDescriptor.WriteAll(file, content);
+    }
+}

@@ -1,0 +1,28 @@
+namespace Runcvm.Sandbox;
+
+/// <summary>What the sandbox is put together from, as paths of the host.</summary>
+internal sealed record SandboxParts
+{
+    /// <summary>the empty root of every sandbox</summary>
+    internal required string Skeleton { get; init; }
+
+    /// <summary>this program</summary>
+    internal required string Program { get; init; }
+
+    /// <summary>the machine's state folder</summary>
+    internal required string Folder { get; init; }
+
+    internal required string Vmlinux { get; init; }
+
+    internal required string Initramfs { get; init; }
+
+    /// <summary>each disk's file on the host, and what it is in the machine</summary>
+    internal required IReadOnlyList<(string Source, MachineDisk Disk)> Disks { get; init; }
+
+    internal bool UseKvm { get; init; }
+
+    internal bool HasNetwork { get; init; }
+
+    /// <summary>bytes that hypervisor and supervisor need beside the guest's memory</summary>
+    internal long MemoryOverhead { get; init; }
+}

@@ -1,0 +1,155 @@
+using System.Text.Json.Nodes;
+using Runcvm.Linux.Files;
+using Runcvm.Oci;
+
+namespace Runcvm.Sandbox;
+
+/// <summary>Turns a container's spec into that of the sandbox around its virtual machine: a list of small rewrites, each of
+/// which can be read alone. What is not named here stays as the engine wrote it: hooks, cgroup, seccomp, AppArmor, SELinux.</summary>
+internal static class SandboxSpec
+{
+    internal const string Program = "/runcvm";
+    internal const string Vmlinux = "/boot/vmlinux";
+    internal const string Initramfs = "/boot/initramfs";
+
+    /// <summary>Ports that stay with the sandbox's own network namespace: its resolver's answers come back to one of them.</summary>
+    private const string OwnPorts = "61440 65535";
+
+    internal static void Rewrite(JsonObject spec, SandboxParts parts)
+    {
+        JsonObject linux = Child(spec, "linux");
+        spec["root"] = new JsonObject { ["path"] = parts.Skeleton, ["readonly"] = true };
+        RewriteProcess(Child(spec, "process"), ["/runcvm", "supervise"], ["CAP_NET_ADMIN"]);
+        spec["mounts"] = Mounts(parts);
+        RewriteNamespaces(linux);
+        RewriteDevices(linux, parts.UseKvm);
+        RewriteMemory(linux, parts.MemoryOverhead);
+        RewriteProcessCount(linux);
+        linux["maskedPaths"] = Texts("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats");
+        linux["readonlyPaths"] = Texts("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
+        linux["sysctl"] = parts.HasNetwork ? new JsonObject { ["net.ipv4.ip_local_port_range"] = OwnPorts } : new JsonObject();
+        linux.Remove("rootfsPropagation");
+        // --privileged and seccomp=unconfined are wishes about the workload; the sandbox stays closed.
+        linux["seccomp"] ??= SeccompProfile.WithoutDangerousCalls();
+        spec["hooks"]?.AsObject().Remove("startContainer");
+        spec["hooks"]?.AsObject().Remove("createContainer");
+    }
+
+    /// <summary>What a process of the sandbox may do: next to nothing.</summary>
+    internal static void RewriteProcess(JsonObject process, string[] arguments, string[] capabilities)
+    {
+        process["args"] = Texts(arguments);
+        process["env"] = Texts("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin");
+        process["cwd"] = "/";
+        process["user"] = new JsonObject { ["uid"] = 0, ["gid"] = 0 };
+        process["noNewPrivileges"] = true;
+        process.Remove("rlimits");
+        process["capabilities"] = new JsonObject
+        {
+            ["bounding"] = Texts(capabilities),
+            ["effective"] = Texts(capabilities),
+            ["permitted"] = Texts(capabilities),
+        };
+    }
+
+    private static JsonArray Mounts(SandboxParts parts)
+    {
+        var mounts = new JsonArray
+        {
+            Mount("proc", "proc", "/proc", "nosuid", "noexec", "nodev"),
+            Mount("tmpfs", "tmpfs", "/dev", "nosuid", "strictatime", "mode=755", "size=64k"),
+            Mount("devpts", "devpts", "/dev/pts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"),
+            Mount("bind", "/usr", "/usr", "rbind", "ro", "nosuid", "nodev"),
+            Mount("bind", parts.Program, Program, "bind", "ro", "nosuid", "nodev"),
+            Mount("bind", parts.Folder, MachineFolder.Root, "bind", "rw", "nosuid", "nodev", "noexec"),
+            Mount("bind", parts.Vmlinux, Vmlinux, "bind", "ro", "nosuid", "nodev", "noexec"),
+            Mount("bind", parts.Initramfs, Initramfs, "bind", "ro", "nosuid", "nodev", "noexec"),
+        };
+        foreach ((string source, MachineDisk disk) in parts.Disks)
+            mounts.Add(Mount("bind", source, disk.Path, "bind", disk.ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec"));
+        return mounts;
+    }
+
+    private static JsonNode Mount(string type, string source, string target, params string[] options)
+        => new JsonObject { ["destination"] = target, ["type"] = type, ["source"] = source, ["options"] = Texts(options) };
+
+    // Only the network may be somebody else's: the machine takes part in it like the container would. The rest is the
+    // sandbox's own, whatever the user shared with the host.
+    private static void RewriteNamespaces(JsonObject linux)
+    {
+        var namespaces = new JsonArray();
+        foreach (JsonNode? item in ProcessReader.Items(linux["namespaces"]))
+        {
+            string type = item!["type"]!.GetValue<string>();
+            if (type is "network" or "user" or "cgroup") namespaces.Add(item.DeepClone());
+        }
+
+        foreach (string type in (string[])["pid", "mount", "ipc", "uts"]) namespaces.Add((JsonNode)new JsonObject { ["type"] = type });
+        linux["namespaces"] = namespaces;
+    }
+
+    private static void RewriteDevices(JsonObject linux, bool useKvm)
+    {
+        var devices = new JsonArray { Device("/dev/net/tun", "/dev/net/tun") };
+        if (useKvm) devices.Add(Device("/dev/kvm", "/dev/kvm"));
+        var rules = new JsonArray
+        {
+            (JsonNode)new JsonObject { ["allow"] = false, ["access"] = "rwm" },
+            Rule(1, 3), Rule(1, 5), Rule(1, 7), Rule(1, 8), Rule(1, 9), Rule(5, 0), Rule(5, 1), Rule(5, 2), Rule(136, null),
+            Rule(10, 200),
+        };
+        if (useKvm) rules.Add(Rule(10, 232));
+        linux["devices"] = devices;
+        Child(linux, "resources")["devices"] = rules;
+    }
+
+    private static JsonNode Device(string path, string host)
+    {
+        FileStatus status = FileStatus.TryOf(host, followLinks: true)
+            ?? throw new UsageException($"{host} is missing on this host; load its kernel module (modprobe {(path.EndsWith("tun", StringComparison.Ordinal) ? "tun" : "kvm")})");
+        return new JsonObject
+        {
+            ["path"] = path,
+            ["type"] = "c",
+            ["major"] = (long)((status.SpecialDevice >> 8) & 0xfff),
+            ["minor"] = (long)(status.SpecialDevice & 0xff),
+            ["fileMode"] = 0x180,
+            ["uid"] = 0,
+            ["gid"] = 0,
+        };
+    }
+
+    private static JsonNode Rule(int major, int? minor)
+    {
+        var rule = new JsonObject { ["allow"] = true, ["type"] = "c", ["major"] = major, ["access"] = "rwm" };
+        if (minor != null) rule["minor"] = minor;
+        return rule;
+    }
+
+    private static void RewriteMemory(JsonObject linux, long overhead)
+    {
+        if (Child(linux, "resources")["memory"] is not JsonObject memory) return;
+        foreach (string name in (string[])["limit", "reservation", "swap"])
+        {
+            if (memory[name]?.GetValue<long>() is > 0 and long bytes) memory[name] = bytes + overhead;
+        }
+    }
+
+    // A limit on the workload's processes does not count the hypervisor's threads.
+    private static void RewriteProcessCount(JsonObject linux)
+    {
+        const long HypervisorThreads = 64;
+        JsonNode? pids = Child(linux, "resources")["pids"];
+        if (pids?["limit"]?.GetValue<long>() is > 0 and long limit) pids["limit"] = limit + HypervisorThreads;
+    }
+
+    private static JsonObject Child(JsonObject parent, string name)
+    {
+        if (parent[name] is JsonObject child) return child;
+        var made = new JsonObject();
+        parent[name] = made;
+        return made;
+    }
+
+    private static JsonArray Texts(params string[] texts) => [.. texts.Select(static text => (JsonNode)text)];
+}

@@ -1,0 +1,99 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
+using Runcvm.Linux.Sockets;
+using Runcvm.Protocol.Frames;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>`runcvm attach FILE`: what runc runs in the sandbox for an exec. It hands its streams to the supervisor,
+/// forwards signals, and ends with the code of the process in the guest.</summary>
+internal static class AttachVerb
+{
+    private const int SigChild = 17;
+    private const int SigWindowChanged = 28;
+
+    internal static int Run(string processFile)
+    {
+        CurrentProcess.IgnoreBrokenPipes();
+        SuperviseVerb.ExecuteAgainWithSignalsBlocked("attach", processFile);
+        try
+        {
+            byte[] process = File.ReadAllBytes(processFile);
+            File.Delete(processFile);
+            using var loop = new EventLoop();
+            Task<int> life = RunAsync(loop, process);
+            loop.Run(life);
+            return life.Result;
+        }
+        catch (Exception e) when (e is LinuxException or WireFormatException or IOException)
+        {
+            Console.Error.WriteLine($"runcvm: the machine cannot run the process: {e.Message}");
+            return SuperviseVerb.MachineFailed;
+        }
+    }
+
+    private static async Task<int> RunAsync(EventLoop loop, byte[] process)
+    {
+        using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
+        using AsyncFile supervisor = Connect(loop, process);
+        Task forwarding = ForwardSignalsAsync(signals, supervisor);
+        (MessageKind Kind, byte[] Body)? answer = await new MessageReader(supervisor.ReadAsync).ReadAsync();
+        signals.Dispose();
+        await forwarding;
+        if (answer is not var (kind, body)) throw new WireFormatException("the machine has ended");
+        var reader = new WireReader(body);
+        if (kind == MessageKind.Exited) return Exited.Read(ref reader).Code;
+        StartFailed failure = StartFailed.Read(ref reader);
+        Console.Error.WriteLine($"OCI runtime exec failed: exec failed: {failure.Message}");
+        return failure.Code;
+    }
+
+    private static AsyncFile Connect(EventLoop loop, byte[] process)
+    {
+        SafeFileHandle socket = UnixSocket.Connect(MachineFolder.InSandbox.ControlSocket);
+        byte[] message = MessageReader.Frame(MessageKind.Start, process);
+        // The files travel with the first byte; the rest may be longer than the socket's buffer.
+        UnixSocket.SendWithFiles(socket, message.AsSpan(0, 1), [Standard(0), Standard(1), Standard(2)]);
+        FileDescriptor.WriteAll(socket, message.AsSpan(1));
+        FileDescriptor.SetNonBlocking(socket);
+        return new AsyncFile(loop, socket);
+    }
+
+    private static async Task ForwardSignalsAsync(AsyncFile signals, AsyncFile supervisor)
+    {
+        try
+        {
+            // The window may have changed between the engine's look at it and now.
+            await SendAsync(supervisor, MessageKind.Resize, new Resize(0, 0, 0).Write);
+            while (true)
+            {
+                await signals.ReadableAsync();
+                for (int number; (number = SignalSet.TryTake(signals.Handle)) != 0;)
+                {
+                    if (number == SigChild) continue;
+                    if (number == SigWindowChanged) await SendAsync(supervisor, MessageKind.Resize, new Resize(0, 0, 0).Write);
+                    else await SendAsync(supervisor, MessageKind.Signal, new Signal(0, (byte)number).Write);
+                }
+            }
+        }
+        catch (Exception e) when (e is ObjectDisposedException or LinuxException { Errno: Errno.EPIPE or Errno.ECONNRESET })
+        {
+            // The process has ended.
+        }
+    }
+
+    private static ValueTask SendAsync(AsyncFile supervisor, MessageKind kind, Action<WireWriter> write)
+    {
+        var writer = new WireWriter();
+        write(writer);
+        return supervisor.WriteAsync(MessageReader.Frame(kind, writer.Written));
+    }
+
+    private static SafeFileHandle Standard(int number) => new(number, ownsHandle: false);
+}

@@ -1,0 +1,136 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Sockets;
+using Runcvm.Protocol.Frames;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>Listens for `runcvm attach`: each connection is one process to run beside the workload. It brings the files
+/// of the process's streams, so that they live as long as somebody in the guest holds them, and not only as long as it.</summary>
+internal sealed class ControlServer(EventLoop loop, GuestLink link, string path) : IDisposable
+{
+    private readonly AsyncFile _listener = new(loop, UnixSocket.Listen(path));
+    private readonly Dictionary<uint, (ProcessSession Session, AsyncFile Client)> _sessions = [];
+    private readonly HashSet<Task> _connections = [];
+    private uint _nextId = Start.Workload + 1;
+
+    internal async Task RunAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                await _listener.ReadableAsync();
+                while (UnixSocket.TryAccept(_listener.Handle) is { } connection)
+                {
+                    _connections.RemoveWhere(static task => task.IsCompleted);
+                    _connections.Add(ServeAsync(new AsyncFile(loop, connection)));
+                }
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            // The machine is ending, and its clients with it.
+        }
+    }
+
+    /// <summary>Hands a guest's event to the session it is about. One about no session is the guest's mistake.</summary>
+    internal void Deliver(MessageKind kind, byte[] body)
+    {
+        var reader = new WireReader(body);
+        uint id = reader.UInt32();
+        if (!_sessions.TryGetValue(id, out (ProcessSession Session, AsyncFile Client) entry))
+            throw new WireFormatException($"it sent message {(byte)kind} about process {id}, which does not run");
+        if (kind == MessageKind.Started) return;
+        _sessions.Remove(id);
+        ProcessEnd end = kind == MessageKind.Exited ? new ProcessEnd(reader.Byte()) : new ProcessEnd(reader.Byte(), TextRing.Printable(reader.Text()));
+        _connections.Add(entry.Session.CompleteAsync(end));
+    }
+
+    public void Dispose()
+    {
+        _listener.Dispose();
+        foreach ((_, AsyncFile client) in _sessions.Values) client.Dispose();
+    }
+
+    private async Task ServeAsync(AsyncFile client)
+    {
+        var files = new List<SafeFileHandle>();
+        using (client)
+        {
+            try
+            {
+                var messages = new MessageReader(buffer => ReceiveAsync(client, buffer, files));
+                if (await messages.ReadAsync() is not (MessageKind.Start, var body)) return;
+                if (files.Count != 3) throw new WireFormatException($"an exec came with {files.Count} files instead of 3");
+                ProcessSession session = Begin(body, files, client);
+                Task relays = session.RunAsync();
+                Task requests = TakeRequestsAsync(messages, session);
+                ProcessEnd end = await session.Ended;
+                await ReportAsync(client, session.Id, end);
+                client.Dispose();
+                await requests;
+                // A process that outlives this session may still hold the streams.
+                await relays;
+            }
+            catch (Exception e) when (e is WireFormatException or LinuxException or ObjectDisposedException or ChannelClosedException)
+            {
+                // One exec has failed, not the machine; attach reports that its connection was closed.
+            }
+            finally
+            {
+                foreach (SafeFileHandle file in files) file.Dispose();
+            }
+        }
+    }
+
+    private ProcessSession Begin(byte[] body, List<SafeFileHandle> files, AsyncFile client)
+    {
+        var reader = new WireReader(body);
+        ProcessSpec process = Start.Read(ref reader).Process;
+        var session = new ProcessSession(loop, link, _nextId++, process.Terminal, files[0], files[1], files[2]);
+        _sessions.Add(session.Id, (session, client));
+        _connections.Add(link.SendAsync(MessageKind.Start, new Start(session.Id, process).Write));
+        return session;
+    }
+
+    private static async Task TakeRequestsAsync(MessageReader messages, ProcessSession session)
+    {
+        try
+        {
+            while (await messages.ReadAsync() is var (kind, body))
+            {
+                if (kind == MessageKind.Signal) await session.SignalAsync(ReadSignal(body));
+                else if (kind == MessageKind.Resize) await session.ResizeAsync();
+            }
+        }
+        catch (Exception e) when (e is ObjectDisposedException or LinuxException or WireFormatException)
+        {
+            // The client is gone. As with runc, the process goes on.
+        }
+    }
+
+    private static int ReadSignal(byte[] body)
+    {
+        var reader = new WireReader(body);
+        return Signal.Read(ref reader).Number;
+    }
+
+    private static async Task ReportAsync(AsyncFile client, uint id, ProcessEnd end)
+    {
+        var writer = new WireWriter();
+        if (end.Failure == null) new Exited(id, (byte)end.Code).Write(writer);
+        else new StartFailed(id, (byte)end.Code, end.Failure).Write(writer);
+        await client.WriteAsync(MessageReader.Frame(end.Failure == null ? MessageKind.Exited : MessageKind.StartFailed, writer.Written));
+    }
+
+    private static async ValueTask<int> ReceiveAsync(AsyncFile client, Memory<byte> buffer, List<SafeFileHandle> files)
+    {
+        int n;
+        while ((n = UnixSocket.TryReceiveWithFiles(client.Handle, buffer.Span, files)) < 0) await client.ReadableAsync();
+        return n;
+    }
+}

@@ -1,0 +1,271 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
+using Runcvm.Machines;
+using Runcvm.Machines.Qemu;
+using Runcvm.Network;
+using Runcvm.Protocol.Frames;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>One machine from the start of its hypervisor to the exit code of its workload.</summary>
+internal sealed class MachineLife(EventLoop loop, MachineDescription description, SandboxNetwork network)
+{
+    private const int SigChild = 17;
+    private const int SigWindowChanged = 28;
+    private const int ConsoleKept = 64 * 1024;
+    private const int ErrorsKept = 8 * 1024;
+    private const int LinesShown = 12;
+
+    private readonly MachineLog _log = new(description.LogLevel);
+    private readonly TextRing _console = new(ConsoleKept);
+    private readonly TextRing _errors = new(ErrorsKept);
+    private readonly Queue<int> _earlySignals = new();
+    private ProcessSession? _workload;
+    private bool _workloadStarted;
+    private long _started;
+
+    internal async Task<int> RunAsync()
+    {
+        foreach (string notice in description.Notices) _log.Info(notice);
+        _started = System.Diagnostics.Stopwatch.GetTimestamp();
+        using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
+        using IMachine machine = QemuMachine.Start(loop, Settings());
+        foreach ((SafeFileHandle tap, _) in network.Interfaces) tap.Dispose();
+        Task console = _console.FillAsync(machine.Console, description.KernelDebug ? MachineLog.Copy : null);
+        Task errors = _errors.FillAsync(machine.Errors);
+        Task forwarding = ForwardSignalsAsync(signals);
+        try
+        {
+            return await RunAsync(machine);
+        }
+        finally
+        {
+            machine.Kill();
+            await machine.Exited;
+            signals.Dispose();
+            await Task.WhenAll(console, errors, forwarding);
+        }
+    }
+
+    private async Task<int> RunAsync(IMachine machine)
+    {
+        var link = new GuestLink(new Multiplexer());
+        Task pump = link.Multiplexer.RunAsync(machine.Stream.ReadAsync, machine.Stream.WriteAsync);
+        try
+        {
+            await AwaitHelloAsync(machine, link, pump);
+            using var control = new ControlServer(loop, link, MachineFolder.InSandbox.ControlSocket);
+            Task serving = control.RunAsync();
+            int? code = await ServeAsync(link, control);
+            control.Dispose();
+            await serving;
+            if (code != null) return code.Value;
+        }
+        catch (WireFormatException e)
+        {
+            throw new UsageException($"the guest broke the protocol and was stopped: {e.Message}", e);
+        }
+
+        // The stream ended before the guest said that it was done.
+        try
+        {
+            await pump;
+        }
+        catch (WireFormatException e)
+        {
+            throw new UsageException($"the guest broke the protocol and was stopped: {e.Message}", e);
+        }
+
+        throw await DiedAsync(machine);
+    }
+
+    private async Task AwaitHelloAsync(IMachine machine, GuestLink link, Task pump)
+    {
+        using var answered = new CancellationTokenSource();
+        Task<bool> timeout = loop.DelayAsync(TimeSpan.FromSeconds(description.BootTimeout), answered.Token);
+        Task<(MessageKind Kind, byte[] Body)?> hello = link.ReceiveAsync().AsTask();
+        Task first = await Task.WhenAny(hello, machine.Exited, timeout, pump);
+        if (first == machine.Exited) throw await DiedAsync(machine);
+        if (first == timeout)
+        {
+            throw new UsageException(
+                $"the guest did not answer within {description.BootTimeout} s (boot_timeout in /etc/runcvm/config.toml){LastWords("its console ends with", _console)}");
+        }
+
+        if (first == pump) await pump;
+        if (await hello is not var (kind, body)) throw await DiedAsync(machine);
+        await answered.CancelAsync();
+        CheckHello(kind, body);
+    }
+
+    private void CheckHello(MessageKind kind, byte[] body)
+    {
+        if (kind != MessageKind.Hello) throw new WireFormatException($"it began with message {(byte)kind}");
+        var reader = new WireReader(body);
+        Hello hello = Hello.Read(ref reader);
+        if (hello.Version != Hello.CurrentVersion)
+        {
+            throw new UsageException(
+                $"runcvm speaks version {Hello.CurrentVersion} of its protocol and runcvm-init version {hello.Version}; install both from one build (runcvm install)");
+        }
+
+        _log.Info($"guest kernel {TextRing.Printable(hello.KernelRelease)} was up {hello.BootMilliseconds} ms after its start, {Elapsed()} ms after the hypervisor's");
+    }
+
+    // Null when the stream ended too early.
+    private async Task<int?> ServeAsync(GuestLink link, ControlServer control)
+    {
+        StartWorkload(link);
+        ProcessEnd? end = null;
+        while (await ReceiveAsync(link) is var (kind, body))
+        {
+            switch (kind)
+            {
+                case MessageKind.Started when Read(body, Started.Read).Id == Start.Workload:
+                    _workloadStarted = true;
+                    _log.Info($"the workload runs, {Elapsed()} ms after the hypervisor's start");
+                    while (_earlySignals.TryDequeue(out int number)) await _workload!.SignalAsync(number);
+                    break;
+                case MessageKind.Exited when Read(body, Exited.Read) is { Id: Start.Workload } exited:
+                    end = new ProcessEnd(exited.Code);
+                    break;
+                case MessageKind.StartFailed when Read(body, StartFailed.Read) is { Id: Start.Workload } failure:
+                    end = new ProcessEnd(failure.Code, TextRing.Printable(failure.Message));
+                    break;
+                case MessageKind.Started or MessageKind.Exited or MessageKind.StartFailed:
+                    control.Deliver(kind, body);
+                    break;
+                case MessageKind.Notice:
+                    _log.Info("guest: " + TextRing.Printable(Read(body, Notice.Read).Message));
+                    break;
+                case MessageKind.Failed:
+                    throw new UsageException($"the guest could not make the machine ready: {TextRing.Printable(Read(body, Failed.Read).Message)}");
+                case MessageKind.Stopped:
+                    return end == null ? null : await FinishAsync(end);
+                default:
+                    throw new WireFormatException($"it sent message {(byte)kind}");
+            }
+        }
+
+        return null;
+    }
+
+    private static async Task<(MessageKind Kind, byte[] Body)?> ReceiveAsync(GuestLink link)
+    {
+        try
+        {
+            return await link.ReceiveAsync();
+        }
+        catch (ChannelClosedException)
+        {
+            return null;
+        }
+    }
+
+    private delegate T Reading<T>(ref WireReader reader);
+
+    private static T Read<T>(byte[] body, Reading<T> read)
+    {
+        var reader = new WireReader(body);
+        return read(ref reader);
+    }
+
+    private void StartWorkload(GuestLink link)
+    {
+        var reader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Setup));
+        Setup setup = Setup.Read(ref reader) with
+        {
+            Clock = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100,
+            Entropy = HostEntropy(),
+            Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
+        };
+        _ = link.SendAsync(MessageKind.Setup, setup.Write);
+        var processReader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Process));
+        ProcessSpec process = ProcessSpec.Read(ref processReader);
+        _workload = new ProcessSession(loop, link, Start.Workload, process.Terminal, Standard(0), Standard(1), Standard(2));
+        _ = link.SendAsync(MessageKind.Start, new Start(Start.Workload, process).Write);
+        if (process.Terminal) _ = _workload.ResizeAsync();
+        _relays = _workload.RunAsync();
+    }
+
+    private Task _relays = Task.CompletedTask;
+
+    private async Task<int> FinishAsync(ProcessEnd end)
+    {
+        await _workload!.CompleteAsync(end);
+        await _relays;
+        if (end.Failure != null) MachineLog.Error(end.Failure);
+        return end.Code;
+    }
+
+    private async Task ForwardSignalsAsync(AsyncFile signals)
+    {
+        try
+        {
+            while (true)
+            {
+                await signals.ReadableAsync();
+                for (int number; (number = SignalSet.TryTake(signals.Handle)) != 0;)
+                {
+                    if (number == SigChild) continue;
+                    if (number == SigWindowChanged) await (_workload?.ResizeAsync() ?? Task.CompletedTask);
+                    else if (_workloadStarted) await _workload!.SignalAsync(number);
+                    else _earlySignals.Enqueue(number);
+                }
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            // The machine has ended.
+        }
+    }
+
+    private async Task<UsageException> DiedAsync(IMachine machine)
+    {
+        using var given = new CancellationTokenSource();
+        Task<bool> patience = loop.DelayAsync(TimeSpan.FromSeconds(2), given.Token);
+        await Task.WhenAny(machine.Exited, patience);
+        await given.CancelAsync();
+        string how = !machine.Exited.IsCompleted ? "closed the stream"
+            : machine.Exited.Result.Signal != 0 ? $"was killed by signal {machine.Exited.Result.Signal}"
+            : $"ended with code {machine.Exited.Result.Code}";
+        return new UsageException(
+            $"{machine.Name} {how} before the workload had ended{LastWords("it said", _errors)}{LastWords("the guest's console ends with", _console)}");
+    }
+
+    private static string LastWords(string introduction, TextRing ring)
+    {
+        string lines = ring.LastLines(LinesShown);
+        return lines.Length == 0 ? "" : $"; {introduction}:\n{lines}";
+    }
+
+    private long Elapsed() => (long)System.Diagnostics.Stopwatch.GetElapsedTime(_started).TotalMilliseconds;
+
+    private static SafeFileHandle Standard(int number) => new(number, ownsHandle: false);
+
+    private static byte[] HostEntropy()
+    {
+        byte[] seed = new byte[64];
+        using SafeFileHandle random = FileDescriptor.Open("/dev/urandom", OpenFlags.ReadOnly);
+        _ = FileDescriptor.TryRead(random, seed);
+        return seed;
+    }
+
+    private MachineSettings Settings() => new()
+    {
+        Program = description.Hypervisor,
+        UseKvm = description.UseKvm,
+        Cpus = description.Cpus,
+        MemoryMebibytes = description.MemoryBytes / (1024 * 1024),
+        Vmlinux = SandboxSpec.Vmlinux,
+        Initramfs = SandboxSpec.Initramfs,
+        KernelCommandLine = description.KernelCommandLine,
+        Disks = [.. description.Disks.Select(static disk => new MachineSettings.Disk(disk.Serial, disk.Path, disk.ReadOnly))],
+        Cards = [.. network.Interfaces.Select(static item => new MachineSettings.NetworkCard(item.Tap, item.Description.HardwareAddress))],
+    };
+}

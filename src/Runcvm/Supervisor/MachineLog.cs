@@ -1,0 +1,26 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Files;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>What RunCVM itself writes to the container's log: standard error, a line each, and nothing at the usual level
+/// unless something failed.</summary>
+/// <param name="level">0 off, 1 errors, 2 info, 3 debug</param>
+internal sealed class MachineLog(int level)
+{
+    private const int InfoLevel = 2;
+
+    internal void Info(string message)
+    {
+        if (level >= InfoLevel) Error(message);
+    }
+
+    internal static void Error(string message) => Console.Error.WriteLine($"runcvm: {message}");
+
+    /// <summary>Passes bytes on as they are.</summary>
+    internal static void Copy(ReadOnlyMemory<byte> bytes)
+    {
+        using var error = new SafeFileHandle(2, ownsHandle: false);
+        FileDescriptor.WriteAll(error, bytes.Span);
+    }
+}

@@ -1,0 +1,88 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Terminals;
+using Runcvm.Protocol.Frames;
+using Runcvm.Protocol.Messages;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>One process of the guest: its three channels tied to three files of the host.</summary>
+internal sealed class ProcessSession
+{
+    private readonly GuestLink _link;
+    private readonly AsyncFile _inputFile;
+    private readonly Channel _input;
+    private readonly List<OutputWriter> _outputs = [];
+    private readonly List<Task> _tasks = [];
+    private readonly TaskCompletionSource<ProcessEnd> _ended = new();
+    private readonly SafeFileHandle? _terminal;
+
+    /// <summary>Opens the channels; the start message must follow at once.</summary>
+    internal ProcessSession(EventLoop loop, GuestLink link, uint id, bool hasTerminal, SafeFileHandle input, SafeFileHandle output, SafeFileHandle error)
+    {
+        Id = id;
+        _link = link;
+        _input = link.Multiplexer.Open(Start.ChannelOf(id, 0));
+        _inputFile = AsyncFile.Reopen(loop, input, forWriting: false, forReading: true);
+        _outputs.Add(new OutputWriter(link.Multiplexer.Open(Start.ChannelOf(id, 1)), AsyncFile.Reopen(loop, output, forWriting: true, forReading: false)));
+        _outputs.Add(new OutputWriter(link.Multiplexer.Open(Start.ChannelOf(id, 2)), AsyncFile.Reopen(loop, error, forWriting: true, forReading: false)));
+        if (hasTerminal) _terminal = input;
+    }
+
+    internal uint Id { get; }
+
+    /// <summary>Ends with the process, or with the failure to start it.</summary>
+    internal Task<ProcessEnd> Ended => _ended.Task;
+
+    /// <summary>Relays the streams until all of them have ended.</summary>
+    internal async Task RunAsync()
+    {
+        if (_terminal != null) PseudoTerminal.MakeRaw(_terminal);
+        _tasks.Add(RelayInputAsync());
+        foreach (OutputWriter output in _outputs) _tasks.Add(output.RunAsync());
+        await Task.WhenAll(_tasks);
+    }
+
+    internal Task SignalAsync(int number) => _link.SendAsync(MessageKind.Signal, new Signal(Id, (byte)number).Write);
+
+    /// <summary>Tells the guest how large the window is now.</summary>
+    internal Task ResizeAsync()
+    {
+        if (_terminal == null) return Task.CompletedTask;
+        (ushort rows, ushort columns) = PseudoTerminal.GetSize(_terminal);
+        return ResizeAsync(rows, columns);
+    }
+
+    internal Task ResizeAsync(ushort rows, ushort columns)
+        => _link.SendAsync(MessageKind.Resize, new Resize(Id, rows, columns).Write);
+
+    /// <summary>The guest says that the process has ended: reported once all it wrote is with the reader.</summary>
+    internal async Task CompleteAsync(ProcessEnd end)
+    {
+        _inputFile.Dispose();
+        _input.Close();
+        foreach (OutputWriter output in _outputs) await output.DrainAsync();
+        _ended.TrySetResult(end);
+    }
+
+    private async Task RelayInputAsync()
+    {
+        byte[] buffer = new byte[16 * 1024];
+        try
+        {
+            for (int n; (n = await _inputFile.ReadAsync(buffer)) > 0;) await _input.WriteAsync(buffer.AsMemory(0, n));
+            _input.End();
+        }
+        catch (Exception e) when (e is ObjectDisposedException or ChannelClosedException or LinuxException { Errno: Errno.EIO or Errno.ECONNRESET })
+        {
+            // The process or the user's terminal is gone: nobody is left to read, or to write.
+            _input.End();
+        }
+    }
+}
+
+/// <summary>How a process ended.</summary>
+/// <param name="Code">its exit code, or 125 to 127 if it did not start</param>
+/// <param name="Failure">why it did not start, or null</param>
+internal sealed record ProcessEnd(int Code, string? Failure = null);

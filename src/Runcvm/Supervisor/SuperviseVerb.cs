@@ -1,0 +1,60 @@
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
+using Runcvm.Network;
+using Runcvm.Protocol.Wire;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>`runcvm supervise`: what the sandbox runs.</summary>
+internal static class SuperviseVerb
+{
+    /// <summary>The code of a machine that failed, as docker reports failures of its own.</summary>
+    internal const int MachineFailed = 125;
+
+    internal static int Run()
+    {
+        CurrentProcess.IgnoreBrokenPipes();
+        ExecuteAgainWithSignalsBlocked("supervise");
+        try
+        {
+            MachineDescription description = ReadDescription();
+            using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
+            FileDescriptor.Lock(alive);
+            SandboxNetwork network = description.HasNetwork ? SandboxNetwork.Prepare() : new SandboxNetwork([]);
+            DropCapabilities();
+            using var loop = new EventLoop();
+            Task<int> life = new MachineLife(loop, description, network).RunAsync();
+            loop.Run(life);
+            return life.Result;
+        }
+        catch (Exception e) when (e is LinuxException or UsageException or WireFormatException or IOException)
+        {
+            Console.Error.WriteLine($"runcvm: {e.Message}");
+            return MachineFailed;
+        }
+    }
+
+    /// <summary>Signals are read from a descriptor, for which every thread must have them blocked; threads of the runtime
+    /// exist before any code of ours runs, so the mask is set and the program started over.</summary>
+    internal static void ExecuteAgainWithSignalsBlocked(params string[] arguments)
+    {
+        if (SignalSet.ForwardedAreBlocked) return;
+        SignalSet.BlockForwarded();
+        CurrentProcess.Execute("/proc/self/exe", ["runcvm", .. arguments], CurrentProcess.Environment);
+    }
+
+    private static MachineDescription ReadDescription()
+    {
+        var reader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Description));
+        return MachineDescription.Read(ref reader);
+    }
+
+    // The network is made; from here on neither this process nor the hypervisor it starts may change anything.
+    private static void DropCapabilities()
+    {
+        CapabilitySet.Apply(CapabilitySet.Empty, CapabilitySet.Empty, CapabilitySet.Empty);
+    }
+}

@@ -1,0 +1,53 @@
+using System.Text;
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>The last part of what somebody wrote, for error messages.</summary>
+internal sealed class TextRing(int capacity)
+{
+    private readonly byte[] _bytes = new byte[capacity];
+    private long _written;
+
+    /// <summary>Reads a file to its end, keeping the last part, and shows each part to <paramref name="copy"/>.</summary>
+    internal async Task FillAsync(AsyncFile file, Action<ReadOnlyMemory<byte>>? copy = null)
+    {
+        byte[] buffer = new byte[4096];
+        try
+        {
+            for (int n; (n = await file.ReadAsync(buffer)) > 0;)
+            {
+                for (int i = 0; i < n; i++) _bytes[_written++ % capacity] = buffer[i];
+                copy?.Invoke(buffer.AsMemory(0, n));
+            }
+        }
+        catch (Exception e) when (e is ObjectDisposedException or LinuxException { Errno: Errno.ECONNRESET })
+        {
+            // The machine is gone; what was read so far stays.
+        }
+    }
+
+    /// <summary>The last lines, without control characters: they may come from a hostile guest.</summary>
+    internal string LastLines(int count)
+    {
+        int length = (int)Math.Min(_written, capacity);
+        byte[] ordered = new byte[length];
+        for (int i = 0; i < length; i++) ordered[i] = _bytes[(_written - length + i) % capacity];
+        string text = Printable(Encoding.UTF8.GetString(ordered));
+        string[] lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return string.Join('\n', lines.TakeLast(count));
+    }
+
+    /// <summary>Text that cannot do anything to the terminal on which it is shown.</summary>
+    internal static string Printable(string text)
+    {
+        var safe = new StringBuilder(text.Length);
+        foreach (char c in text)
+        {
+            if (c == '\n' || !char.IsControl(c)) safe.Append(c);
+        }
+
+        return safe.ToString();
+    }
+}
