@@ -35,7 +35,7 @@ internal sealed class DockerRegistration
         else
         {
             string? backup = _file.Write(_text);
-            output.WriteLine($"{_file.Path}: {(_adds ? "added" : "removed")} the runtime{(backup is null ? "" : $" (before: {backup})")}");
+            output.WriteLine($"{_file.Path}: {(_adds ? "added" : "removed")} the runtime{(backup is null ? "" : $" (as it was before today: {backup})")}");
         }
 
         output.WriteLine(Tell(docker));
