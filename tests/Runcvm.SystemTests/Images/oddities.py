@@ -49,4 +49,5 @@ os.setxattr(top + b"/deep", b"user.on-a-directory", b"yes")
 subprocess.run(["setcap", "cap_net_raw+ep", write(top + b"/capable", mode=0o755)], check=True)
 os.utime(top + b"/empty", ns=(1, 1_000_000_007))
 
-os.execvp("tar", ["tar", "-c", "--format=posix", "--xattrs", "--xattrs-include=*", "--one-file-system", "-C", "/", "."])
+os.execvp("tar", ["tar", "-c", "--format=posix", "--xattrs", "--xattrs-include=*", "--one-file-system",
+                   "--exclude=./proc", "--exclude=./sys", "-C", "/", "."])
