@@ -11,6 +11,7 @@ internal sealed class Terminal : IDisposable
     private readonly Docker _docker;
     private readonly SafeFileHandle _master;
     private readonly SafeFileHandle _slave;
+    private readonly FileStream _stream;
     private readonly StringBuilder _screen = new();
     private ChildProcess? _child;
 
@@ -18,6 +19,7 @@ internal sealed class Terminal : IDisposable
     {
         _docker = docker;
         (_master, _slave) = PseudoTerminal.Open("/dev/ptmx");
+        _stream = new FileStream(_master, FileAccess.ReadWrite, bufferSize: 0);
         PseudoTerminal.SetSize(_master, rows, columns);
     }
 
@@ -33,12 +35,11 @@ internal sealed class Terminal : IDisposable
 
     public void Resize(ushort rows, ushort columns) => PseudoTerminal.SetSize(_master, rows, columns);
 
-    public void Write(ReadOnlySpan<byte> bytes) => RandomAccess.Write(_master, bytes, 0);
+    public void Write(ReadOnlySpan<byte> bytes) => _stream.Write(bytes);
 
-    public async Task ReadUntilAsync(string text)
-    {
-        await Eventually.TrueAsync(() => Task.FromResult(Screen.Contains(text, StringComparison.Ordinal)), $"'{text}' on the terminal");
-    }
+    public Task ReadUntilAsync(string text)
+        => Eventually.TrueAsync(
+            () => Task.FromResult(Screen.Contains(text, StringComparison.Ordinal)), $"'{text}' on the terminal");
 
     public string Screen
     {
@@ -63,6 +64,7 @@ internal sealed class Terminal : IDisposable
         }
 
         _slave.Dispose();
+        _stream.Dispose();
         _master.Dispose();
     }
 
@@ -71,7 +73,7 @@ internal sealed class Terminal : IDisposable
         byte[] buffer = new byte[4096];
         try
         {
-            while (RandomAccess.Read(_master, buffer, 0) is > 0 and int count)
+            while (_stream.Read(buffer) is > 0 and int count)
                 lock (_screen) _screen.Append(Encoding.UTF8.GetString(buffer, 0, count));
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
