@@ -1,0 +1,67 @@
+# The two commands that matter: `sudo make demo` and `sudo make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: demo test unit-test system-test deps engine build install install-files uninstall kernel format clean bench root
+
+ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
+DOTNET := $(or $(shell command -v dotnet),/usr/local/share/dotnet/dotnet)
+PUBLISH = $(DOTNET) publish -c Release -r linux-$(ARCH) --nologo -v quiet -o build
+SOURCES := $(shell find src -type f) Directory.Build.props Directory.Build.targets Directory.Packages.props
+
+## demo: from a fresh machine to a container in a Docker engine in a microVM
+demo: deps build
+	tools/setup.sh engine
+	build/runcvm install
+	$(MAKE) kernel
+	examples/dind/demo.sh
+
+## test: everything, on a Docker engine of its own
+test: unit-test system-test
+
+unit-test: deps
+	$(DOTNET) test --project tests/Runcvm.Tests
+
+system-test: deps build install-files kernel
+	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
+	$(DOTNET) test --project tests/Runcvm.SystemTests --no-build --output Detailed
+
+## deps: installs with apt what is missing
+deps: root
+	tools/setup.sh packages
+
+## build: both programs, each one static file, into build/
+build: build/runcvm build/runcvm-init
+
+build/runcvm: $(SOURCES)
+	$(PUBLISH) src/Runcvm
+
+build/runcvm-init: $(SOURCES)
+	$(PUBLISH) src/Runcvm.Guest
+
+## install: to /usr/local, and registered with Docker
+install: root build
+	build/runcvm install
+
+install-files: root build
+	build/runcvm install --no-docker
+
+## uninstall: takes everything away again
+uninstall: root
+	runcvm uninstall
+
+## kernel: Debian's cloud kernel, unless a kernel is there already
+kernel: root
+	compgen -G '/usr/local/lib/runcvm/kernels/*/*/vmlinux' >/dev/null || /usr/local/bin/runcvm kernel add debian
+
+format:
+	$(DOTNET) format --verify-no-changes
+
+bench: root
+	bench/run.sh
+
+clean:
+	rm -rf build artifacts
+
+root:
+	@[ "$$(id -u)" = 0 ] || { echo "make: this needs root, try: sudo make $(or $(MAKECMDGOALS),demo)" >&2; exit 1; }

@@ -1,0 +1,65 @@
+using System.Diagnostics;
+
+namespace Runcvm.SystemTests.Engine;
+
+/// <summary>The Docker engine of this test run. It ends, with all that it started, when this process does: see engine.sh.</summary>
+public sealed class DockerEngine : IAsyncLifetime
+{
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(60);
+
+    // The name is that of network devices as well, which have 15 characters, four of them for a suffix.
+    private readonly string _name = $"rcvm{Environment.ProcessId % 10_000}";
+    private readonly string _folder = Path.Combine("/var/tmp", $"runcvm-tests-{Environment.ProcessId}");
+    private Process? _script;
+    private string _processId = "";
+
+    /// <summary>The runtime under test.</summary>
+    public static string Runtime { get; } =
+        Environment.GetEnvironmentVariable("RUNCVM_TEST_RUNTIME") ?? "/usr/local/bin/runcvm";
+
+    /// <summary>Whether containers are machines. With runc the tests check themselves, and skip what only a machine can.</summary>
+    public static bool RunsMachines => Path.GetFileName(Runtime) != "runc";
+
+    public static string Hypervisor { get; } = Environment.GetEnvironmentVariable("RUNCVM_TEST_HYPERVISOR") ?? "qemu";
+
+    /// <summary>The command line of this engine.</summary>
+    internal Docker Docker { get; private set; } = null!;
+
+    internal TestImages Images { get; private set; } = null!;
+
+    /// <summary>Where the engine keeps images and containers.</summary>
+    internal string DataRoot => Path.Combine(_folder, "data");
+
+    public async ValueTask InitializeAsync()
+    {
+        if (Environment.UserName != "root") throw new InvalidOperationException("the system tests need root");
+        if (!File.Exists(Runtime)) throw new InvalidOperationException($"no runtime at {Runtime}: see RUNCVM_TEST_RUNTIME");
+        string script = Path.Combine(Repository.Tests, "Engine/engine.sh");
+        _script = Command.Start("setsid", ["bash", script, _folder, _name, Runtime]);
+        _processId = await _script.StandardOutput.ReadLineAsync().WaitAsync(StartTimeout)
+            ?? throw new InvalidOperationException(await _script.StandardError.ReadToEndAsync());
+        Docker = new Docker(Path.Combine(_folder, "docker.sock"));
+        Images = new TestImages(Docker);
+        await Eventually.TrueAsync(IsReadyAsync, $"Docker engine ready", StartTimeout);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_script is null) return;
+        _script.StandardInput.Close();
+        await _script.WaitForExitAsync().WaitAsync(StopTimeout);
+        _script.Dispose();
+    }
+
+    /// <summary>Runs a program of this machine in the namespaces of the engine, as if the engine had the machine to itself.</summary>
+    internal Task<CommandResult> BesideAsync(params string[] command)
+        => Command.RunAsync("nsenter", ["--target", _processId, "--mount", "--net", "--pid", "--", .. command]);
+
+    private async Task<bool> IsReadyAsync()
+    {
+        if (_script!.HasExited)
+            throw new InvalidOperationException($"the Docker engine ended: {await _script.StandardError.ReadToEndAsync()}");
+        return File.Exists(Path.Combine(_folder, "docker.sock")) && (await Docker.RunAsync("version")).ExitCode == 0;
+    }
+}

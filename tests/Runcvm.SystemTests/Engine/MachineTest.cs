@@ -1,0 +1,63 @@
+namespace Runcvm.SystemTests.Engine;
+
+/// <summary>What tests of machines have in common: names that cannot meet, and nothing left over.</summary>
+public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
+{
+    private readonly List<string> _names = [];
+    private static int _count;
+
+    protected DockerEngine Engine { get; } = engine;
+
+    private protected Docker Docker => Engine.Docker;
+
+    protected string Busybox { get; private set; } = "";
+
+    public virtual async ValueTask InitializeAsync() => Busybox = await Engine.Images.BusyboxAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        if (_names.Count > 0) await Docker.RunAsync(["rm", "--force", "--volumes", .. _names]);
+    }
+
+    /// <summary>A container name that is removed after the test.</summary>
+    protected string NewName(string start = "test")
+    {
+        _names.Add($"{start}-{Interlocked.Increment(ref _count)}");
+        return _names[^1];
+    }
+
+    /// <summary>`docker run --rm` with the runtime under test.</summary>
+    protected Task<CommandResult> RunAsync(params string[] arguments) => InputAsync(null, arguments);
+
+    /// <summary>The same with standard input, which ends after <paramref name="input"/>.</summary>
+    protected Task<CommandResult> InputAsync(byte[]? input, params string[] arguments)
+        => Docker.InputAsync(input, null, ["run", "--rm", .. RuntimeArguments, .. arguments]);
+
+    /// <summary>`docker run -d` with the runtime under test; gives the container's name.</summary>
+    protected async Task<string> StartAsync(params string[] arguments) => await StartNamedAsync(NewName(), arguments);
+
+    protected async Task<string> StartNamedAsync(string name, params string[] arguments)
+    {
+        (await Docker.RunAsync(["run", "-d", "--name", name, .. RuntimeArguments, .. arguments])).Succeeded();
+        return name;
+    }
+
+    /// <summary>The arguments of `docker run` and `docker create` that choose the runtime under test.</summary>
+    protected static string[] RuntimeArguments { get; } = DockerEngine.RunsMachines
+        ? ["--runtime=runcvm", "-e", $"RUNCVM_HYPERVISOR={DockerEngine.Hypervisor}"]
+        : ["--runtime=runcvm"];
+
+    protected Task<CommandResult> ExecAsync(string name, params string[] command)
+        => Docker.RunAsync(["exec", name, .. command]);
+
+    protected async Task<int> WaitAsync(string name)
+        => int.Parse((await Docker.RunAsync("wait", name)).Text, System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>Until the container has written <paramref name="text"/>.</summary>
+    protected Task LoggedAsync(string name, string text) => Eventually.TrueAsync(
+        async () => (await Docker.RunAsync("logs", name)).Stdout.Contains(text, StringComparison.Ordinal),
+        $"'{text}' in the logs of {name}");
+
+    protected static void OnlyMachines() => Assert.SkipUnless(DockerEngine.RunsMachines, "only holds for machines");
+}

@@ -1,0 +1,99 @@
+#!/bin/bash
+# A Docker engine nobody else sees: in network, mount and PID namespaces of its own, so that neither its bridges and
+# iptables rules nor its mounts meet those of a Docker engine that already runs here (two engines in one network
+# namespace flush each other's chains). It ends when standard input does: also after the test process was killed.
+#
+#   engine.sh FOLDER NAME RUNTIME     FOLDER: all its files; NAME: at most 8 letters, for its devices and cgroups
+set -euo pipefail
+
+folder=$1 name=$2 runtime=$3
+socket=$folder/docker.sock
+
+inside() {
+    # Nothing that engines and runtimes keep under fixed paths may be shared with those of the host.
+    for shared in /run/docker /run/containerd /run/runcvm; do
+        mkdir -p $shared
+        mount -t tmpfs -o mode=755 tmpfs $shared
+    done
+    mkdir -p "$folder/state" /var/lib/runcvm
+    mount --bind "$folder/state" /var/lib/runcvm
+    # The mounted /sys shows the devices of the network namespace that it was mounted from.
+    mount --make-rprivate /
+    mkdir "$folder/cgroup"
+    mount --rbind /sys/fs/cgroup "$folder/cgroup"
+    mount -t sysfs sysfs /sys
+    mount --rbind "$folder/cgroup" /sys/fs/cgroup
+    umount -l "$folder/cgroup"
+
+    ip link set lo up
+    ip link set "$name-in" up
+    ip address add "$network.2/30" dev "$name-in"
+    ip route add default via "$network.1"
+    ip link add "$name" type bridge
+    ip address add "$network.129/25" dev "$name"
+    ip link set "$name" up
+
+    dockerd --host "unix://$socket" --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/docker.pid" \
+        --bridge "$name" --add-runtime "runcvm=$runtime" --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$name" \
+        --storage-driver overlay2 >"$folder/dockerd.log" 2>&1 </dev/null &
+    engine=$!
+    # As PID 1 of its namespace this shell also reaps what shims leave behind.
+    cat >/dev/null
+    kill -TERM $engine && timeout 30 tail --pid=$engine -f /dev/null || true
+}
+
+free_network() {
+    for third in $(seq 213 254); do
+        if ! ip -4 route | grep -q "^10\.$third\.77\." && ! ip -4 address | grep -q " 10\.$third\.77\."; then
+            echo "10.$third.77"
+            return
+        fi
+    done
+    echo "engine.sh: no free network among 10.213.77.0 to 10.254.77.0" >&2
+    return 1
+}
+
+nat() {
+    iptables -t nat "$1" POSTROUTING -s "$network.0/30" -j MASQUERADE
+    iptables "$1" FORWARD -i "$name-out" -j ACCEPT
+    iptables "$1" FORWARD -o "$name-out" -j ACCEPT
+}
+
+clean() {
+    set +e
+    nat -D
+    ip link delete "$name-out" 2>/dev/null
+    echo "$forwarding" >/proc/sys/net/ipv4/ip_forward
+    find /sys/fs/cgroup -depth -type d -path "*/$name*" -exec rmdir {} + 2>/dev/null
+    rm -rf --one-file-system "$folder"
+}
+
+if [ "${4-}" = inside ]; then
+    network=$5
+    inside
+    exit
+fi
+
+network=$(free_network)
+forwarding=$(cat /proc/sys/net/ipv4/ip_forward)
+# Signals from a terminal reach the test process as well; its end is what counts here.
+trap '' INT TERM HUP
+trap clean EXIT
+mkdir -p "$folder"
+mkfifo "$folder/go"
+exec 3<&0
+unshare --net --mount --pid --fork --kill-child --mount-proc --propagation private \
+    bash -c 'read -r _ <"$1/go"; exec bash "$0" "$@" <&3 3<&-' "$0" "$folder" "$name" "$runtime" inside "$network" &
+namespaces=$!
+until child=$(cat /proc/$namespaces/task/$namespaces/children 2>/dev/null) && [ -n "$child" ]; do
+    kill -0 $namespaces
+done
+child=${child% }
+ip link add "$name-out" type veth peer name "$name-in" netns "$child"
+ip address add "$network.1/30" dev "$name-out"
+ip link set "$name-out" up
+echo 1 >/proc/sys/net/ipv4/ip_forward
+nat -I
+echo go >"$folder/go"
+echo "$child"
+wait $namespaces

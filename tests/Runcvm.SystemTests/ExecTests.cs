@@ -1,0 +1,94 @@
+using System.Text;
+
+namespace Runcvm.SystemTests;
+
+public class ExecTests(DockerEngine engine) : MachineTest(engine)
+{
+    [Theory]
+    [InlineData("id -u", "1000", "-u", "1000")]
+    [InlineData("id -un; id -G", "app\n1000 50", "-u", "app")]
+    [InlineData("pwd", "/var", "-w", "/var")]
+    [InlineData("echo \"$LINES_OF\"", "one\ntwo", "-e", "LINES_OF=one\ntwo")]
+    [InlineData("echo $FROM_RUN", "yes")]
+    [InlineData("cat /proc/1/comm", "sleep")]
+    public async Task The_flags_of_docker_exec_mean_what_they_mean_to_runc(string script, string expected, params string[] flags)
+    {
+        string name = await StartAsync("-e", "FROM_RUN=yes", Busybox, "sleep", "1000");
+        Assert.Equal(expected, (await Docker.RunAsync(["exec", .. flags, name, "sh", "-c", script])).Text);
+    }
+
+    [Fact]
+    public async Task Streams_and_exit_codes_of_an_exec_are_its_own()
+    {
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        CommandResult result = await ExecAsync(name, "sh", "-c", "echo out; echo err >&2; exit 4");
+        Assert.Equal(("out\n", "err\n", 4), (result.Stdout, result.Stderr, result.ExitCode));
+        (await ExecAsync(name, "sh", "-c", "kill -9 $$")).Ended(137);
+        (await ExecAsync(name, "no-such-command")).Ended(127);
+        (await ExecAsync(name, "/etc/passwd")).Ended(126);
+        Assert.Equal("", (await Docker.RunAsync("logs", name)).Stdout);
+    }
+
+    [Fact]
+    public async Task Standard_input_of_an_exec_ends_where_the_users_does()
+    {
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        byte[] input = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("some line\n", 100_000)));
+        CommandResult result = await Docker.InputAsync(input, null, "exec", "-i", name, "wc", "-c");
+        Assert.Equal("1000000", result.Text);
+    }
+
+    [Fact]
+    public async Task An_exec_has_the_users_terminal()
+    {
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        using var terminal = new Terminal(Docker, 31, 79);
+        terminal.Start(["exec", "-it", name, "sh", "-c", "trap 'stty size; exit 8' WINCH; stty size; while :; do read -r _; done"]);
+        await terminal.ReadUntilAsync("31 79");
+        terminal.Resize(41, 101);
+        await terminal.ReadUntilAsync("41 101");
+        Assert.Equal(8, await terminal.EndAsync());
+    }
+
+    [Fact]
+    public async Task A_detached_exec_goes_on_and_so_does_what_outlives_an_attached_one()
+    {
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        (await Docker.RunAsync("exec", "-d", name, "sh", "-c", "while [ ! -e /go ]; do sleep 0.1; done; touch /detached")).Succeeded();
+        (await ExecAsync(name, "sh", "-c", "(while [ ! -e /go ]; do sleep 0.1; done; touch /outlived) >/dev/null 2>&1 &")).Succeeded();
+        (await ExecAsync(name, "touch", "/go")).Succeeded();
+        await Eventually.TrueAsync(async () => (await ExecAsync(name, "ls", "/detached", "/outlived")).ExitCode == 0, "both files made");
+    }
+
+    [Fact]
+    public async Task Twenty_execs_at_once_keep_their_streams_apart()
+    {
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        CommandResult[] results = await Task.WhenAll(Enumerable.Range(1, 20).Select(i =>
+            ExecAsync(name, "sh", "-c", $"for j in 1 2 3 4 5; do echo {i}; done; exit {i}")));
+        for (int i = 1; i <= 20; i++)
+            Assert.Equal(string.Concat(Enumerable.Repeat($"{i}\n", 5)), results[i - 1].Ended(i).Stdout);
+    }
+
+    [Fact]
+    public async Task A_health_check_decides_over_the_containers_health()
+    {
+        string name = await StartAsync(
+            "--health-cmd", "test -e /healthy", "--health-interval", "1s", "--health-retries", "1", Busybox, "sleep", "1000");
+        await Eventually.TrueAsync(async () => await HealthAsync(name) == "unhealthy", "unhealthy");
+        (await ExecAsync(name, "touch", "/healthy")).Succeeded();
+        await Eventually.TrueAsync(async () => await HealthAsync(name) == "healthy", "healthy");
+    }
+
+    [Fact]
+    public async Task An_exec_into_a_paused_container_is_refused_and_one_after_it_works()
+    {
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        (await Docker.RunAsync("pause", name)).Succeeded();
+        (await ExecAsync(name, "true")).Refused("paused");
+        (await Docker.RunAsync("unpause", name)).Succeeded();
+        (await ExecAsync(name, "true")).Succeeded();
+    }
+
+    private Task<string> HealthAsync(string name) => Docker.InspectAsync(name, "{{.State.Health.Status}}");
+}

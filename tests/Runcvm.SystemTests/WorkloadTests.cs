@@ -1,0 +1,72 @@
+namespace Runcvm.SystemTests;
+
+public class WorkloadTests(DockerEngine engine) : MachineTest(engine)
+{
+    [Fact]
+    public async Task The_kernel_is_not_the_hosts()
+    {
+        OnlyMachines();
+        string host = (await Command.RunAsync("uname", ["-r"])).Text;
+        Assert.NotEqual(host, (await RunAsync(Busybox, "uname", "-r")).Text);
+    }
+
+    [Theory]
+    [InlineData("id -u; id -g", "1000\n1000", "--user", "1000:1000")]
+    [InlineData("id -u; id -G", "1000\n1000 50", "--user", "app")]
+    [InlineData("id -G", "0 50 7", "--group-add", "staff", "--group-add", "7")]
+    [InlineData("pwd", "/var", "-w", "/var")]
+    [InlineData("pwd", "/made/on/the/way", "-w", "/made/on/the/way")]
+    [InlineData("hostname; cat /etc/hostname", "kitchen\nkitchen", "--hostname", "kitchen")]
+    [InlineData("grep -c '10.1.2.3.*larder' /etc/hosts", "1", "--add-host", "larder:10.1.2.3")]
+    [InlineData("grep nameserver /etc/resolv.conf", "nameserver 10.9.8.7", "--dns", "10.9.8.7")]
+    [InlineData("ulimit -n; ulimit -Hn", "100\n200", "--ulimit", "nofile=100:200")]
+    [InlineData("cat /proc/sys/net/ipv4/ip_default_ttl", "33", "--sysctl", "net.ipv4.ip_default_ttl=33")]
+    [InlineData("df -k /dev/shm | tail -1 | awk '{print $2}'", "20480", "--shm-size", "20m")]
+    [InlineData("df -k /scratch | tail -1 | awk '{print $1, $2}'", "tmpfs 10240", "--tmpfs", "/scratch:size=10m")]
+    [InlineData("touch /file 2>&1; touch /tmp/file && echo tmp", "touch: /file: Read-only file system\ntmp", "--read-only", "--tmpfs", "/tmp")]
+    [InlineData("chown 7 /tmp 2>&1", "chown: /tmp: Operation not permitted", "--cap-drop", "CHOWN")]
+    [InlineData("grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t1", "--security-opt", "no-new-privileges")]
+    [InlineData("umask", "0022")]
+    [InlineData("echo $HOME", "/home/app", "--user", "app")]
+    [InlineData("echo $$", "1")]
+    [InlineData("readlink /proc/self/fd/0", "/dev/null")]
+    public async Task The_flags_of_docker_run_mean_what_they_mean_to_runc(string script, string expected, params string[] flags)
+        => Assert.Equal(expected, (await Docker.RunAsync(["run", "--rm", .. RuntimeArguments, .. flags, Busybox, "sh", "-c", $"{script}; true"])).Text);
+
+    [Fact]
+    public async Task The_workload_sees_no_option_of_ours()
+    {
+        OnlyMachines();
+        Assert.DoesNotContain("RUNCVM", (await RunAsync("-e", "RUNCVM_CPUS=1", Busybox, "env")).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_workload_sees_only_its_own_processes()
+        => Assert.Equal("/proc/1", (await RunAsync(Busybox, "sh", "-c", "echo /proc/[0-9]*")).Text);
+
+    [Fact]
+    public async Task The_machine_has_the_memory_and_processors_asked_for()
+    {
+        OnlyMachines();
+        CommandResult result = await RunAsync("-m", "300m", "--cpus", "1", Busybox, "sh", "-c", "nproc; awk '/MemTotal/{print $2}' /proc/meminfo");
+        Assert.Equal("1", result.Lines[0]);
+        Assert.InRange(long.Parse(result.Lines[1], System.Globalization.CultureInfo.InvariantCulture), 200_000, 307_200);
+    }
+
+    [Fact]
+    public async Task A_name_that_holds_pause_changes_nothing()
+    {
+        string name = await StartNamedAsync(NewName("pause"), Busybox, "sleep", "1000");
+        Assert.Equal("1", (await ExecAsync(name, "sh", "-c", "grep -l sleep /proc/1/comm | wc -l")).Text);
+        if (!DockerEngine.RunsMachines) return;
+        string host = (await Command.RunAsync("uname", ["-r"])).Text;
+        Assert.NotEqual(host, (await ExecAsync(name, "uname", "-r")).Text);
+    }
+
+    [Fact]
+    public async Task Full_root_in_the_machine_needs_no_privileged_flag()
+    {
+        OnlyMachines();
+        (await RunAsync(Busybox, "sh", "-c", "mount -t tmpfs none /mnt 2>/dev/null || { mkdir /mnt; mount -t tmpfs none /mnt; }")).Succeeded();
+    }
+}

@@ -1,0 +1,65 @@
+#!/bin/bash
+# Brings a Debian or Ubuntu machine to where RunCVM can be built and run. What is there already is left alone.
+#
+#   setup.sh packages   installs what is missing
+#   setup.sh engine     starts Docker if it is not running
+set -euo pipefail
+
+have() { command -v "$1" >/dev/null; }
+
+say() { echo "==> $*"; }
+
+install_packages() {
+    local missing=() package
+    # clang, a linker and zlib are what Native AOT links with.
+    for package in qemu-system-x86 erofs-utils e2fsprogs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
+        clang zlib1g-dev curl ca-certificates procps; do
+        [ "$package" != qemu-system-x86 ] || [ "$(uname -m)" = x86_64 ] || package=qemu-system-arm
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+    have docker && have dockerd || missing+=(docker.io)
+    if [ ${#missing[@]} -gt 0 ]; then
+        say "installing with apt: ${missing[*]}"
+        apt-get -q update
+        DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"
+    fi
+}
+
+has_sdk() { "$1" --list-sdks 2>/dev/null | grep -q '^10\.'; }
+
+install_dotnet() {
+    if { have dotnet && has_sdk dotnet; } || has_sdk /usr/local/share/dotnet/dotnet; then return; fi
+    if apt-cache show dotnet-sdk-10.0 >/dev/null 2>&1; then
+        say "installing with apt: dotnet-sdk-10.0"
+        DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends dotnet-sdk-10.0
+        return
+    fi
+    say "this distribution has no .NET SDK 10: installing Microsoft's to /usr/local/share/dotnet with their dotnet-install.sh"
+    local script
+    script=$(mktemp)
+    curl -fsSL https://dot.net/v1/dotnet-install.sh -o "$script"
+    bash "$script" --channel 10.0 --install-dir /usr/local/share/dotnet
+    rm "$script"
+    have dotnet || ln -s /usr/local/share/dotnet/dotnet /usr/local/bin/dotnet
+}
+
+start_engine() {
+    if docker version >/dev/null 2>&1; then return; fi
+    if [ -d /run/systemd/system ]; then
+        say "starting Docker: systemctl start docker"
+        systemctl start docker
+    else
+        say "no systemd here: starting dockerd by hand, its log is /var/log/dockerd.log"
+        setsid dockerd >/var/log/dockerd.log 2>&1 </dev/null &
+    fi
+    # The command waits for the engine's socket, but not for one that is not there yet.
+    timeout 60 bash -c 'until docker version >/dev/null 2>&1; do sleep 0.2; done' ||
+        { echo "setup.sh: Docker does not start: see its log" >&2; exit 1; }
+}
+
+[ "$(id -u)" = 0 ] || { echo "setup.sh: this needs root" >&2; exit 1; }
+case ${1-} in
+    packages) install_packages && install_dotnet ;;
+    engine) start_engine ;;
+    *) echo "usage: setup.sh packages|engine" >&2; exit 2 ;;
+esac
