@@ -28,7 +28,7 @@ internal static class GuestBoot
         catch (Exception e)
         {
             // Nobody else can say it: the stream is not there, or was lost. The host shows the console's last lines.
-            WriteToConsole($"runcvm-init: {e.Message}\n");
+            WriteToKernelLog($"runcvm-init: {e.Message}");
         }
 
         Linux.Machine.Restart();
@@ -85,9 +85,10 @@ internal static class GuestBoot
         return (uint)(double.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture) * 1000);
     }
 
-    private static void WriteToConsole(string text)
+    // By way of the kernel's log at the level "error", which the host sees on whatever console the kernel uses.
+    private static void WriteToKernelLog(string text)
     {
-        using SafeFileHandle? console = FileDescriptor.TryOpen("/dev/console", OpenFlags.WriteOnly | OpenFlags.NoControllingTerminal);
-        if (console != null) FileDescriptor.WriteAll(console, Encoding.UTF8.GetBytes(text));
+        using SafeFileHandle log = FileDescriptor.Open("/dev/kmsg", OpenFlags.WriteOnly);
+        FileDescriptor.WriteAll(log, Encoding.UTF8.GetBytes("<3>" + text.ReplaceLineEndings(" ") + "\n"));
     }
 }

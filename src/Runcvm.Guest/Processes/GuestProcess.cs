@@ -23,6 +23,7 @@ internal sealed class GuestProcess
     private Task _inputTask = Task.CompletedTask;
     private AsyncFile? _inputFile;
     private SafeFileHandle? _terminal;
+    private SafeFileHandle? _held;
     private ChildProcess? _child;
 
     internal GuestProcess(uint id, Multiplexer multiplexer, EventLoop loop)
@@ -61,6 +62,9 @@ internal sealed class GuestProcess
         _error.End();
     }
 
+    /// <summary>Keeps a file open as long as the process lives. A console nobody has open at the moment has not ended.</summary>
+    internal void Hold(SafeFileHandle file) => _held = file;
+
     internal void Signal(int number) => _child?.Kill(number);
 
     internal void Resize(ushort rows, ushort columns)
@@ -73,6 +77,7 @@ internal sealed class GuestProcess
     {
         ExitStatus status = await AsyncFile.WaitForExitAsync(_loop, _child!);
         _child!.Dispose();
+        _held?.Dispose();
         // The first process of a PID namespace cannot die of SIGINT but by reboot(2): power off or halt, which is a clean
         // end. A restart is SIGHUP and stays 129, so that restart policies see it. pid_namespaces(7).
         return Id == Start.Workload && status.Signal == SigInt ? 0 : status.ShellCode;

@@ -88,6 +88,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup)
             {
                 using SafeFileHandle console = root.FileAt("/dev/console");
                 MountPoint.Bind(FileDescriptor.PathOf(slave), FileDescriptor.PathOf(console));
+                process.Hold(FileDescriptor.Duplicate(slave));
             }
 
             process.AttachTerminal(Spawn(spec, isWorkload, report, slave, slave, slave), master, takesInput: spec.Terminal);

@@ -1,4 +1,5 @@
 using Runcvm.Images;
+using Runcvm.Installation;
 using Runcvm.Kernels;
 using Runcvm.Oci;
 using Runcvm.Options;
@@ -20,6 +21,8 @@ internal static class VerbTable
         // For people.
         ["images"] = static command => ImagesVerb.Run([.. command.AfterVerb], Console.Out),
         ["kernel"] = static command => KernelVerb.Run([.. command.AfterVerb], Console.Out),
+        ["install"] = static command => InstallVerb.Run([.. command.AfterVerb], Console.Out),
+        ["uninstall"] = static command => UninstallVerb.Run([.. command.AfterVerb], Console.Out),
         ["version"] = static _ => HelpVerb.Version(),
         ["help"] = static _ => HelpVerb.Run(),
 

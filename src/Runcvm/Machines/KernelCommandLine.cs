@@ -8,12 +8,16 @@ internal static class KernelCommandLine
         var arguments = new List<string>
         {
             // The kernel's last words are all that is known of a guest that does not boot; errors only, because every
-            // character on a serial line costs an exit to the hypervisor.
-            "console=ttyS0", debug ? "loglevel=7" : "loglevel=4",
+            // character on a serial line costs an exit to the hypervisor. An early console that is kept, and not
+            // console=ttyS0: systemd would start a login on that and wait for its device until a timeout.
+            "earlycon=uart8250,io,0x3f8,115200", "keep_bootcon", debug ? "loglevel=7" : "loglevel=4",
             "panic=-1", "reboot=t",
             // What a microVM has not, the kernel need not look for.
             "i8042.noaux=1", "i8042.nokbd=1", "8250.nr_uarts=1", "cryptomgr.notests", "random.trust_cpu=on",
             "rcupdate.rcu_expedited=1",
+            // Debian's kernel enables AppArmor, and then an inner Docker insists on a program that few images have. Whoever
+            // wants it adds apparmor=1, which comes later and wins.
+            "apparmor=0",
         };
         // Under TCG the guest's own calibration of this clock hangs on a busy host, one boot in four.
         if (!useKvm && timestampKilohertz > 0) arguments.Add($"tsc_early_khz={timestampKilohertz}");
