@@ -20,8 +20,7 @@ clean() {
 }
 trap clean EXIT
 trap 'docker logs --tail 30 $name >&2 || true' ERR
-clean 2>/dev/null
-mkdir -p "$work"
+docker rm --force $name >/dev/null 2>&1 || true
 
 registry=no
 if timeout 20 docker pull -q alpine >/dev/null 2>&1; then registry=yes; fi

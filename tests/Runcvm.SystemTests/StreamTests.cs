@@ -56,7 +56,7 @@ public class StreamTests(DockerEngine engine) : MachineTest(engine)
     public async Task A_terminal_has_the_size_of_the_users_and_follows_it()
     {
         using var terminal = new Terminal(Docker, 33, 77);
-        const string Script = "trap 'stty size; exit 7' WINCH; stty size; while :; do read -r _; done";
+        const string Script = "trap 'stty size; exit 7' WINCH; stty size; while :; do sleep 0.1; done";
         terminal.Start(["run", "--rm", "-it", .. RuntimeArguments, Busybox, "sh", "-c", Script]);
         await terminal.ReadUntilAsync("33 77");
         terminal.Resize(44, 99);

@@ -1,0 +1,138 @@
+namespace Runcvm.SystemTests;
+
+public class FailureTests(DockerEngine engine) : MachineTest(engine)
+{
+    [Fact]
+    public async Task Firecracker_without_KVM_is_refused_with_the_way_out()
+    {
+        OnlyMachines();
+        string cpu = await File.ReadAllTextAsync("/proc/cpuinfo", TestContext.Current.CancellationToken);
+        Assert.SkipWhen(cpu.Contains(" vmx", StringComparison.Ordinal) || cpu.Contains(" svm", StringComparison.Ordinal), "this machine has KVM");
+        (await RunAsync("-e", "RUNCVM_HYPERVISOR=firecracker", Busybox, "true")).Refused("RUNCVM_HYPERVISOR=qemu");
+    }
+
+    [Fact]
+    public async Task An_unknown_option_is_refused_by_name()
+    {
+        OnlyMachines();
+        (await RunAsync("-e", "RUNCVM_FOO=1", Busybox, "true")).Refused("RUNCVM_FOO");
+    }
+
+    [Theory]
+    [InlineData("RUNCVM_CPUS", "many")]
+    [InlineData("RUNCVM_MEM_SIZE", "lots")]
+    [InlineData("RUNCVM_HYPERVISOR", "vmware")]
+    [InlineData("RUNCVM_SYSTEMD", "perhaps")]
+    [InlineData("RUNCVM_KERNEL", "../../etc/passwd")]
+    public async Task A_bad_value_is_refused_with_the_options_name_and_the_value(string option, string value)
+    {
+        OnlyMachines();
+        (await RunAsync("-e", $"{option}={value}", Busybox, "true")).Refused(option, value);
+    }
+
+    [Fact]
+    public async Task A_bind_mount_is_refused_in_words()
+    {
+        OnlyMachines();
+        (await RunAsync("-v", "/var/tmp:/data", Busybox, "true")).Refused("/data");
+    }
+
+    [Fact]
+    public async Task A_supervisor_that_is_killed_leaves_nothing()
+    {
+        OnlyMachines();
+        string before = await TracesAsync();
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        string supervisor = await Docker.InspectAsync(name, "{{.State.Pid}}");
+        (await Engine.BesideAsync("kill", "-KILL", supervisor)).Succeeded();
+        Assert.Equal(137, await WaitAsync(name));
+        (await Docker.RunAsync("rm", name)).Succeeded();
+        await NothingLeftAsync(before);
+    }
+
+    [Fact]
+    public async Task A_machine_that_dies_ends_the_container_with_a_sentence_in_its_log()
+    {
+        OnlyMachines();
+        string before = await TracesAsync();
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        string supervisor = await Docker.InspectAsync(name, "{{.State.Pid}}");
+        (await Engine.BesideAsync("pkill", "-KILL", "-P", supervisor, "(qemu|firecracker)")).Succeeded();
+        Assert.NotEqual(0, await WaitAsync(name));
+        string log = (await Docker.RunAsync("logs", name)).Stderr;
+        Assert.Single(log.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => line.StartsWith("runcvm", StringComparison.Ordinal));
+        (await Docker.RunAsync("rm", name)).Succeeded();
+        await NothingLeftAsync(before);
+    }
+
+    [Fact]
+    public async Task Docker_kill_right_after_the_start_leaves_nothing()
+    {
+        string before = await TracesAsync();
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        (await Docker.RunAsync("rm", "--force", name)).Succeeded();
+        await NothingLeftAsync(before);
+    }
+
+    [Fact]
+    public async Task A_corrupt_image_in_the_cache_is_built_anew()
+    {
+        OnlyMachines();
+        (await RunAsync(Busybox, "true")).Succeeded();
+        string[] images = (await Engine.BesideAsync("find", "/var/lib/runcvm/images", "-name", "*.erofs")).Lines;
+        Assert.NotEmpty(images);
+        foreach (string image in images) (await Engine.BesideAsync("truncate", "-s", "8192", image)).Succeeded();
+        Assert.Equal("fine", (await RunAsync(Busybox, "echo", "fine")).Text);
+    }
+
+    [Fact]
+    public async Task Two_first_runs_at_once_build_the_image_once()
+    {
+        OnlyMachines();
+        string image = await NewImageAsync();
+        int before = await CachedImagesAsync();
+        CommandResult[] results = await Task.WhenAll(RunAsync(image, "cat", "/new"), RunAsync(image, "cat", "/new"));
+        Assert.All(results, result => Assert.Equal("new", result.Text));
+        Assert.Equal(before + 1, await CachedImagesAsync());
+    }
+
+    [Fact]
+    public async Task Twenty_machines_at_once_all_succeed_and_leave_nothing()
+    {
+        (await RunAsync(Busybox, "true")).Succeeded();
+        string before = await TracesAsync();
+        CommandResult[] results = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => Docker.WithinAsync(
+            TimeSpan.FromMinutes(4), ["run", "--rm", .. RuntimeArguments, "-m", "256m", Busybox, "echo", $"machine {i}"])));
+        for (int i = 0; i < results.Length; i++) Assert.Equal($"machine {i}", results[i].Text);
+        await NothingLeftAsync(before);
+    }
+
+    /// <summary>Everything that a machine could leave on a host, as one text.</summary>
+    private async Task<string> TracesAsync()
+    {
+        const string Script = """
+            ps -e -o comm= | grep -E 'runcvm|qemu|firecracker|containerd-shim' | sort
+            awk '{print $5}' /proc/self/mountinfo | sort
+            ls /sys/class/net
+            ls /run/runcvm
+            ls "$0/overlay2"
+            ls "$0/containers"
+            """;
+        return (await Engine.BesideAsync("sh", "-c", Script, Engine.DataRoot)).Text;
+    }
+
+    // Docker answers before its shim has ended.
+    private Task NothingLeftAsync(string before)
+        => Eventually.TrueAsync(async () => await TracesAsync() == before, $"as before:\n{before}");
+
+    private async Task<int> CachedImagesAsync()
+        => (await Engine.BesideAsync("find", "/var/lib/runcvm/images", "-name", "*.erofs")).Lines.Length;
+
+    private async Task<string> NewImageAsync()
+    {
+        const string Image = "runcvm-test/new";
+        byte[] dockerfile = System.Text.Encoding.UTF8.GetBytes($"FROM {Busybox}\nRUN echo new > /new\n");
+        (await Docker.InputAsync(dockerfile, null, "build", "-q", "--no-cache", "-t", Image, "-")).Succeeded();
+        return Image;
+    }
+}

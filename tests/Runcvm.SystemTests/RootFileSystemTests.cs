@@ -1,0 +1,104 @@
+using System.Globalization;
+
+namespace Runcvm.SystemTests;
+
+public class RootFileSystemTests(DockerEngine engine) : MachineTest(engine)
+{
+    private static readonly TimeSpan ListTimeout = TimeSpan.FromMinutes(3);
+
+    [Fact]
+    public async Task Attributes_hard_links_devices_and_odd_names_are_those_of_the_image()
+        => await SameAsUnderRuncAsync(await Engine.Images.OdditiesAsync(), "/odd/");
+
+    [Fact]
+    public async Task Forty_layers_give_the_same_files_as_under_runc()
+        => await SameAsUnderRuncAsync(await Engine.Images.LayersAsync(), "/layers/");
+
+    [Fact]
+    public async Task Twenty_thousand_files_are_all_there_and_those_taken_away_are_not()
+        => await SameAsUnderRuncAsync(await Engine.Images.ManyFilesAsync(), "/many/");
+
+    [Fact]
+    public async Task A_file_of_two_gigabytes_is_there_to_the_last_byte()
+    {
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("RUNCVM_TEST_LARGE") == "1", "takes gigabytes: RUNCVM_TEST_LARGE=1 runs it");
+        const string Dockerfile = "FROM runcvm-test/busybox\nRUN head -c 2147483648 /dev/zero > /large && echo end >> /large\n";
+        await Docker.InputAsync(System.Text.Encoding.UTF8.GetBytes(Dockerfile), ListTimeout, "build", "-q", "-t", "runcvm-test/large", "-");
+        CommandResult result = await Docker.WithinAsync(
+            ListTimeout, ["run", "--rm", .. RuntimeArguments, "runcvm-test/large", "sh", "-c", "stat -c %s /large; tail -c 4 /large"]);
+        Assert.Equal("2147483652\nend", result.Text);
+    }
+
+    [Fact]
+    public async Task Files_written_before_a_restart_are_there_after_it()
+    {
+        string name = await StartAsync(Busybox, "sh", "-c", "echo line >> /kept; cat /kept; exec sleep 1000");
+        await LoggedAsync(name, "line");
+        (await ExecAsync(name, "sh", "-c", "echo other > /other; mkdir /folder; rm /bin/vi")).Succeeded();
+        (await Docker.RunAsync("restart", "--time", "0", name)).Succeeded();
+        await LoggedAsync(name, "line\nline\nline");
+        Assert.Equal("other", (await ExecAsync(name, "cat", "/other")).Text);
+        Assert.Equal("ls: /bin/vi: No such file or directory\n", (await ExecAsync(name, "ls", "-d", "/folder", "/bin/vi")).Stderr);
+    }
+
+    [Fact]
+    public async Task A_crash_of_the_machine_does_not_prevent_the_next_start()
+    {
+        string name = await StartAsync(Busybox, "sh", "-c", "echo started; exec sleep 1000");
+        await LoggedAsync(name, "started");
+        (await Docker.RunAsync("kill", name)).Succeeded();
+        await WaitAsync(name);
+        (await Docker.RunAsync("start", name)).Succeeded();
+        await LoggedAsync(name, "started\nstarted");
+    }
+
+    [Fact]
+    public async Task Files_copied_into_a_container_before_its_start_are_seen()
+    {
+        string name = NewName();
+        (await Docker.RunAsync(["create", "--name", name, .. RuntimeArguments, Busybox, "cat", "/copied/file"])).Succeeded();
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(Path.Combine(folder.Path, "file"), "from outside", TestContext.Current.CancellationToken);
+        (await Docker.RunAsync("cp", folder.Path, $"{name}:/copied")).Succeeded();
+        Assert.Equal("from outside", (await Docker.RunAsync("start", "--attach", name)).Text);
+    }
+
+    [Fact]
+    public async Task The_writable_layer_goes_with_docker_rm()
+    {
+        string name = await StartAsync(Busybox, "sh", "-c", "echo x > /written; echo ready; exec sleep 1000");
+        await LoggedAsync(name, "ready");
+        string layer = Path.GetDirectoryName(await Docker.InspectAsync(name, "{{.GraphDriver.Data.UpperDir}}"))!;
+        Assert.True(Directory.Exists(layer));
+        (await Docker.RunAsync("rm", "--force", name)).Succeeded();
+        Assert.False(Directory.Exists(layer));
+    }
+
+    [Fact]
+    public async Task What_one_container_writes_no_other_sees()
+    {
+        await RunAsync("-e", "SECRET=one", "--add-host", "one:10.0.0.1", Busybox, "sh", "-c", "echo x > /written");
+        CommandResult other = await RunAsync(Busybox, "sh", "-c", "ls /written; env; cat /etc/hosts");
+        Assert.DoesNotContain("one", other.Stdout, StringComparison.Ordinal);
+        Assert.Contains("No such file", other.Stderr, StringComparison.Ordinal);
+    }
+
+    private async Task SameAsUnderRuncAsync(string image, string where)
+    {
+        byte[] script = await File.ReadAllBytesAsync(
+            Path.Combine(Repository.Tests, "Images/listing.py"), TestContext.Current.CancellationToken);
+        string[] command = ["-i", image, "python3", "-"];
+        CommandResult container = await Docker.InputAsync(script, ListTimeout, ["run", "--rm", .. command]);
+        CommandResult machine = await Docker.InputAsync(script, ListTimeout, ["run", "--rm", .. RuntimeArguments, .. command]);
+        string[] expected = container.Lines;
+        string[] actual = machine.Lines;
+        Assert.Contains(expected, line => line.StartsWith($"b'{where}", StringComparison.Ordinal));
+        string[] differences = [
+            .. expected.Except(actual).Select(line => $"- {line}"),
+            .. actual.Except(expected).Select(line => $"+ {line}"),
+        ];
+        string count = differences.Length.ToString(CultureInfo.InvariantCulture);
+        Assert.True(differences.Length == 0, $"{count} lines differ:\n{string.Join('\n', differences.Take(20))}");
+        Assert.Equal(expected.Length, actual.Length);
+    }
+}
