@@ -13,7 +13,7 @@ install_packages() {
     local missing=() package
     # clang, a linker and zlib are what Native AOT links with.
     for package in qemu-system-x86 erofs-utils e2fsprogs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
-        clang zlib1g-dev curl ca-certificates procps; do
+        clang binutils zlib1g-dev curl ca-certificates procps; do
         [ "$package" != qemu-system-x86 ] || [ "$(uname -m)" = x86_64 ] || package=qemu-system-arm
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
     done
