@@ -65,6 +65,7 @@ internal static class CreateVerb
             Sysctls = Sysctls(bundle.Spec),
             Cgroups = options.Systemd ? CgroupLayout.None : (CgroupLayout)options.CgroupMode,
             Systemd = options.Systemd,
+            DnsRelay = systems.UsesEngineNameserver,
             Init = options.Init || systems.HasInit,
             ReadOnlyRoot = bundle.Spec["root"]?["readonly"]?.GetValue<bool>() ?? false,
         };

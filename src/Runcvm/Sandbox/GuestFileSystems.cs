@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Runcvm.Linux.Mounts;
 using Runcvm.Oci;
@@ -15,6 +16,11 @@ internal sealed class GuestFileSystems
     // Small files that every engine binds into every container.
     private static readonly string[] ProvidedFiles = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/run/.containerenv"];
 
+    // Docker's own nameserver answers in the container's network namespace only; the guest asks through the host, at an
+    // address that inner engines hand on to their containers (they do not hand on a loopback one).
+    private const string EngineNameserver = "nameserver 127.0.0.11";
+    private const string RelayNameserver = "nameserver 169.254.53.53";
+
     private readonly List<GuestMount> _more = [];
     private string _sharedMemory = DefaultSharedMemory;
 
@@ -22,6 +28,9 @@ internal sealed class GuestFileSystems
 
     /// <summary>Whether the engine was asked for an init (`--init`).</summary>
     internal bool HasInit { get; private set; }
+
+    /// <summary>Whether names are asked of the engine's nameserver.</summary>
+    internal bool UsesEngineNameserver { get; private set; }
 
     internal static GuestFileSystems From(JsonNode? mounts)
     {
@@ -75,10 +84,23 @@ internal sealed class GuestFileSystems
     {
         if (target == "/dev/shm") _sharedMemory = SizeOf(source);
         else if (Array.IndexOf(ProvidedFiles, target) >= 0)
-            Files.Add(new GuestFile(target, File.ReadAllBytes(source), 0x1A4, Array.IndexOf(options, "ro") >= 0));
+            AddFile(source, target, Array.IndexOf(options, "ro") >= 0);
         else if (target is "/sbin/docker-init" or "/dev/init" or "/run/podman-init") HasInit = true;
         else
             throw new UsageException($"{target} cannot be shared with the machine: this version of RunCVM has no volumes and bind mounts yet; leave out -v and --mount (and VOLUME in the image) and copy files in with docker cp before the start");
+    }
+
+    private void AddFile(string source, string target, bool readOnly)
+    {
+        byte[] content = File.ReadAllBytes(source);
+        if (target == "/etc/resolv.conf")
+        {
+            string text = Encoding.UTF8.GetString(content);
+            UsesEngineNameserver = text.Contains(EngineNameserver, StringComparison.Ordinal);
+            if (UsesEngineNameserver) content = Encoding.UTF8.GetBytes(text.Replace(EngineNameserver, RelayNameserver, StringComparison.Ordinal));
+        }
+
+        Files.Add(new GuestFile(target, content, 0x1A4, readOnly));
     }
 
     // Docker mounts the container's /dev/shm itself, with the size the user asked for.
