@@ -65,7 +65,6 @@ internal static class CreateVerb
             Sysctls = Sysctls(bundle.Spec),
             Cgroups = options.Systemd ? CgroupLayout.None : (CgroupLayout)options.CgroupMode,
             Systemd = options.Systemd,
-            DnsRelay = systems.UsesEngineNameserver,
             Init = options.Init || systems.HasInit,
             ReadOnlyRoot = bundle.Spec["root"]?["readonly"]?.GetValue<bool>() ?? false,
         };
@@ -94,6 +93,7 @@ internal static class CreateVerb
             Vmlinux = kernel.VmlinuxPath,
             Initramfs = initramfs,
             Disks = disks.Disks,
+            Files = systems.Sources,
             UseKvm = options.UseKvm,
             HasNetwork = hasNetwork,
             MemoryOverhead = MemoryOverhead.Of(options.UseKvm),

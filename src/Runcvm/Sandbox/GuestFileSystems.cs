@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json.Nodes;
 using Runcvm.Linux.Mounts;
 using Runcvm.Oci;
@@ -13,24 +12,17 @@ internal sealed class GuestFileSystems
     private const MountFlags Plain = MountFlags.NoSuid | MountFlags.NoDev | MountFlags.NoExec;
     private const string DefaultSharedMemory = "size=65536k";
 
-    // Small files that every engine binds into every container.
-    private static readonly string[] ProvidedFiles = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/run/.containerenv"];
-
-    // Docker's own nameserver answers in the container's network namespace only; the guest asks through the host, at an
-    // address that inner engines hand on to their containers (they do not hand on a loopback one).
-    private const string EngineNameserver = "nameserver 127.0.0.11";
-    private const string RelayNameserver = "nameserver 169.254.53.53";
-
     private readonly List<GuestMount> _more = [];
     private string _sharedMemory = DefaultSharedMemory;
 
+    /// <summary>Files that the engine provides, without their content.</summary>
     internal List<GuestFile> Files { get; } = [];
+
+    /// <summary>Where these files are on the host, and in the sandbox.</summary>
+    internal List<(string Source, string Target)> Sources { get; } = [];
 
     /// <summary>Whether the engine was asked for an init (`--init`).</summary>
     internal bool HasInit { get; private set; }
-
-    /// <summary>Whether names are asked of the engine's nameserver.</summary>
-    internal bool UsesEngineNameserver { get; private set; }
 
     internal static GuestFileSystems From(JsonNode? mounts)
     {
@@ -83,24 +75,14 @@ internal sealed class GuestFileSystems
     private void AddBind(string source, string target, string[] options)
     {
         if (target == "/dev/shm") _sharedMemory = SizeOf(source);
-        else if (Array.IndexOf(ProvidedFiles, target) >= 0)
-            AddFile(source, target, Array.IndexOf(options, "ro") >= 0);
+        else if (ProvidedFiles.Includes(target))
+        {
+            Files.Add(new GuestFile(target, [], 0x1A4, Array.IndexOf(options, "ro") >= 0));
+            Sources.Add((source, ProvidedFiles.InSandbox(target)));
+        }
         else if (target is "/sbin/docker-init" or "/dev/init" or "/run/podman-init") HasInit = true;
         else
             throw new UsageException($"{target} cannot be shared with the machine: this version of RunCVM has no volumes and bind mounts yet; leave out -v and --mount (and VOLUME in the image) and copy files in with docker cp before the start");
-    }
-
-    private void AddFile(string source, string target, bool readOnly)
-    {
-        byte[] content = File.ReadAllBytes(source);
-        if (target == "/etc/resolv.conf")
-        {
-            string text = Encoding.UTF8.GetString(content);
-            UsesEngineNameserver = text.Contains(EngineNameserver, StringComparison.Ordinal);
-            if (UsesEngineNameserver) content = Encoding.UTF8.GetBytes(text.Replace(EngineNameserver, RelayNameserver, StringComparison.Ordinal));
-        }
-
-        Files.Add(new GuestFile(target, content, 0x1A4, readOnly));
     }
 
     // Docker mounts the container's /dev/shm itself, with the size the user asked for.

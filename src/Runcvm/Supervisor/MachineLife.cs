@@ -181,7 +181,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
     private void StartWorkload(GuestLink link)
     {
         var reader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Setup));
-        Setup setup = Setup.Read(ref reader) with
+        Setup setup = ProvidedFiles.Fill(Setup.Read(ref reader)) with
         {
             Clock = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100,
             Entropy = HostEntropy(),
