@@ -3,6 +3,7 @@
 readonly LABEL=runcvm.bench=$$
 readonly IMAGE=runcvm-bench:$$
 readonly BIG_IMAGE=runcvm-bench-big:$$
+readonly MACHINE=runcvm-bench-$$ # the one of `create`, which never starts
 readonly IMAGE_CACHE=/var/lib/runcvm/images
 WORK=
 
@@ -58,8 +59,13 @@ import_image() {
     rm -rf "$root"
 }
 
-# The root image that a running machine uses, in the cache.
-cached_image_of() { echo "$IMAGE_CACHE/$(<"/run/runcvm/$1/root-image").erofs"; }
+# Notes which file of the cache is the root image of a machine. Nobody else has the layers of our images.
+remember_cached() { echo "$IMAGE_CACHE/$(<"/run/runcvm/$1/root-image").erofs" >>"$WORK/cached"; }
+
+forget_cached() {
+    [ -f "$WORK/cached" ] || return 0
+    sort -u "$WORK/cached" | while read -r file; do rm -f "$file" "${file%.erofs}.lock"; done
+}
 
 cleanup() {
     trap - EXIT INT TERM
@@ -67,7 +73,6 @@ cleanup() {
     running=$(docker ps -aq --filter "label=$LABEL")
     [ -z "$running" ] || docker rm -f $running >/dev/null
     for image in "$IMAGE" "$BIG_IMAGE"; do docker rmi -f "$image" >/dev/null 2>&1 || true; done
-    # What was cached of these images: nobody else has their layers.
-    if [ -f "$WORK/cached" ]; then sort -u "$WORK/cached" | while read -r file; do rm -f "$file" "${file%.erofs}.lock"; done; fi
-    rm -rf "$WORK"
+    forget_cached
+    rm -rf "$WORK" "/run/runcvm/$MACHINE"
 }

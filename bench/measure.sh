@@ -48,7 +48,7 @@ boot_kernel() {
 measure_start() {
     local id
     id=$(run_detached --runtime runcvm "$IMAGE" sleep 1000)
-    cached_image_of "$id" >>"$WORK/cached"
+    remember_cached "$id"
     bare_arguments "$(pid_of "$id")" >"$WORK/bare"
     mapfile -t BARE <"$WORK/bare"
     docker rm -f "$id" >/dev/null
@@ -77,6 +77,7 @@ measure_exec() {
     local plain machine ratio
     plain=$(run_detached "$IMAGE" sleep 1000)
     machine=$(run_detached --runtime runcvm "$IMAGE" sleep 1000)
+    remember_cached "$machine"
     docker exec "$plain" true
     docker exec "$machine" true
     for ((i = 0; i < RUNS * 3; i++)); do
@@ -102,7 +103,7 @@ measure_memory() {
 }
 
 measure_image() {
-    local id line cached
+    local id line
     import_image "$BIG_IMAGE" "$IMAGE_MIB"
     for ((i = 0; i < 3; i++)); do
         id=$(run_detached --runtime runcvm -e RUNCVM_LOG_LEVEL=INFO "$BIG_IMAGE" sleep 1000)
@@ -110,10 +111,9 @@ measure_image() {
         [[ $line =~ in\ ([0-9.]+)\ s\ \(([0-9]+)\ MiB ]] || die "cannot read '$line'"
         compute 'mib * 1.048576 / s' "s=${BASH_REMATCH[1]}" "mib=${BASH_REMATCH[2]}" >>"$WORK/image"
         echo >>"$WORK/image"
-        cached=$(cached_image_of "$id")
-        echo "$cached" >>"$WORK/cached"
+        remember_cached "$id"
         docker rm -f "$id" >/dev/null
-        rm -f "$cached"
+        forget_cached
     done
     row "root image of ${BASH_REMATCH[2]} MiB built at" "$(median "$WORK/image") MB/s"
 }
@@ -125,7 +125,7 @@ measure_create() {
         return
     fi
 
-    local plain shim id=bench-$$ bundle=$WORK/bundle layer work
+    local plain shim id=$MACHINE bundle=$WORK/bundle layer work
     plain=$(run_detached "$IMAGE" sleep 1000)
     # The parent of the container's first process is containerd's shim, which works in the bundle's folder.
     shim=$(awk '/^PPid:/ { print $2 }' "/proc/$(pid_of "$plain")/status")
@@ -144,6 +144,7 @@ measure_create() {
         rm -f "$layer"/runcvm-scratch.ext4*
         microseconds runc create --bundle "$bundle" "$id" >>"$WORK/create.nothing$suffix"
         microseconds runcvm create --bundle "$bundle" "$id" >>"$WORK/create.runcvm$suffix"
+        remember_cached "$id"
         runcvm delete "$id"
     done
     docker rm -f "$plain" >/dev/null
