@@ -44,10 +44,10 @@ public class ExecTests(DockerEngine engine) : MachineTest(engine)
     {
         string name = await StartAsync(Busybox, "sleep", "1000");
         using var terminal = new Terminal(Docker, 31, 79);
-        terminal.Start(["exec", "-it", name, "sh", "-c", "trap 'stty size; exit 8' WINCH; stty size; while :; do sleep 0.1; done"]);
+        const string Script = "trap 'stty size' WINCH; until [ \"$(stty size)\" = '41 101' ]; do stty size; sleep 0.2; done; exit 8";
+        terminal.Start(["exec", "-it", name, "sh", "-c", Script]);
         await terminal.ReadUntilAsync("31 79");
         terminal.Resize(41, 101);
-        await terminal.ReadUntilAsync("41 101");
         Assert.Equal(8, await terminal.EndAsync());
     }
 

@@ -68,9 +68,10 @@ public class NetworkTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
-    public async Task An_address_and_a_hardware_address_can_be_chosen()
+    public async Task A_hardware_address_can_be_chosen()
     {
         CommandResult result = await RunAsync("--mac-address", "02:42:ac:11:22:33", Busybox, "cat", "/sys/class/net/eth0/address");
+        Assert.SkipWhen(result.Stderr.Contains("requires API version", StringComparison.Ordinal), "this engine is older than its client");
         Assert.Equal("02:42:ac:11:22:33", result.Text);
     }
 

@@ -56,11 +56,10 @@ public class StreamTests(DockerEngine engine) : MachineTest(engine)
     public async Task A_terminal_has_the_size_of_the_users_and_follows_it()
     {
         using var terminal = new Terminal(Docker, 33, 77);
-        const string Script = "trap 'stty size; exit 7' WINCH; stty size; while :; do sleep 0.1; done";
+        const string Script = "trap 'stty size' WINCH; until [ \"$(stty size)\" = '44 99' ]; do stty size; sleep 0.2; done; exit 7";
         terminal.Start(["run", "--rm", "-it", .. RuntimeArguments, Busybox, "sh", "-c", Script]);
         await terminal.ReadUntilAsync("33 77");
         terminal.Resize(44, 99);
-        await terminal.ReadUntilAsync("44 99");
         Assert.Equal(7, await terminal.EndAsync());
     }
 

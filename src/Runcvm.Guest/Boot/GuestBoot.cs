@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Guest.Modules;
+using Runcvm.Guest.Network;
 using Runcvm.Guest.Processes;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
@@ -71,10 +72,34 @@ internal static class GuestBoot
     private static async Task ServeWorkloadAsync(EventLoop loop, Multiplexer multiplexer, ControlChannel control)
     {
         Setup setup = await control.ReceiveSetupAsync();
-        GuestRoot root = RootAssembly.Run(setup);
+        GuestRoot root = RootAssembly.Run(setup, out IReadOnlyList<string> notices);
+        foreach (string notice in notices) await control.SendAsync(new Notice(notice));
+        using DnsListener? names = setup.DnsRelay ? StartNameserver(loop, multiplexer) : null;
         var processes = new ProcessTable(loop, multiplexer, control, root, setup);
         await processes.RunAsync();
         Shutdown.UnmountAll();
+    }
+
+    private static DnsListener StartNameserver(EventLoop loop, Multiplexer multiplexer)
+    {
+        Channel channel = multiplexer.Open(Start.DnsChannel);
+        var listener = new DnsListener(loop, channel.WriteAsync);
+        listener.Open();
+        _ = ServeNamesAsync(listener, channel);
+        return listener;
+    }
+
+    // Lives as long as the stream; the machine ends with the workload, not with this.
+    private static async Task ServeNamesAsync(DnsListener listener, Channel channel)
+    {
+        try
+        {
+            await listener.RunAsync(channel.ReadAsync);
+        }
+        catch (Exception e) when (e is ChannelClosedException or ObjectDisposedException)
+        {
+            // The machine is ending.
+        }
     }
 
     private static string KernelRelease() => File.ReadAllText("/proc/sys/kernel/osrelease").Trim();

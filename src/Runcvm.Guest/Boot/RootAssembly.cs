@@ -12,7 +12,7 @@ internal static class RootAssembly
 {
     private const string Provided = "/run/provided";
 
-    internal static GuestRoot Run(Setup setup)
+    internal static GuestRoot Run(Setup setup, out IReadOnlyList<string> notices)
     {
         SetIdentity(setup);
         MountModules(setup);
@@ -26,7 +26,7 @@ internal static class RootAssembly
         CgroupMounts.Add(root, setup.Cgroups);
         ProvideFiles(root, setup.Files);
         ShowModules(root, setup);
-        GuestNetwork.Apply(setup.Interfaces);
+        notices = GuestNetwork.Apply(setup.Interfaces);
         foreach ((string name, string value) in setup.Sysctls) SetSysctl(name, value);
         return root;
     }

@@ -20,6 +20,9 @@ internal sealed class GuestProcess
     private readonly Channel _error;
     private readonly List<OutputRelay> _relays = [];
     private readonly List<Task> _outputs = [];
+    private readonly List<int> _earlySignals = [];
+    private (ushort Rows, ushort Columns) _size;
+    private bool _runs;
     private Task _inputTask = Task.CompletedTask;
     private AsyncFile? _inputFile;
     private SafeFileHandle? _terminal;
@@ -55,6 +58,7 @@ internal sealed class GuestProcess
     {
         _child = child;
         _terminal = master;
+        if (_size.Rows > 0) PseudoTerminal.SetSize(master, _size.Rows, _size.Columns);
         AsyncFile file = NonBlocking(master);
         if (takesInput) _inputTask = RelayInputAsync(file);
         else _input.Refuse();
@@ -65,17 +69,32 @@ internal sealed class GuestProcess
     /// <summary>Keeps a file open as long as the process lives. A console nobody has open at the moment has not ended.</summary>
     internal void Hold(SafeFileHandle file) => _held = file;
 
-    internal void Signal(int number) => _child?.Kill(number);
+    /// <summary>Sends a signal; to a process that is still being started, once its program runs.</summary>
+    internal void Signal(int number)
+    {
+        if (_runs) _child!.Kill(number);
+        else _earlySignals.Add(number);
+    }
 
+    /// <summary>Sets the window's size, also ahead of the terminal's being there.</summary>
     internal void Resize(ushort rows, ushort columns)
     {
+        _size = (rows, columns);
         if (_terminal is { IsClosed: false }) PseudoTerminal.SetSize(_terminal, rows, columns);
+    }
+
+    /// <summary>The program runs.</summary>
+    internal void Started()
+    {
+        _runs = true;
+        foreach (int number in _earlySignals) _child!.Kill(number);
     }
 
     /// <summary>Waits for the end and gives the code that the host reports.</summary>
     internal async Task<int> WaitAsync()
     {
         ExitStatus status = await AsyncFile.WaitForExitAsync(_loop, _child!);
+        _runs = false;
         _child!.Dispose();
         _held?.Dispose();
         // The first process of a PID namespace cannot die of SIGINT but by reboot(2): power off or halt, which is a clean

@@ -4,19 +4,32 @@ using Runcvm.Protocol.Wire;
 namespace Runcvm.Guest.Processes;
 
 /// <summary>What the boot process tells `runcvm-init spawn` through a file in memory.</summary>
-/// <param name="IsWorkload">make the workload's mount namespace; else enter it</param>
+/// <param name="Mounts">what to do about the mount namespace</param>
 /// <param name="ReadOnlyRoot">make the root read-only in it</param>
 /// <param name="Reap">stay in front of the program as a small init</param>
 /// <param name="Process">what to execute</param>
-internal sealed record LaunchSpec(bool IsWorkload, bool ReadOnlyRoot, bool Reap, ProcessSpec Process)
+internal sealed record LaunchSpec(MountAction Mounts, bool ReadOnlyRoot, bool Reap, ProcessSpec Process)
 {
     internal void Write(WireWriter w)
     {
-        w.Flag(IsWorkload);
+        w.Byte((byte)Mounts);
         w.Flag(ReadOnlyRoot);
         w.Flag(Reap);
         Process.Write(w);
     }
 
-    internal static LaunchSpec Read(ref WireReader r) => new(r.Flag(), r.Flag(), r.Flag(), ProcessSpec.Read(ref r));
+    internal static LaunchSpec Read(ref WireReader r) => new((MountAction)r.Byte(), r.Flag(), r.Flag(), ProcessSpec.Read(ref r));
+}
+
+/// <summary>What a new process does about its mount namespace.</summary>
+internal enum MountAction : byte
+{
+    /// <summary>makes the workload's</summary>
+    Make,
+
+    /// <summary>enters the workload's</summary>
+    Enter,
+
+    /// <summary>is in it already</summary>
+    Keep,
 }

@@ -99,7 +99,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup)
         ProcessSpec spec, bool isWorkload, SafeFileHandle report, SafeFileHandle input, SafeFileHandle output, SafeFileHandle error)
     {
         var writer = new WireWriter();
-        new LaunchSpec(isWorkload, isWorkload && setup.ReadOnlyRoot, isWorkload && setup.Init, spec).Write(writer);
+        new LaunchSpec(isWorkload ? MountAction.Make : MountAction.Enter, isWorkload && setup.ReadOnlyRoot, isWorkload && setup.Init, spec).Write(writer);
         using SafeFileHandle launch = FileDescriptor.InMemory("launch", writer.Written);
         var files = new List<(int, SafeFileHandle)>
         {

@@ -42,6 +42,7 @@ internal sealed class ProcessTable(EventLoop loop, Multiplexer multiplexer, Cont
                 Start start = Start.Read(ref r);
                 // Channels exist before any further frame is looked at.
                 var process = new GuestProcess(start.Id, multiplexer, loop);
+                _running[process.Id] = process;
                 _lives.RemoveAll(static life => life.IsCompletedSuccessfully);
                 _lives.Add(LiveAsync(process, start.Process));
                 break;
@@ -74,10 +75,9 @@ internal sealed class ProcessTable(EventLoop loop, Multiplexer multiplexer, Cont
                 return;
             }
 
-            _running.Add(process.Id, process);
+            process.Started();
             await control.SendAsync(new Started(process.Id));
             int code = await process.WaitAsync();
-            _running.Remove(process.Id);
             if (process.Id == Start.Workload) await process.OutputEndedAsync();
             else await process.OutputDrainedAsync();
             await control.SendAsync(new Exited(process.Id, (byte)code));
@@ -94,6 +94,7 @@ internal sealed class ProcessTable(EventLoop loop, Multiplexer multiplexer, Cont
         }
         finally
         {
+            _running.Remove(process.Id);
             if (process.Id == Start.Workload) _workloadEnded.TrySetResult();
         }
     }

@@ -25,6 +25,7 @@ internal static class SpawnedProcess
         {
             LaunchSpec launch = ReadSpec();
             EnterMounts(launch);
+            if (launch.Reap) ReapingInit.Become(launch.Process, report);
             Execute(launch.Process);
         }
         catch (StartException e)
@@ -49,7 +50,8 @@ internal static class SpawnedProcess
 
     private static void EnterMounts(LaunchSpec launch)
     {
-        if (!launch.IsWorkload)
+        if (launch.Mounts == MountAction.Keep) return;
+        if (launch.Mounts == MountAction.Enter)
         {
             using SafeFileHandle mounts = FileDescriptor.Inherited(MountsFile);
             // setns(2) refuses a thread that shares its working directory with others; .NET has other threads.

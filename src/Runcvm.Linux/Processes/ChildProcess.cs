@@ -87,7 +87,26 @@ public sealed unsafe class ChildProcess : IDisposable
             if (errno != Errno.EINTR) throw new LinuxException(errno, $"wait for process {Id}");
         }
 
-        // siginfo_t on 64-bit machines: si_code at 8, si_status at 24.
+        return StatusIn(info);
+    }
+
+    /// <summary>waitid(P_ALL, WNOHANG): takes the status of some child that has ended, or null.</summary>
+    public static (int Id, ExitStatus Status)? TryReap()
+    {
+        const int AllChildren = 0;
+        const int NoHang = 1;
+        byte* info = stackalloc byte[Libc.SiginfoSize];
+        new Span<byte>(info, Libc.SiginfoSize).Clear();
+        int result = Libc.waitid(AllChildren, 0, info, Libc.WEXITED | NoHang);
+        if (result < 0 && SystemCall.LastError == Errno.ECHILD) return null;
+        SystemCall.Check(result, $"wait for any process");
+        int id = *(int*)(info + 16);
+        return id == 0 ? null : (id, StatusIn(info));
+    }
+
+    // siginfo_t on 64-bit machines: si_code at 8, si_pid at 16, si_status at 24.
+    private static ExitStatus StatusIn(byte* info)
+    {
         int code = *(int*)(info + 8);
         int status = *(int*)(info + 24);
         return code == Libc.CLD_EXITED ? new ExitStatus(status, 0) : new ExitStatus(0, status);

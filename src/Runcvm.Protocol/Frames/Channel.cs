@@ -20,6 +20,7 @@ public sealed class Channel
     private bool _peerWantsNoMore;
     private bool _ended;
     private bool _wantsNoMore;
+    private bool _closed;
 
     internal Channel(Multiplexer owner, uint id)
     {
@@ -38,7 +39,7 @@ public sealed class Channel
     {
         while (_received.Count == 0)
         {
-            if (_peerEnded) return 0;
+            if (_peerEnded || _closed) return 0;
             _owner.ThrowIfBroken();
             await _changed.WaitAsync();
         }
@@ -57,7 +58,7 @@ public sealed class Channel
         while (!bytes.IsEmpty)
         {
             _owner.ThrowIfBroken();
-            if (_peerWantsNoMore) throw new ChannelClosedException($"channel {Id} was closed by the other side");
+            if (_peerWantsNoMore || _closed) throw new ChannelClosedException($"channel {Id} was closed");
             int count = Math.Min(Math.Min(bytes.Length, _sendCredit), FrameHeader.MaxPayload);
             if (count == 0)
             {
@@ -88,12 +89,14 @@ public sealed class Channel
         _owner.Send(new FrameHeader(Id, FrameKind.Reset, 0), []);
     }
 
-    /// <summary>Ends both directions and forgets the channel.</summary>
+    /// <summary>Ends both directions and forgets the channel. Whoever reads it gets the end, whoever writes it fails.</summary>
     public void Close()
     {
         End();
         Refuse();
+        _closed = true;
         _owner.Forget(Id);
+        _changed.Set();
     }
 
     internal void Accept(FrameKind kind, ReadOnlySpan<byte> payload)

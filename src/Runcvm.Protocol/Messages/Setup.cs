@@ -73,6 +73,9 @@ public sealed record Setup
     /// <summary>the root is read-only for the workload</summary>
     public bool ReadOnlyRoot { get; init; }
 
+    /// <summary>the engine's nameserver is reached through <see cref="Start.DnsChannel"/></summary>
+    public bool DnsRelay { get; init; }
+
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)
     {
@@ -98,6 +101,7 @@ public sealed record Setup
         w.Flag(Systemd);
         w.Flag(Init);
         w.Flag(ReadOnlyRoot);
+        w.Flag(DnsRelay);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
@@ -121,6 +125,7 @@ public sealed record Setup
         Systemd = r.Flag(),
         Init = r.Flag(),
         ReadOnlyRoot = r.Flag(),
+        DnsRelay = r.Flag(),
     };
 }
 

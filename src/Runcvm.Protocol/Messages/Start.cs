@@ -7,6 +7,12 @@ namespace Runcvm.Protocol.Messages;
 /// <param name="Process">what to run</param>
 public sealed record Start(uint Id, ProcessSpec Process)
 {
+    /// <summary>The channel on which <see cref="MessageKind"/> messages travel.</summary>
+    public const uint ControlChannel = 0;
+
+    /// <summary>The channel on which the guest's questions to the engine's nameserver travel.</summary>
+    public const uint DnsChannel = 1;
+
     /// <summary>The number of the image's own process.</summary>
     public const uint Workload = 1;
 

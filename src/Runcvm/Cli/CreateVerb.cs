@@ -93,6 +93,7 @@ internal static class CreateVerb
             Vmlinux = kernel.VmlinuxPath,
             Initramfs = initramfs,
             Disks = disks.Disks,
+            Files = systems.Sources,
             UseKvm = options.UseKvm,
             HasNetwork = hasNetwork,
             MemoryOverhead = MemoryOverhead.Of(options.UseKvm),

@@ -12,13 +12,14 @@ internal sealed class GuestFileSystems
     private const MountFlags Plain = MountFlags.NoSuid | MountFlags.NoDev | MountFlags.NoExec;
     private const string DefaultSharedMemory = "size=65536k";
 
-    // Small files that every engine binds into every container.
-    private static readonly string[] ProvidedFiles = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/run/.containerenv"];
-
     private readonly List<GuestMount> _more = [];
     private string _sharedMemory = DefaultSharedMemory;
 
+    /// <summary>Files that the engine provides, without their content.</summary>
     internal List<GuestFile> Files { get; } = [];
+
+    /// <summary>Where these files are on the host, and in the sandbox.</summary>
+    internal List<(string Source, string Target)> Sources { get; } = [];
 
     /// <summary>Whether the engine was asked for an init (`--init`).</summary>
     internal bool HasInit { get; private set; }
@@ -74,8 +75,11 @@ internal sealed class GuestFileSystems
     private void AddBind(string source, string target, string[] options)
     {
         if (target == "/dev/shm") _sharedMemory = SizeOf(source);
-        else if (Array.IndexOf(ProvidedFiles, target) >= 0)
-            Files.Add(new GuestFile(target, File.ReadAllBytes(source), 0x1A4, Array.IndexOf(options, "ro") >= 0));
+        else if (ProvidedFiles.Includes(target))
+        {
+            Files.Add(new GuestFile(target, [], 0x1A4, Array.IndexOf(options, "ro") >= 0));
+            Sources.Add((source, ProvidedFiles.InSandbox(target)));
+        }
         else if (target is "/sbin/docker-init" or "/dev/init" or "/run/podman-init") HasInit = true;
         else
             throw new UsageException($"{target} cannot be shared with the machine: this version of RunCVM has no volumes and bind mounts yet; leave out -v and --mount (and VOLUME in the image) and copy files in with docker cp before the start");

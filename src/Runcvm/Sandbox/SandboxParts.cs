@@ -19,6 +19,9 @@ internal sealed record SandboxParts
     /// <summary>each disk's file on the host, and what it is in the machine</summary>
     internal required IReadOnlyList<(string Source, MachineDisk Disk)> Disks { get; init; }
 
+    /// <summary>files of the engine, on the host and in the sandbox</summary>
+    internal IReadOnlyList<(string Source, string Target)> Files { get; init; } = [];
+
     internal bool UseKvm { get; init; }
 
     internal bool HasNetwork { get; init; }

@@ -67,6 +67,8 @@ internal static class SandboxSpec
         };
         foreach ((string source, MachineDisk disk) in parts.Disks)
             mounts.Add(Mount("bind", source, disk.Path, "bind", disk.ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec"));
+        foreach ((string source, string target) in parts.Files)
+            mounts.Add(Mount("bind", source, target, "bind", "ro", "nosuid", "nodev", "noexec"));
         return mounts;
     }
 

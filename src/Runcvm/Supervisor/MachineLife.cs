@@ -2,6 +2,7 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
+using Runcvm.Linux.Sockets;
 using Runcvm.Machines;
 using Runcvm.Machines.Qemu;
 using Runcvm.Network;
@@ -26,6 +27,8 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
     private readonly TextRing _errors = new(ErrorsKept);
     private readonly Queue<int> _earlySignals = new();
     private ProcessSession? _workload;
+    private Task _relays = Task.CompletedTask;
+    private Task _dns = Task.CompletedTask;
     private readonly TaskCompletionSource _workloadStarted = new();
     private long _started;
 
@@ -48,7 +51,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
             machine.Kill();
             await machine.Exited;
             signals.Dispose();
-            await Task.WhenAll(console, errors, forwarding);
+            await Task.WhenAll(console, errors, forwarding, _dns);
         }
     }
 
@@ -178,12 +181,13 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
     private void StartWorkload(GuestLink link)
     {
         var reader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Setup));
-        Setup setup = Setup.Read(ref reader) with
+        Setup setup = ProvidedFiles.Fill(Setup.Read(ref reader)) with
         {
             Clock = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100,
             Entropy = HostEntropy(),
             Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
         };
+        if (setup.DnsRelay) _dns = ForwardQuestionsAsync(link);
         _ = link.SendAsync(MessageKind.Setup, setup.Write);
         var processReader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Process));
         ProcessSpec process = ProcessSpec.Read(ref processReader);
@@ -193,7 +197,24 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         _relays = _workload.RunAsync();
     }
 
-    private Task _relays = Task.CompletedTask;
+    private async Task ForwardQuestionsAsync(GuestLink link)
+    {
+        Channel channel = link.Multiplexer.Open(Start.DnsChannel);
+        const uint EngineNameserver = 0x7F00000B;
+        const ushort DnsPort = 53;
+        try
+        {
+            await new DnsForwarder(loop, new IPv4End(EngineNameserver, DnsPort), channel.WriteAsync).RunAsync(channel.ReadAsync);
+        }
+        catch (ChannelClosedException)
+        {
+            // The machine has ended.
+        }
+        catch (WireFormatException e)
+        {
+            link.Multiplexer.Break(e);
+        }
+    }
 
     private async Task<int> FinishAsync(ProcessEnd end)
     {

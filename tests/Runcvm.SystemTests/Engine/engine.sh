@@ -63,7 +63,6 @@ clean() {
     set +e
     nat -D
     ip link delete "$name-out" 2>/dev/null
-    echo "$forwarding" >/proc/sys/net/ipv4/ip_forward
     find /sys/fs/cgroup -depth -type d -path "*/$name*" -exec rmdir {} + 2>/dev/null
     rm -rf --one-file-system "$folder"
 }
@@ -75,7 +74,6 @@ if [ "${4-}" = inside ]; then
 fi
 
 network=$(free_network)
-forwarding=$(cat /proc/sys/net/ipv4/ip_forward)
 # Signals from a terminal reach the test process as well; its end is what counts here.
 trap '' INT TERM HUP
 trap clean EXIT
@@ -92,6 +90,7 @@ child=${child% }
 ip link add "$name-out" type veth peer name "$name-in" netns "$child"
 ip address add "$network.1/30" dev "$name-out"
 ip link set "$name-out" up
+# Stays on, as with every Docker engine: whether another one has come to need it meanwhile cannot be known.
 echo 1 >/proc/sys/net/ipv4/ip_forward
 nat -I
 echo go >"$folder/go"

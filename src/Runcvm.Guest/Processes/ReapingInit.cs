@@ -1,0 +1,70 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+
+namespace Runcvm.Guest.Processes;
+
+/// <summary>`runcvm-init reap`: the small init of `docker run --init`, PID 1 of the workload's namespace. It starts the
+/// workload, forwards signals to it, and takes the status of every process that nobody waits for.</summary>
+internal static class ReapingInit
+{
+    private const int SigChild = 17;
+
+    /// <summary>Turns this process into the init. Signals are read from a descriptor, for which they must be blocked
+    /// before the runtime starts its threads: hence a new execution.</summary>
+    internal static void Become(ProcessSpec workload, SafeFileHandle report)
+    {
+        var writer = new WireWriter();
+        new LaunchSpec(MountAction.Keep, false, false, workload).Write(writer);
+        using SafeFileHandle launch = FileDescriptor.InMemory("launch", writer.Written);
+        FileDescriptor.PlaceAt(launch, SpawnedProcess.LaunchFile);
+        FileDescriptor.PlaceAt(report, SpawnedProcess.ReportFile);
+        SignalSet.BlockForwarded();
+        CurrentProcess.Execute("/proc/self/exe", ["runcvm-init", "reap"], []);
+    }
+
+    internal static int Run()
+    {
+        using var loop = new EventLoop();
+        using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
+        using ChildProcess workload = StartWorkload();
+        Task<int> life = RunAsync(workload, signals);
+        loop.Run(life);
+        return life.Result;
+    }
+
+    private static ChildProcess StartWorkload()
+    {
+        // Closed here afterwards: the boot process waits for the end of the report.
+        using SafeFileHandle launch = FileDescriptor.Inherited(SpawnedProcess.LaunchFile);
+        using SafeFileHandle report = FileDescriptor.Inherited(SpawnedProcess.ReportFile);
+        var files = new List<(int, SafeFileHandle)>
+        {
+            (0, Standard(0)), (1, Standard(1)), (2, Standard(2)),
+            (SpawnedProcess.LaunchFile, launch), (SpawnedProcess.ReportFile, report),
+        };
+        return ChildProcess.Start("/proc/self/exe", ["runcvm-init", "spawn"], [], files, newSession: true);
+    }
+
+    private static async Task<int> RunAsync(ChildProcess workload, AsyncFile signals)
+    {
+        while (true)
+        {
+            while (ChildProcess.TryReap() is var (id, status))
+            {
+                if (id == workload.Id) return status.ShellCode;
+            }
+
+            await signals.ReadableAsync();
+            for (int number; (number = SignalSet.TryTake(signals.Handle)) != 0;)
+            {
+                if (number != SigChild) workload.Kill(number);
+            }
+        }
+    }
+
+    private static SafeFileHandle Standard(int number) => new(number, ownsHandle: false);
+}

@@ -1,0 +1,46 @@
+using System.Text;
+using Runcvm.Protocol.Messages;
+
+namespace Runcvm.Sandbox;
+
+/// <summary>The small files that engines bind into every container. They are bound into the sandbox too and read when the
+/// machine starts, because Docker writes them in a hook, after `create` has read the spec.</summary>
+internal static class ProvidedFiles
+{
+    // Docker's own nameserver answers in the container's network namespace only; the guest asks through the host, at an
+    // address that inner engines hand on to their containers (they do not hand on a loopback one).
+    private const string EngineNameserver = "nameserver 127.0.0.11";
+    private const string RelayNameserver = "nameserver 169.254.53.53";
+    private const string ResolverConfiguration = "/etc/resolv.conf";
+
+    private static readonly string[] Targets = ["/etc/hosts", "/etc/hostname", ResolverConfiguration, "/run/.containerenv"];
+
+    /// <summary>Whether a bind mount at this place is one of these files.</summary>
+    internal static bool Includes(string target) => Array.IndexOf(Targets, target) >= 0;
+
+    /// <summary>Where the sandbox has it.</summary>
+    internal static string InSandbox(string target) => "/etc/" + Path.GetFileName(target).TrimStart('.');
+
+    /// <summary>The set-up with the files' content as it is now.</summary>
+    internal static Setup Fill(Setup setup)
+    {
+        bool relay = false;
+        var files = new List<GuestFile>();
+        foreach (GuestFile file in setup.Files)
+        {
+            byte[] content = File.ReadAllBytes(InSandbox(file.Target));
+            if (file.Target == ResolverConfiguration) relay = Redirect(ref content);
+            files.Add(file with { Content = content });
+        }
+
+        return setup with { Files = files, DnsRelay = relay };
+    }
+
+    private static bool Redirect(ref byte[] content)
+    {
+        string text = Encoding.UTF8.GetString(content);
+        if (!text.Contains(EngineNameserver, StringComparison.Ordinal)) return false;
+        content = Encoding.UTF8.GetBytes(text.Replace(EngineNameserver, RelayNameserver, StringComparison.Ordinal));
+        return true;
+    }
+}
