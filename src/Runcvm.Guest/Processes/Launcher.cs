@@ -17,6 +17,7 @@ namespace Runcvm.Guest.Processes;
 internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup)
 {
     private readonly SafeFileHandle _ownPids = FileDescriptor.Open("/proc/self/ns/pid", OpenFlags.ReadOnly);
+    private readonly SystemdReadiness _systemd = new(loop);
     private SafeFileHandle? _workloadPids;
     private SafeFileHandle? _workloadMounts;
 
@@ -25,6 +26,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup)
     {
         bool isWorkload = process.Id == Start.Workload;
         if (!isWorkload && (_workloadMounts == null || _workloadPids == null)) return new StartFailed(process.Id, 125, "the container's own process is not running");
+        if (!isWorkload && setup.Systemd) await _systemd.WaitAsync();
         (SafeFileHandle report, SafeFileHandle reportEnd) = FileDescriptor.Pipe();
         FileDescriptor.SetNonBlocking(report);
         using var reportFile = new AsyncFile(loop, report);

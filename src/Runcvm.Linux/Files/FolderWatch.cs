@@ -1,11 +1,12 @@
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Events;
 using Runcvm.Linux.Interop;
 
 namespace Runcvm.Linux.Files;
 
 /// <summary>inotify(7) for one purpose: to wait until a name appears in a folder.</summary>
-public static unsafe class FolderWatch
+public static class FolderWatch
 {
     private const uint InCreate = 0x100;
     private const uint InMovedTo = 0x80;
@@ -13,11 +14,29 @@ public static unsafe class FolderWatch
     /// <summary>Blocks until <paramref name="path"/> exists. Its folder must exist.</summary>
     public static void WaitFor(string path)
     {
-        using SafeFileHandle notify = Libc.inotify_init1(OpenFlagValues.ToNative(OpenFlags.CloseOnExec));
-        SystemCall.Check(notify.IsInvalid ? -1 : 0, $"make an inotify instance");
-        byte[] folder = Encoding.UTF8.GetBytes(Path.GetDirectoryName(path) + "\0");
-        fixed (byte* p = folder) SystemCall.Check(Libc.inotify_add_watch(notify, p, InCreate | InMovedTo), $"watch the folder of {path}");
+        using SafeFileHandle notify = Open(Path.GetDirectoryName(path)!, OpenFlags.ReadOnly);
         Span<byte> events = stackalloc byte[4096];
         while (FileStatus.TryOf(path) == null) FileDescriptor.TryRead(notify, events);
+    }
+
+    /// <summary>Ends when <paramref name="path"/> exists. Its folder must exist.</summary>
+    public static async Task WaitForAsync(EventLoop loop, string path)
+    {
+        using var notify = new AsyncFile(loop, Open(Path.GetDirectoryName(path)!, OpenFlags.NonBlocking));
+        byte[] events = new byte[4096];
+        while (FileStatus.TryOf(path) == null) await notify.ReadAsync(events);
+    }
+
+    private static SafeFileHandle Open(string folder, OpenFlags flags)
+    {
+        SafeFileHandle notify = Libc.inotify_init1(OpenFlagValues.ToNative(OpenFlags.CloseOnExec | flags));
+        SystemCall.Check(notify.IsInvalid ? -1 : 0, $"make an inotify instance");
+        byte[] name = Encoding.UTF8.GetBytes(folder + "\0");
+        unsafe
+        {
+            fixed (byte* p = name) SystemCall.Check(Libc.inotify_add_watch(notify, p, InCreate | InMovedTo), $"watch {folder}");
+        }
+
+        return notify;
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Runcvm.Installation;
 using Runcvm.Kernels;
 using Runcvm.Machines;
 using Runcvm.Oci;
@@ -13,6 +14,8 @@ namespace Runcvm.Cli;
 /// runtime with the same arguments.</summary>
 internal static class CreateVerb
 {
+    private const string InitramfsCache = InstalledFiles.Cache + "/initramfs";
+
     private static readonly string[] FlagsWithValue = ["--bundle", "-b", "--console-socket", "--pid-file", "--preserve-fds"];
 
     internal static int Run(CommandLine command, HostConfig config)
@@ -40,13 +43,14 @@ internal static class CreateVerb
         JsonObject process = bundle.Spec["process"] as JsonObject ?? throw new UsageException("config.json describes no process");
         string[] environment = ProcessReader.Texts(process["env"]);
         bool isSystemd = WorkloadKind.IsSystemd(bundle.RootPath, ProcessReader.Texts(process["args"]));
-        HostFacts host = HostProbe.Read(config);
+        HostFacts host = HostFacts.Look(config);
         MachineOptions options = MachineOptions.From(environment, config, host, Resources(bundle.Spec, isSystemd), out IReadOnlyList<string> warnings);
 
         var systems = GuestFileSystems.From(bundle.Spec["mounts"]);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
-        Kernel kernel = new KernelStore(Installed.Kernels).Find(options.Kernel);
-        string initramfs = Initramfs.EnsureFor(kernel, Installed.GuestInit, Installed.InitramfsCache);
+        InstalledFiles installed = InstalledFiles.Own();
+        Kernel kernel = new KernelStore(Path.Combine(installed.Library, "kernels")).Find(options.Kernel);
+        string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes);
         bool hasNetwork = HasNetwork(bundle.Spec);
 
@@ -74,7 +78,7 @@ internal static class CreateVerb
             Cpus = options.Cpus,
             MemoryBytes = options.MemoryBytes,
             Hypervisor = host.QemuPath ?? throw new UsageException("qemu-system-x86_64 is not on PATH; install it (apt-get install qemu-system-x86), or name it in /etc/runcvm/config.toml as qemu"),
-            KernelCommandLine = KernelCommandLine.Build(options.UseKvm, HostProbe.TimestampKilohertz(), options.KernelDebug, options.KernelArguments),
+            KernelCommandLine = KernelCommandLine.Build(options.UseKvm, HostClock.TimestampKilohertz(), options.KernelDebug, options.KernelArguments),
             Disks = [.. disks.Disks.Select(static item => item.Disk)],
             BootTimeout = (int)config.BootTimeout.TotalSeconds,
             LogLevel = (int)options.LogLevel,
@@ -87,8 +91,8 @@ internal static class CreateVerb
         Save(folder.Process, workload.Write);
         SandboxSpec.Rewrite(bundle.Spec, new SandboxParts
         {
-            Skeleton = Installed.Skeleton(),
-            Program = Installed.Program,
+            Skeleton = installed.Sandbox,
+            Program = installed.Host,
             Folder = folder.FullPath,
             Vmlinux = kernel.VmlinuxPath,
             Initramfs = initramfs,
@@ -121,7 +125,12 @@ internal static class CreateVerb
 
     private static bool HasNetwork(JsonObject spec)
     {
-        bool own = ProcessReader.Items(spec["linux"]?["namespaces"]).Any(static item => item?["type"]?.GetValue<string>() == "network");
-        return own ? true : throw new UsageException("--network host is not available in this version of RunCVM; use a bridge network and publish ports with -p");
+        JsonNode? network = ProcessReader.Items(spec["linux"]?["namespaces"]).FirstOrDefault(static item => item?["type"]?.GetValue<string>() == "network");
+        if (network == null)
+            throw new UsageException("--network host is not available in this version of RunCVM; use a bridge network and publish ports with -p");
+        // Another process's namespace is another container's; one that an engine made for this container has a path of its own.
+        if (network["path"]?.GetValue<string>().StartsWith("/proc/", StringComparison.Ordinal) == true)
+            throw new UsageException("--network container:… is not available in this version of RunCVM; put both containers on one user-defined network");
+        return true;
     }
 }

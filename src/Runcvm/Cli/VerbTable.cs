@@ -16,6 +16,7 @@ internal static class VerbTable
         ["create"] = static command => CreateVerb.Run(command, HostConfig.Load()),
         ["run"] = static command => CreateVerb.Run(command, HostConfig.Load()),
         ["exec"] = static command => ExecVerb.Run(command, HostConfig.Load()),
+        ["update"] = static command => UpdateVerb.Run(command, HostConfig.Load()),
         ["delete"] = static command => DeleteVerb.Run(command, HostConfig.Load()),
 
         // For people.

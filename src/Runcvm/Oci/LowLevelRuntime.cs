@@ -1,4 +1,5 @@
 using Runcvm.Linux.Processes;
+using Runcvm.Options;
 
 namespace Runcvm.Oci;
 
@@ -18,22 +19,9 @@ internal static class LowLevelRuntime
     {
         foreach (string name in Candidates)
         {
-            if (FindOnPath(name) is { } path) return path;
+            if (HostFacts.OnPath(name) is { } path) return path;
         }
 
         throw new UsageException("neither runc nor crun is on PATH; install one (apt-get install runc), or name it in /etc/runcvm/config.toml as low_level_runtime");
-    }
-
-    internal static string? FindOnPath(string name)
-    {
-        // Engines start runtimes with a bare environment now and then; the usual places are looked at all the same.
-        string path = Environment.GetEnvironmentVariable("PATH") + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        foreach (string folder in path.Split(':', StringSplitOptions.RemoveEmptyEntries))
-        {
-            string candidate = Path.Combine(folder, name);
-            if (File.Exists(candidate)) return candidate;
-        }
-
-        return null;
     }
 }

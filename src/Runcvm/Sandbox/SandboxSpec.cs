@@ -23,8 +23,7 @@ internal static class SandboxSpec
         spec["mounts"] = Mounts(parts);
         RewriteNamespaces(linux);
         RewriteDevices(linux, parts.UseKvm);
-        RewriteMemory(linux, parts.MemoryOverhead);
-        RewriteProcessCount(linux);
+        RaiseLimits(Child(linux, "resources"), parts.MemoryOverhead);
         linux["maskedPaths"] = Texts("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats");
         linux["readonlyPaths"] = Texts("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
         linux["sysctl"] = parts.HasNetwork ? new JsonObject { ["net.ipv4.ip_local_port_range"] = OwnPorts } : new JsonObject();
@@ -128,21 +127,16 @@ internal static class SandboxSpec
         return rule;
     }
 
-    private static void RewriteMemory(JsonObject linux, long overhead)
-    {
-        if (Child(linux, "resources")["memory"] is not JsonObject memory) return;
-        foreach (string name in (string[])["limit", "reservation", "swap"])
-        {
-            if (memory[name]?.GetValue<long>() is > 0 and long bytes) memory[name] = bytes + overhead;
-        }
-    }
-
-    // A limit on the workload's processes does not count the hypervisor's threads.
-    private static void RewriteProcessCount(JsonObject linux)
+    /// <summary>Adds what the hypervisor needs to limits that were meant for the workload.</summary>
+    internal static void RaiseLimits(JsonNode resources, long memoryOverhead)
     {
         const long HypervisorThreads = 64;
-        JsonNode? pids = Child(linux, "resources")["pids"];
-        if (pids?["limit"]?.GetValue<long>() is > 0 and long limit) pids["limit"] = limit + HypervisorThreads;
+        foreach (string name in (string[])["limit", "reservation", "swap"])
+        {
+            if (resources["memory"]?[name]?.GetValue<long>() is > 0 and long bytes) resources["memory"]![name] = bytes + memoryOverhead;
+        }
+
+        if (resources["pids"]?["limit"]?.GetValue<long>() is > 0 and long limit) resources["pids"]!["limit"] = limit + HypervisorThreads;
     }
 
     private static JsonObject Child(JsonObject parent, string name)

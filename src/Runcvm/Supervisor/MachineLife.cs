@@ -91,7 +91,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
     {
         using var answered = new CancellationTokenSource();
         Task<bool> timeout = loop.DelayAsync(TimeSpan.FromSeconds(description.BootTimeout), answered.Token);
-        Task<(MessageKind Kind, byte[] Body)?> hello = link.ReceiveAsync().AsTask();
+        Task<(MessageKind Kind, byte[] Body)?> hello = ReceiveAsync(link);
         Task first = await Task.WhenAny(hello, machine.Exited, timeout, pump);
         if (first == machine.Exited) throw await DiedAsync(machine);
         if (first == timeout)
@@ -100,8 +100,12 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
                 $"the guest did not answer within {description.BootTimeout} s (boot_timeout in /etc/runcvm/config.toml){LastWords("its console ends with", _console)}");
         }
 
-        if (first == pump) await pump;
-        if (await hello is not var (kind, body)) throw await DiedAsync(machine);
+        if (await hello is not var (kind, body))
+        {
+            await pump;
+            throw await DiedAsync(machine);
+        }
+
         await answered.CancelAsync();
         CheckHello(kind, body);
     }

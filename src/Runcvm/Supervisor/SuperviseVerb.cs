@@ -3,6 +3,7 @@ using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Network;
+using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
 
@@ -30,7 +31,7 @@ internal static class SuperviseVerb
             loop.Run(life);
             return life.Result;
         }
-        catch (Exception e) when (e is LinuxException or UsageException or WireFormatException or IOException)
+        catch (Exception e) when (e is LinuxException or UsageException or WireFormatException or ChannelClosedException or IOException)
         {
             Console.Error.WriteLine($"runcvm: {e.Message}");
             return MachineFailed;

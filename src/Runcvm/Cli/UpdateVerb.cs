@@ -1,0 +1,62 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Files;
+using Runcvm.Oci;
+using Runcvm.Options;
+using Runcvm.Protocol.Wire;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Cli;
+
+/// <summary>`runcvm update`: limits of a running machine. The sandbox's limit must leave room for the hypervisor beside
+/// the guest's memory, or the kernel would end the machine.</summary>
+internal static class UpdateVerb
+{
+    private const int StandardInput = 0;
+
+    internal static int Run(CommandLine command, HostConfig config)
+    {
+        string? id = command.ContainerId("--resources", "-r");
+        string? resources = command.ValueOf("--resources", "-r");
+        MachineFolder? folder = id == null ? null : MachineFolder.Of(id);
+        IReadOnlyList<string> arguments = command.Arguments;
+        if (folder is { Exists: true })
+        {
+            if (resources == null) throw new UsageException("update of a machine needs --resources FILE; use docker update or podman update, which give it");
+            arguments = Rewrite(command, resources, ReadDescription(folder));
+        }
+
+        LowLevelRuntime.Execute(config.LowLevelRuntime, arguments);
+        return 1;
+    }
+
+    // The rewritten resources go to the low-level runtime on its standard input, whatever they came in on.
+    private static List<string> Rewrite(CommandLine command, string resources, MachineDescription machine)
+    {
+        using SafeFileHandle source = resources == "-" ? FileDescriptor.Duplicate(new SafeFileHandle(StandardInput, false)) : FileDescriptor.Open(resources, OpenFlags.ReadOnly);
+        JsonObject limits = JsonNode.Parse(FileDescriptor.ReadToEnd(source)) as JsonObject ?? throw new UsageException("the resources for update are no JSON object");
+        CheckMemory(limits, machine);
+        SandboxSpec.RaiseLimits(limits, MemoryOverhead.Of(machine.UseKvm));
+        using SafeFileHandle rewritten = FileDescriptor.InMemory("resources", Encoding.UTF8.GetBytes(limits.ToJsonString()));
+        FileDescriptor.Rewind(rewritten);
+        FileDescriptor.PlaceAt(rewritten, StandardInput);
+        return [.. command.Arguments.Select(argument => argument == resources ? "-" : argument)];
+    }
+
+    private static void CheckMemory(JsonObject limits, MachineDescription machine)
+    {
+        const long Mebibyte = 1024 * 1024;
+        if (limits["memory"]?["limit"]?.GetValue<long>() is > 0 and long limit && limit < machine.MemoryBytes)
+        {
+            throw new UsageException(
+                $"the machine was started with {machine.MemoryBytes / Mebibyte} MiB of memory, and this version of RunCVM cannot take any of it back ({limit / Mebibyte} MiB asked for); stop it, and start one with a smaller -m");
+        }
+    }
+
+    private static MachineDescription ReadDescription(MachineFolder folder)
+    {
+        var reader = new WireReader(File.ReadAllBytes(folder.Description));
+        return MachineDescription.Read(ref reader);
+    }
+}
