@@ -4,7 +4,9 @@ namespace Runcvm.Oci;
 /// is understood; everything is kept for the low-level runtime.</summary>
 internal sealed record CommandLine
 {
-    private static readonly string[] GlobalFlagsWithValue = ["--root", "--log", "--log-format", "--criu", "--rootless"];
+    // Of runc and of crun. Whichever is missing here would have its value taken for the verb, and the container started
+    // without a machine.
+    private static readonly string[] GlobalFlagsWithValue = ["--root", "--log", "--log-format", "--log-level", "--criu", "--rootless", "--cgroup-manager"];
 
     internal required IReadOnlyList<string> Arguments { get; init; }
 
@@ -27,7 +29,7 @@ internal sealed record CommandLine
         {
             string argument = Normalize(arguments[i]);
             if (!argument.StartsWith('-')) return new CommandLine { Arguments = arguments, VerbIndex = i };
-            if (argument != "--rootless" && Array.IndexOf(GlobalFlagsWithValue, argument) >= 0) i++;
+            if (Array.IndexOf(GlobalFlagsWithValue, argument) >= 0) i++;
         }
 
         return new CommandLine { Arguments = arguments, VerbIndex = -1 };

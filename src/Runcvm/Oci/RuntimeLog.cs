@@ -11,9 +11,14 @@ internal static class RuntimeLog
         Console.Error.WriteLine($"runcvm: {message}");
         if (command.LogFile == null) return;
         string time = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", System.Globalization.CultureInfo.InvariantCulture);
-        string line = command.LogFormat == "json" ? Json(message, time) : $"time=\"{time}\" level=error msg=\"{message.Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+        string line = command.LogFormat == "json" ? Json(message, time) : $"time=\"{time}\" level=error msg=\"{Escaped(message)}\"";
         File.AppendAllText(command.LogFile, line + "\n");
     }
+
+    private static string Escaped(string message) => message
+        .Replace("\\", "\\\\", StringComparison.Ordinal)
+        .Replace("\"", "\\\"", StringComparison.Ordinal)
+        .Replace("\n", "\\n", StringComparison.Ordinal);
 
     private static string Json(string message, string time)
     {

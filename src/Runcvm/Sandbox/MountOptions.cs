@@ -46,7 +46,11 @@ internal static class MountOptions
         "suid" => MountFlags.NoSuid,
         "dev" => MountFlags.NoDev,
         "exec" => MountFlags.NoExec,
+        "async" => MountFlags.Synchronous,
         "atime" => MountFlags.NoAtime,
+        "diratime" => MountFlags.NoDirAtime,
+        "norelatime" => MountFlags.RelAtime,
+        "nostrictatime" => MountFlags.StrictAtime,
         _ => MountFlags.None,
     };
 }

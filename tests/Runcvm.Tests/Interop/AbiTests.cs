@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Text;
+using Runcvm.Linux;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Interop;
+using Runcvm.Linux.Mounts;
+using Runcvm.Linux.Processes;
+
+namespace Runcvm.Tests.Interop;
+
+/// <summary>Our numbers against the C headers of this machine: every constant is a static assertion that gcc checks.</summary>
+public class AbiTests
+{
+    private const BindingFlags Static = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
+
+    private static readonly string[] Headers =
+    [
+        "errno.h", "fcntl.h", "sched.h", "signal.h", "spawn.h", "stddef.h", "time.h", "unistd.h", "sys/epoll.h", "sys/eventfd.h",
+        "sys/file.h", "sys/ioctl.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/signalfd.h", "sys/socket.h", "sys/stat.h",
+        "sys/syscall.h", "sys/uio.h", "sys/wait.h", "netinet/in.h",
+        // The kernel's struct termios, which the ioctls take; that of the C library is another.
+        "asm/termbits.h",
+        "linux/capability.h", "linux/fs.h", "linux/if.h", "linux/if_addr.h", "linux/if_link.h", "linux/if_tun.h", "linux/netlink.h",
+        "linux/openat2.h", "linux/pkt_cls.h", "linux/pkt_sched.h", "linux/random.h", "linux/rtnetlink.h", "linux/tc_act/tc_mirred.h",
+    ];
+
+    // Ours, without a name in C; they are asserted by what they stand for.
+    private static readonly Dictionary<string, string> OurNames = new()
+    {
+        ["SigsetSize"] = "sizeof(sigset_t)",
+        ["SignalfdSiginfoSize"] = "sizeof(struct signalfd_siginfo)",
+        ["SiginfoSize"] = "sizeof(siginfo_t)",
+    };
+
+    private static readonly Dictionary<MountFlags, string> MountNames = new()
+    {
+        [MountFlags.ReadOnly] = "MS_RDONLY",
+        [MountFlags.Synchronous] = "MS_SYNCHRONOUS",
+        [MountFlags.Recursive] = "MS_REC",
+    };
+
+    private static readonly (OpenFlags Flag, string Name)[] OpenNames =
+    [
+        (OpenFlags.ReadOnly, "O_RDONLY"), (OpenFlags.WriteOnly, "O_WRONLY"), (OpenFlags.ReadWrite, "O_RDWR"), (OpenFlags.Create, "O_CREAT"),
+        (OpenFlags.Exclusive, "O_EXCL"), (OpenFlags.Truncate, "O_TRUNC"), (OpenFlags.NonBlocking, "O_NONBLOCK"),
+        (OpenFlags.Directory, "O_DIRECTORY"), (OpenFlags.NoFollow, "O_NOFOLLOW"), (OpenFlags.CloseOnExec, "O_CLOEXEC"),
+        (OpenFlags.Path, "O_PATH"), (OpenFlags.NoControllingTerminal, "O_NOCTTY"),
+    ];
+
+    [Fact]
+    public void Constants_of_the_C_library() => Check(typeof(Libc).GetFields(Static)
+        .Where(static field => field.IsLiteral && field.FieldType != typeof(string) && field.Name != nameof(Libc.SpawnStructSize))
+        .Select(static field => Equal(OurNames.GetValueOrDefault(field.Name, field.Name), field.GetRawConstantValue()!)));
+
+    [Fact]
+    public void Error_numbers() => Check(Enum.GetValues<Errno>().Where(static errno => errno != Errno.None)
+        .Select(static errno => Equal($"{errno}", (int)errno)));
+
+    [Fact]
+    public void Flags_of_mount() => Check(Enum.GetValues<MountFlags>().Where(static flag => flag != MountFlags.None)
+        .Select(static flag => Equal(MountNames.GetValueOrDefault(flag, $"MS_{flag}".ToUpperInvariant()), (ulong)flag)));
+
+    [Fact]
+    public void Flags_of_open()
+    {
+        Assert.Equal(Enum.GetValues<OpenFlags>().Order(), OpenNames.Select(static pair => pair.Flag).Order());
+        Check(OpenNames.Select(static pair => Equal(pair.Name, OpenFlagValues.ToNative(pair.Flag))));
+    }
+
+    [Fact]
+    public void Kinds_of_files() => Check(
+    [
+        Equal("S_IFIFO", (int)FileKind.Fifo), Equal("S_IFCHR", (int)FileKind.CharacterDevice), Equal("S_IFDIR", (int)FileKind.Directory),
+        Equal("S_IFBLK", (int)FileKind.BlockDevice), Equal("S_IFREG", (int)FileKind.Regular), Equal("S_IFLNK", (int)FileKind.Link),
+        Equal("S_IFSOCK", (int)FileKind.Socket), Equal("STATX_BASIC_STATS", FileStatus.BasicStats),
+    ]);
+
+    [Fact]
+    public void Numbers_of_system_calls() => Check(typeof(SystemCallNumber).GetMembers(Static)
+        .Where(static member => member is PropertyInfo or FieldInfo { IsLiteral: true })
+        .Select(static member => Equal("SYS_" + member.Name, member is PropertyInfo property ? property.GetValue(null)! : ((FieldInfo)member).GetRawConstantValue()!)));
+
+    [Fact]
+    public void Numbers_of_resource_limits() => Check(((string[])
+        ["CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME"])
+        .Select(static name => Equal("RLIMIT_" + name, Rlimit.NumberOf("RLIMIT_" + name))));
+
+    [Fact]
+    public void Numbers_of_capabilities()
+    {
+        var names = (string[])typeof(CapabilitySet).GetField("Names", Static)!.GetValue(null)!;
+        Check(names.Select(static (name, number) => Equal(name, number)));
+    }
+
+    [Fact]
+    public void Structs_have_the_size_and_the_offsets_of_C()
+    {
+        var assertions = new List<string>
+        {
+            Equal("sizeof(struct epoll_event)", Libc.EpollEventSize),
+            Equal("offsetof(struct epoll_event, data)", Libc.EpollDataOffset),
+            $"_Static_assert(sizeof(posix_spawn_file_actions_t) <= {Libc.SpawnStructSize} && sizeof(posix_spawnattr_t) <= {Libc.SpawnStructSize}, \"room\");",
+        };
+        Type[] structs = [.. typeof(Libc).GetNestedTypes(BindingFlags.NonPublic).Where(static type => type.IsValueType && !type.IsEnum)];
+        Assert.True(structs.Length > 5);
+        foreach (Type type in structs)
+        {
+            string name = type.Name == nameof(Libc.statx_t) ? "struct statx" : $"struct {type.Name}";
+            assertions.Add(Equal($"sizeof({name})", Marshal.SizeOf(type)));
+            foreach (FieldInfo field in type.GetFields(BindingFlags.Instance | BindingFlags.NonPublic).Where(static field => field.Name[0] != '_'))
+                assertions.Add(Equal($"offsetof({name}, {field.Name})", (long)Marshal.OffsetOf(type, field.Name)));
+        }
+
+        Check(assertions);
+    }
+
+    private static string Equal(string inC, object ours)
+        => $"_Static_assert((long long)({inC}) == {Convert.ToString(ours, CultureInfo.InvariantCulture)}LL, \"{inC} is not {ours}\");";
+
+    private static void Check(IEnumerable<string> assertions)
+    {
+        if (!File.Exists("/usr/bin/gcc")) Assert.Skip("gcc is not installed");
+        var source = new StringBuilder("#define _GNU_SOURCE\n");
+        foreach (string header in Headers) source.Append("#include <").Append(header).Append(">\n");
+        foreach (string assertion in assertions) source.Append(assertion).Append('\n');
+
+        var start = new ProcessStartInfo("/usr/bin/gcc", ["-fsyntax-only", "-x", "c", "-"]) { RedirectStandardInput = true, RedirectStandardError = true };
+        using Process gcc = Process.Start(start)!;
+        Task<string> errors = gcc.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        gcc.StandardInput.Write(source);
+        gcc.StandardInput.Close();
+        gcc.WaitForExit();
+        string said = errors.GetAwaiter().GetResult();
+        if (said.Contains("No such file or directory", StringComparison.Ordinal)) Assert.Skip($"a C header is not installed: {said.Split('\n')[0]}");
+        Assert.True(gcc.ExitCode == 0, said);
+    }
+}

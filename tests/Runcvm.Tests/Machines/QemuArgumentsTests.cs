@@ -1,0 +1,62 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Machines;
+using Runcvm.Machines.Qemu;
+
+namespace Runcvm.Tests.Machines;
+
+public class QemuArgumentsTests
+{
+    private const string Golden = """
+        qemu-system-x86_64
+        -M microvm,x-option-roms=off,isa-serial=on,rtc=on,pit=off,pic=off
+        -nodefaults -no-user-config -nographic -no-reboot
+        -accel tcg,thread=multi,tb-size=128
+        -cpu max
+        -smp 2
+        -m 512
+        -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
+        -kernel /boot/vmlinux
+        -initrd /boot/initramfs
+        -append panic=-1·quiet
+        -chardev socket,id=console,fd=4
+        -serial chardev:console
+        -chardev socket,id=stream,fd=3
+        -device virtio-serial-device,max_ports=2
+        -device virtserialport,chardev=stream,name=org.runcvm.stream
+        -drive if=none,id=root,format=raw,readonly=on,cache=writeback,discard=unmap,file.locking=off,file=/disks/a,,b
+        -device virtio-blk-device,drive=root,serial=root
+        -drive if=none,id=scratch,format=raw,readonly=off,cache=writeback,discard=unmap,file.locking=off,file=/disks/scratch
+        -device virtio-blk-device,drive=scratch,serial=scratch
+        -netdev tap,id=net0,fd=5
+        -device virtio-net-device,netdev=net0,mac=02:42:ac:11:00:02
+        -netdev tap,id=net1,fd=6
+        -device virtio-net-device,netdev=net1,mac=02:42:ac:11:00:ff
+        """;
+
+    private static readonly MachineSettings Settings = new()
+    {
+        Program = "/usr/bin/qemu-system-x86_64",
+        UseKvm = false,
+        Cpus = 2,
+        MemoryMebibytes = 512,
+        Vmlinux = "/boot/vmlinux",
+        Initramfs = "/boot/initramfs",
+        KernelCommandLine = "panic=-1 quiet",
+        Disks = [new("root", "/disks/a,b", true), new("scratch", "/disks/scratch", false)],
+        Cards = [new(new SafeFileHandle(), [2, 0x42, 172, 17, 0, 2]), new(new SafeFileHandle(), [2, 0x42, 172, 17, 0, 255])],
+    };
+
+    [Fact]
+    public void The_whole_command_line()
+        // A space inside an argument is written as a dot in the middle.
+        => Assert.Equal(Golden.Split([' ', '\n']), QemuArguments.Build(Settings).Select(static argument => argument.Replace(' ', '·')));
+
+    [Fact]
+    public void With_kvm_only_accelerator_and_processor_differ()
+    {
+        List<string> without = QemuArguments.Build(Settings);
+        List<string> with = QemuArguments.Build(Settings with { UseKvm = true });
+        Assert.Equal(["kvm", "host"], with.Except(without));
+        Assert.Equal(without.Count, with.Count);
+    }
+}

@@ -1,0 +1,191 @@
+using System.Text.Json.Nodes;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Tests.Sandbox;
+
+public class SandboxSpecTests
+{
+    private const string OnlyNetAdmin = """{"bounding":["CAP_NET_ADMIN"],"effective":["CAP_NET_ADMIN"],"permitted":["CAP_NET_ADMIN"]}""";
+
+    private const string Rules = """
+        {"allow":false,"access":"rwm"},
+        {"allow":true,"type":"c","major":1,"access":"rwm","minor":3},{"allow":true,"type":"c","major":1,"access":"rwm","minor":5},
+        {"allow":true,"type":"c","major":1,"access":"rwm","minor":7},{"allow":true,"type":"c","major":1,"access":"rwm","minor":8},
+        {"allow":true,"type":"c","major":1,"access":"rwm","minor":9},{"allow":true,"type":"c","major":5,"access":"rwm","minor":0},
+        {"allow":true,"type":"c","major":5,"access":"rwm","minor":1},{"allow":true,"type":"c","major":5,"access":"rwm","minor":2},
+        {"allow":true,"type":"c","major":136,"access":"rwm"},{"allow":true,"type":"c","major":10,"access":"rwm","minor":200}
+        """;
+
+    private const string Tun = """{"path":"/dev/net/tun","type":"c","major":10,"minor":200,"fileMode":384,"uid":0,"gid":0}""";
+
+    [Fact]
+    public void The_process_is_the_supervisor_with_next_to_no_rights()
+    {
+        JsonNode process = Rewritten(DockerConfig.Usual())["process"]!;
+        DockerConfig.AssertJson("""["/runcvm","supervise"]""", process["args"]);
+        DockerConfig.AssertJson("""["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"]""", process["env"]);
+        DockerConfig.AssertJson("""{"uid":0,"gid":0}""", process["user"]);
+        DockerConfig.AssertJson(OnlyNetAdmin, process["capabilities"]);
+        Assert.Equal("/", (string?)process["cwd"]);
+        Assert.True((bool?)process["noNewPrivileges"]);
+        Assert.Equal("docker-default", (string?)process["apparmorProfile"]);
+    }
+
+    [Fact]
+    public void The_root_is_the_empty_skeleton_and_the_mounts_are_ours_alone()
+    {
+        JsonObject spec = Rewritten(DockerConfig.Usual());
+        DockerConfig.AssertJson("""{"path":"/lib/skeleton","readonly":true}""", spec["root"]);
+        DockerConfig.AssertJson("""
+            [{"destination":"/proc","type":"proc","source":"proc","options":["nosuid","noexec","nodev"]},
+             {"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","strictatime","mode=755","size=64k"]},
+             {"destination":"/dev/pts","type":"devpts","source":"devpts","options":["nosuid","noexec","newinstance","ptmxmode=0666","mode=0620"]},
+             {"destination":"/usr","type":"bind","source":"/usr","options":["rbind","ro","nosuid","nodev"]},
+             {"destination":"/runcvm","type":"bind","source":"/usr/bin/runcvm","options":["bind","ro","nosuid","nodev"]},
+             {"destination":"/run/runcvm","type":"bind","source":"/run/runcvm/id","options":["bind","rw","nosuid","nodev","noexec"]},
+             {"destination":"/boot/vmlinux","type":"bind","source":"/k/vmlinux","options":["bind","ro","nosuid","nodev","noexec"]},
+             {"destination":"/boot/initramfs","type":"bind","source":"/k/initramfs","options":["bind","ro","nosuid","nodev","noexec"]},
+             {"destination":"/disks/root","type":"bind","source":"/i/root.erofs","options":["bind","ro","nosuid","nodev","noexec"]},
+             {"destination":"/disks/scratch","type":"bind","source":"/i/scratch","options":["bind","rw","nosuid","nodev","noexec"]}]
+            """, spec["mounts"]);
+    }
+
+    [Fact]
+    public void Limits_make_room_for_the_hypervisor()
+    {
+        JsonNode resources = Rewritten(DockerConfig.Usual())["linux"]!["resources"]!;
+        DockerConfig.AssertJson("""{"limit":536871912,"reservation":268436456,"swap":1073742824,"disableOOMKiller":false}""", resources["memory"]);
+        Assert.Equal(164, (long?)resources["pids"]!["limit"]);
+        DockerConfig.AssertJson("""{"shares":0,"quota":150000,"period":100000}""", resources["cpu"]);
+    }
+
+    [Theory]
+    [InlineData("""{"limit":-1,"swap":-1}""")]
+    [InlineData("""{"limit":0,"swap":null}""")]
+    [InlineData("{}")]
+    public void No_limit_stays_no_limit(string memory)
+    {
+        JsonObject spec = DockerConfig.Usual();
+        spec["linux"]!["resources"]!["memory"] = JsonNode.Parse(memory);
+        DockerConfig.AssertJson(memory, Rewritten(spec)["linux"]!["resources"]!["memory"]);
+    }
+
+    [Fact]
+    public void What_the_engine_needs_stays_as_it_wrote_it()
+    {
+        JsonObject before = DockerConfig.Usual();
+        JsonObject spec = Rewritten(DockerConfig.Usual());
+        Assert.True(JsonNode.DeepEquals(before["hooks"], spec["hooks"]));
+        Assert.True(JsonNode.DeepEquals(before["linux"]!["seccomp"], spec["linux"]!["seccomp"]));
+        Assert.Equal((string?)before["linux"]!["cgroupsPath"], (string?)spec["linux"]!["cgroupsPath"]);
+        Assert.Equal((string?)before["hostname"], (string?)spec["hostname"]);
+    }
+
+    [Fact]
+    public void Devices_are_the_tap_and_the_harmless_ones()
+    {
+        JsonNode linux = Rewritten(DockerConfig.Usual())["linux"]!;
+        DockerConfig.AssertJson($"[{Tun}]", linux["devices"]);
+        DockerConfig.AssertJson($"[{Rules}]", linux["resources"]!["devices"]);
+    }
+
+    [Fact]
+    public void With_kvm_its_device_is_there_too()
+    {
+        if (!File.Exists("/dev/kvm")) Assert.Skip("this host has no /dev/kvm");
+        JsonNode linux = Rewritten(DockerConfig.Usual(), useKvm: true)["linux"]!;
+        Assert.Equal(["/dev/net/tun", "/dev/kvm"], linux["devices"]!.AsArray().Select(static device => (string?)device!["path"]));
+        DockerConfig.AssertJson($$"""[{{Rules}},{"allow":true,"type":"c","major":10,"access":"rwm","minor":232}]""", linux["resources"]!["devices"]);
+    }
+
+    [Fact]
+    public void Privileges_of_the_workload_add_nothing_to_the_sandbox()
+    {
+        JsonObject spec = Rewritten(DockerConfig.Privileged());
+        JsonNode linux = spec["linux"]!;
+        DockerConfig.AssertJson(OnlyNetAdmin, spec["process"]!["capabilities"]);
+        Assert.True((bool?)spec["process"]!["noNewPrivileges"]);
+        DockerConfig.AssertJson($"[{Tun}]", linux["devices"]);
+        DockerConfig.AssertJson($"[{Rules}]", linux["resources"]!["devices"]);
+        Assert.Contains("/proc/kcore", linux["maskedPaths"]!.AsArray().Select(static path => (string?)path));
+        Assert.Contains("/proc/sys", linux["readonlyPaths"]!.AsArray().Select(static path => (string?)path));
+        Assert.Null(linux["rootfsPropagation"]);
+        JsonNode refused = linux["seccomp"]!["syscalls"]![0]!;
+        Assert.Equal("SCMP_ACT_ERRNO", (string?)refused["action"]);
+        foreach (string call in (string[])["mount", "ptrace", "bpf", "setns", "unshare", "init_module", "kexec_load", "open_by_handle_at"])
+            Assert.Contains(call, refused["names"]!.AsArray().Select(static name => (string?)name));
+    }
+
+    [Fact]
+    public void Privileged_and_usual_sandboxes_differ_in_nothing_that_matters()
+    {
+        JsonObject usual = Rewritten(DockerConfig.Usual());
+        JsonObject privileged = Rewritten(DockerConfig.Privileged());
+        foreach (string name in (string[])["root", "mounts"]) Assert.True(JsonNode.DeepEquals(usual[name], privileged[name]), name);
+        foreach (string name in (string[])["devices", "maskedPaths", "readonlyPaths", "sysctl"])
+            Assert.True(JsonNode.DeepEquals(usual["linux"]![name], privileged["linux"]![name]), name);
+    }
+
+    [Fact]
+    public void Namespaces_shared_with_the_host_are_the_sandboxs_own_but_for_the_network()
+    {
+        DockerConfig.AssertJson(
+            """[{"type":"network"},{"type":"cgroup"},{"type":"pid"},{"type":"mount"},{"type":"ipc"},{"type":"uts"}]""",
+            Rewritten(DockerConfig.Usual())["linux"]!["namespaces"]);
+        DockerConfig.AssertJson(
+            """[{"type":"network","path":"/proc/77/ns/net"},{"type":"pid"},{"type":"mount"},{"type":"ipc"},{"type":"uts"}]""",
+            Rewritten(DockerConfig.Privileged())["linux"]!["namespaces"]);
+    }
+
+    [Fact]
+    public void A_pid_namespace_of_another_container_is_not_joined()
+    {
+        JsonObject spec = DockerConfig.Usual();
+        spec["linux"]!["namespaces"] = JsonNode.Parse("""[{"type":"pid","path":"/proc/1/ns/pid"},{"type":"mount","path":"/proc/1/ns/mnt"}]""");
+        DockerConfig.AssertJson("""[{"type":"pid"},{"type":"mount"},{"type":"ipc"},{"type":"uts"}]""", Rewritten(spec)["linux"]!["namespaces"]);
+    }
+
+    [Fact]
+    public void Hooks_of_the_host_stay_and_hooks_inside_the_container_go()
+    {
+        JsonObject spec = DockerConfig.Privileged();
+        spec["hooks"]!["poststop"] = JsonNode.Parse("""[{"path":"/usr/bin/after"}]""");
+        spec["hooks"]!["startContainer"] = JsonNode.Parse("""[{"path":"/usr/bin/inside"}]""");
+        Assert.Equal(["prestart", "poststop"], Rewritten(spec)["hooks"]!.AsObject().Select(static hook => hook.Key));
+    }
+
+    [Fact]
+    public void Sysctls_of_the_workload_do_not_reach_the_sandbox()
+    {
+        DockerConfig.AssertJson("""{"net.ipv4.ip_local_port_range":"61440 65535"}""", Rewritten(DockerConfig.Usual())["linux"]!["sysctl"]);
+        DockerConfig.AssertJson("{}", Rewritten(DockerConfig.Usual(), hasNetwork: false)["linux"]!["sysctl"]);
+    }
+
+    [Fact]
+    public void A_bare_spec_gets_all_that_protects()
+    {
+        JsonNode linux = Rewritten([])["linux"]!;
+        DockerConfig.AssertJson("""[{"type":"pid"},{"type":"mount"},{"type":"ipc"},{"type":"uts"}]""", linux["namespaces"]);
+        Assert.NotNull(linux["seccomp"]);
+        Assert.False((bool?)linux["resources"]!["devices"]![0]!["allow"]);
+    }
+
+    private static JsonObject Rewritten(JsonObject spec, bool useKvm = false, bool hasNetwork = true)
+    {
+        if (!File.Exists("/dev/net/tun")) Assert.Skip("this host has no /dev/net/tun");
+        SandboxSpec.Rewrite(spec, new SandboxParts
+        {
+            Skeleton = "/lib/skeleton",
+            Program = "/usr/bin/runcvm",
+            Folder = "/run/runcvm/id",
+            Vmlinux = "/k/vmlinux",
+            Initramfs = "/k/initramfs",
+            Disks = [("/i/root.erofs", new MachineDisk("root", "/disks/root", true)), ("/i/scratch", new MachineDisk("scratch", "/disks/scratch", false))],
+            UseKvm = useKvm,
+            HasNetwork = hasNetwork,
+            MemoryOverhead = 1000,
+        });
+        // As it will be read: from text.
+        return JsonNode.Parse(spec.ToJsonString())!.AsObject();
+    }
+}
