@@ -3,8 +3,13 @@
 # Prints QEMU's command line of a running machine, an argument a line, fit to run outside of its sandbox: with the
 # kernel and initramfs copied to $WORK, no disks, no network card, no console, and the stream in a pair of FIFOs.
 bare_arguments() {
-    local machine=$1 qemu argument
-    qemu=$(pgrep -P "$machine" -f qemu-system) || die "the machine has no QEMU"
+    local machine=$1 qemu argument i
+    # `docker run -d` returns as soon as the supervisor runs.
+    for ((i = 0; i < 100; i++)); do
+        qemu=$(pgrep -P "$machine" -f qemu-system) && break
+        sleep 0.1
+    done
+    [ -n "$qemu" ] || die "the machine has no QEMU"
     cp "/proc/$machine/root/boot/vmlinux" "/proc/$machine/root/boot/initramfs" "$WORK"
     mkfifo "$WORK/stream.in" "$WORK/stream.out"
     readlink "/proc/$qemu/exe"
