@@ -24,7 +24,11 @@ internal static class GuestBoot
             IReadOnlyList<string> failures = BootModules.LoadAll();
             File.WriteAllText("/proc/sys/kernel/modprobe", "/modprobe");
             using var loop = new EventLoop();
-            loop.Run(ServeAsync(loop, failures));
+            loop.Run(async () =>
+            {
+                await ServeAsync(loop, failures);
+                return 0;
+            });
         }
         catch (Exception e)
         {

@@ -31,9 +31,7 @@ internal static class ReapingInit
         using var loop = new EventLoop();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using ChildProcess workload = StartWorkload();
-        Task<int> life = RunAsync(workload, signals);
-        loop.Run(life);
-        return life.Result;
+        return loop.Run(() => RunAsync(workload, signals));
     }
 
     private static ChildProcess StartWorkload()

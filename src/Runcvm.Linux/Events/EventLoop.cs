@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Files;
 using Runcvm.Linux.Interop;
 
 namespace Runcvm.Linux.Events;
@@ -13,6 +15,8 @@ public sealed unsafe class EventLoop : IDisposable
     private readonly SafeFileHandle _epoll;
     private readonly Dictionary<long, AsyncFile> _files = [];
     private readonly PriorityQueue<Timer, long> _timers = new();
+    private readonly ConcurrentQueue<(SendOrPostCallback Callback, object? State)> _posted = new();
+    private readonly SafeFileHandle _wakeUp = FileDescriptor.Event();
     private long _nextId = 1;
 
     /// <summary>epoll_create1(2)</summary>
@@ -20,12 +24,34 @@ public sealed unsafe class EventLoop : IDisposable
     {
         _epoll = Libc.epoll_create1(Libc.EPOLL_CLOEXEC);
         SystemCall.Check(_epoll.IsInvalid ? -1 : 0, $"make an epoll instance");
+        byte* item = stackalloc byte[16];
+        *(uint*)item = Libc.EPOLLIN;
+        *(long*)(item + Libc.EpollDataOffset) = 0;
+        SystemCall.Check(Libc.epoll_ctl(_epoll, Libc.EPOLL_CTL_ADD, _wakeUp, item), $"watch an eventfd");
     }
 
-    /// <summary>Runs until <paramref name="main"/> has ended, and throws what it threw.</summary>
-    public void Run(Task main)
+    /// <summary>Starts <paramref name="main"/>, runs until it has ended, and throws what it threw.</summary>
+    public T Run<T>(Func<Task<T>> main)
+    {
+        // .NET continues the second of two who await one task on a pool thread. With a context of ours it comes back here.
+        SynchronizationContext.SetSynchronizationContext(new Context(this));
+        Task<T> task = main();
+        RunUntilEnded(task);
+        return task.GetAwaiter().GetResult();
+    }
+
+    /// <summary>Runs until a task that was started before has ended, and throws what it threw.</summary>
+    public void Run(Task started)
+    {
+        SynchronizationContext.SetSynchronizationContext(new Context(this));
+        RunUntilEnded(started);
+        started.GetAwaiter().GetResult();
+    }
+
+    private void RunUntilEnded(Task main)
     {
         byte* events = stackalloc byte[BatchSize * 16];
+        RunPosted();
         while (!main.IsCompleted)
         {
             int count = Libc.epoll_wait(_epoll, events, BatchSize, Timeout());
@@ -44,9 +70,8 @@ public sealed unsafe class EventLoop : IDisposable
             }
 
             FireTimers();
+            RunPosted();
         }
-
-        main.GetAwaiter().GetResult();
     }
 
     /// <summary>Ends after the given time, or earlier, with false, when <paramref name="cancellation"/> says so.</summary>
@@ -59,7 +84,11 @@ public sealed unsafe class EventLoop : IDisposable
     }
 
     /// <summary>Stops waiting for anything. Awaiters are not continued.</summary>
-    public void Dispose() => _epoll.Dispose();
+    public void Dispose()
+    {
+        _epoll.Dispose();
+        _wakeUp.Dispose();
+    }
 
     internal long Register(AsyncFile file, SafeHandle handle, out bool canWait)
     {
@@ -93,12 +122,31 @@ public sealed unsafe class EventLoop : IDisposable
         return -1;
     }
 
+    private void RunPosted()
+    {
+        Span<byte> ignored = stackalloc byte[8];
+        while (_posted.TryDequeue(out (SendOrPostCallback Callback, object? State) item))
+        {
+            _ = FileDescriptor.TryRead(_wakeUp, ignored);
+            item.Callback(item.State);
+        }
+    }
+
     private void FireTimers()
     {
         while (_timers.TryPeek(out Timer? timer, out long due) && due <= Environment.TickCount64)
         {
             _timers.Dequeue();
             timer.Done.TrySetResult(true);
+        }
+    }
+
+    private sealed class Context(EventLoop loop) : SynchronizationContext
+    {
+        public override void Post(SendOrPostCallback d, object? state)
+        {
+            loop._posted.Enqueue((d, state));
+            FileDescriptor.WriteAll(loop._wakeUp, BitConverter.GetBytes(1UL));
         }
     }
 

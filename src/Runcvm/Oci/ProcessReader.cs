@@ -12,12 +12,14 @@ internal static class ProcessReader
     /// <summary>What dockerd sets where nobody asks for anything else: as many files as the kernel allows by default.</summary>
     private const ulong OpenFiles = 1048576;
 
-    // What Docker and Podman grant by default: whoever has all of these asked for no restriction.
-    private static readonly CapabilitySet EngineDefault = CapabilitySet.Of(
+    // What Podman grants by default, and what Docker does: whoever has all of one of them asked for no restriction.
+    private static readonly CapabilitySet PodmanDefault = CapabilitySet.Of(
     [
         "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP",
         "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_SETFCAP",
     ]);
+
+    private static readonly CapabilitySet OnlyDockerDefault = CapabilitySet.Of(["CAP_MKNOD", "CAP_NET_RAW", "CAP_AUDIT_WRITE"]);
 
     internal static ProcessSpec Read(JsonObject process, IReadOnlyList<string> environment)
     {
@@ -50,7 +52,9 @@ internal static class ProcessReader
     private static CapabilityBits Capabilities(JsonNode? sets, uint user)
     {
         CapabilitySet bounding = Set("bounding");
-        if (!bounding.Contains(EngineDefault))
+        // None of Docker's three: Podman's default. Some of them, or less than Podman's: something was dropped.
+        ulong dockers = bounding.Bits & OnlyDockerDefault.Bits;
+        if (!bounding.Contains(PodmanDefault) || (dockers != 0 && dockers != OnlyDockerDefault.Bits))
         {
             return new CapabilityBits(
                 bounding.Bits, Set("effective").Bits, Set("permitted").Bits, Set("inheritable").Bits, Set("ambient").Bits);

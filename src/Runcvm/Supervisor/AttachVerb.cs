@@ -27,9 +27,7 @@ internal static class AttachVerb
             byte[] process = File.ReadAllBytes(processFile);
             File.Delete(processFile);
             using var loop = new EventLoop();
-            Task<int> life = RunAsync(loop, process);
-            loop.Run(life);
-            return life.Result;
+            return loop.Run(() => RunAsync(loop, process));
         }
         catch (Exception e) when (e is LinuxException or WireFormatException or IOException)
         {

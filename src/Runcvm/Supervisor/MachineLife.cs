@@ -106,7 +106,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
             throw await DiedAsync(machine);
         }
 
-        await answered.CancelAsync();
+        answered.Cancel();
         CheckHello(kind, body);
     }
 
@@ -255,7 +255,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         using var given = new CancellationTokenSource();
         Task<bool> patience = loop.DelayAsync(TimeSpan.FromSeconds(2), given.Token);
         await Task.WhenAny(machine.Exited, patience);
-        await given.CancelAsync();
+        given.Cancel();
         string how = !machine.Exited.IsCompleted ? "closed the stream"
             : machine.Exited.Result.Signal != 0 ? $"was killed by signal {machine.Exited.Result.Signal}"
             : $"ended with code {machine.Exited.Result.Code}";

@@ -27,9 +27,7 @@ internal static class SuperviseVerb
             SandboxNetwork network = description.HasNetwork ? SandboxNetwork.Prepare() : new SandboxNetwork([]);
             DropCapabilities();
             using var loop = new EventLoop();
-            Task<int> life = new MachineLife(loop, description, network).RunAsync();
-            loop.Run(life);
-            return life.Result;
+            return loop.Run(new MachineLife(loop, description, network).RunAsync);
         }
         catch (Exception e) when (e is LinuxException or UsageException or WireFormatException or ChannelClosedException or IOException)
         {
