@@ -19,10 +19,8 @@ internal static class KernelCommandLine
             // wants it adds apparmor=1, which comes later and wins.
             "apparmor=0",
         };
-        // Under TCG the guest's own calibration of this clock hangs on a busy host, one boot in four. TCG's counter is the
-        // host's, but lacks the flag that says so: unless it is called reliable, two vCPUs have no clock but the timer's tick,
-        // of 4 ms and lost on a busy host.
-        if (!useKvm && timestampKilohertz > 0) arguments.AddRange([$"tsc_early_khz={timestampKilohertz}", "tsc=reliable"]);
+        // Under TCG the guest's own calibration of this clock hangs on a busy host, one boot in four.
+        if (!useKvm && timestampKilohertz > 0) arguments.Add($"tsc_early_khz={timestampKilohertz}");
         if (userArguments.Length > 0) arguments.Add(userArguments);
         return string.Join(' ', arguments);
     }
