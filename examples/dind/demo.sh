@@ -43,6 +43,8 @@ run docker run -d --name $name --runtime=runcvm -e RUNCVM_HYPERVISOR=qemu -e RUN
     -e RUNCVM_KERNEL_ARGS="systemd.unified_cgroup_hierarchy=0" $image
 
 say "waiting for systemd in it"
+# Until systemd listens there is nothing that could wait.
+timeout 120 bash -c "while docker exec $name systemctl is-system-running 2>&1 | grep -q -e offline -e bus; do sleep 0.2; done"
 timeout 120 docker exec $name systemctl is-system-running --wait ||
     docker exec $name systemctl --failed --no-legend || true
 run docker exec $name uname -r

@@ -41,12 +41,21 @@ public class DockerInDockerTests(DockerEngine engine) : MachineTest(engine)
     private async Task<string> BootAsync(string image, params string[] flags)
     {
         string name = await StartAsync([.. flags, "-m", "2g", image]);
-        CommandResult running = await Docker.WithinAsync(BootTimeout, "exec", name, "systemctl", "is-system-running", "--wait");
-        CommandResult failed = await ExecAsync(name, "systemctl", "--failed", "--no-legend", "--plain");
-        Assert.True(running.Stdout.Trim() == "running", $"systemd is {running.Stdout.Trim()}: {failed.Stdout}");
+        await BootedAsync(name);
         byte[] inner = await TestImages.InnerImageAsync();
         (await Docker.InputAsync(inner, InnerTimeout, "exec", "-i", name, "docker", "import", "-", "alpine")).Succeeded();
         return name;
+    }
+
+    private async Task BootedAsync(string name)
+    {
+        // Until systemd listens there is nothing that could wait.
+        await Eventually.TrueAsync(
+            async () => (await ExecAsync(name, "systemctl", "is-system-running")).Stdout.Trim() is not ("offline" or ""),
+            "systemd answers", BootTimeout);
+        CommandResult running = await Docker.WithinAsync(BootTimeout, "exec", name, "systemctl", "is-system-running", "--wait");
+        CommandResult failed = await ExecAsync(name, "systemctl", "--failed", "--no-legend", "--plain");
+        Assert.True(running.Stdout.Trim() == "running", $"systemd is {running.Stdout.Trim()}: {failed.Stdout}");
     }
 
     private async Task<string> InfoAsync(string name)
@@ -78,7 +87,7 @@ public class DockerInDockerTests(DockerEngine engine) : MachineTest(engine)
     private async Task CheckRestartKeepsImagesAsync(string name)
     {
         (await Docker.WithinAsync(InnerTimeout, "restart", "--time", "50", name)).Succeeded();
-        await Docker.WithinAsync(BootTimeout, "exec", name, "systemctl", "is-system-running", "--wait");
+        await BootedAsync(name);
         Assert.Equal("alpine", (await ExecAsync(name, "docker", "images", "--format", "{{.Repository}}")).Text);
     }
 }

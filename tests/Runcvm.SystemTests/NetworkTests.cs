@@ -55,16 +55,11 @@ public class NetworkTests(DockerEngine engine) : MachineTest(engine)
     {
         string network = NewName("network");
         (await Docker.RunAsync("network", "create", network)).Succeeded();
-        try
-        {
-            string name = await StartServerAsync("by name", "--network", network);
-            (await RunAsync("--network", network, Busybox, "wget", "-q", "-O", "-", $"http://{name}/page")).Succeeded();
-            (await Docker.RunAsync("rm", "--force", name)).Succeeded();
-        }
-        finally
-        {
-            (await Docker.RunAsync("network", "rm", network)).Succeeded();
-        }
+        string name = await StartServerAsync("by name", "--network", network);
+        CommandResult page = await RunAsync("--network", network, Busybox, "wget", "-q", "-O", "-", $"http://{name}/page");
+        await Docker.RunAsync("rm", "--force", name);
+        await Docker.RunAsync("network", "rm", network);
+        Assert.Equal("by name", page.Text);
     }
 
     [Fact]

@@ -4,7 +4,7 @@ namespace Runcvm.SystemTests.Engine;
 public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
 {
     private readonly List<string> _names = [];
-    private static int _count;
+    private static int Count;
 
     protected DockerEngine Engine { get; } = engine;
 
@@ -23,7 +23,7 @@ public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
     /// <summary>A container name that is removed after the test.</summary>
     protected string NewName(string start = "test")
     {
-        _names.Add($"{start}-{Interlocked.Increment(ref _count)}");
+        _names.Add($"{start}-{Interlocked.Increment(ref Count)}");
         return _names[^1];
     }
 

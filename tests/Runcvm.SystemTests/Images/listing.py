@@ -1,10 +1,12 @@
-"""Prints one line for every file of the root file system: everything about it that an image promises."""
+"""Prints one line for every file below a folder: everything about it that an image promises."""
 import hashlib
 import os
 import stat
+import sys
 
-# What the engine puts there itself, and where only the kernel writes.
-OTHERS = {b"/proc", b"/sys", b"/dev", b"/.dockerenv", b"/etc/hosts", b"/etc/hostname", b"/etc/resolv.conf", b"/etc/mtab"}
+# What the engine puts there itself, where only the kernel writes, and the modules of a machine's kernel.
+OTHERS = {b"/proc", b"/sys", b"/dev", b"/.dockerenv", b"/etc/hosts", b"/etc/hostname", b"/etc/resolv.conf", b"/etc/mtab",
+          b"/usr/lib/modules"}
 names = {}
 
 
@@ -40,4 +42,4 @@ def walk(folder):
             walk(path)
 
 
-walk(b"/")
+walk(os.fsencode(sys.argv[1]))
