@@ -75,7 +75,10 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup)
         using (inRead)
         using (outWrite)
         using (errWrite)
-            process.Attach(Spawn(spec, isWorkload, report, inRead, outWrite, errWrite), inWrite, outRead, errRead);
+        {
+            using SafeFileHandle? nothing = spec.HasInput ? null : FileDescriptor.Open("/dev/null", OpenFlags.ReadOnly);
+            process.Attach(Spawn(spec, isWorkload, report, nothing ?? inRead, outWrite, errWrite), inWrite, outRead, errRead);
+        }
     }
 
     private void StartWithTerminal(GuestProcess process, ProcessSpec spec, bool isWorkload, SafeFileHandle report)

@@ -1,6 +1,7 @@
 using Runcvm.Guest.Boot;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
+using Runcvm.Linux.Mounts;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
@@ -48,6 +49,8 @@ internal sealed class ProcessTable(EventLoop loop, Multiplexer multiplexer, Cont
                 break;
             case MessageKind.Signal:
                 Signal signal = Signal.Read(ref r);
+                // A workload that ignores its stop signal is killed with the whole machine, which nothing could flush then.
+                if (signal.Id == Start.Workload) MountPoint.SyncAll();
                 if (_running.TryGetValue(signal.Id, out GuestProcess? target)) target.Signal(Translate(signal));
                 break;
             case MessageKind.Resize:

@@ -47,6 +47,9 @@ public sealed record ProcessSpec
     /// <summary>/proc/PID/oom_score_adj, -1000 to 1000</summary>
     public int OomScoreAdjust { get; init; }
 
+    /// <summary>whether anything will ever come on standard input; else it is /dev/null, as with runc</summary>
+    public bool HasInput { get; init; } = true;
+
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)
     {
@@ -64,6 +67,7 @@ public sealed record ProcessSpec
         w.Flag(NoNewPrivileges);
         w.List(Limits, static (w, limit) => limit.Write(w));
         w.Int32(OomScoreAdjust);
+        w.Flag(HasInput);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
@@ -83,6 +87,7 @@ public sealed record ProcessSpec
         NoNewPrivileges = r.Flag(),
         Limits = r.List(ResourceLimit.Read),
         OomScoreAdjust = r.Int32(),
+        HasInput = r.Flag(),
     };
 }
 

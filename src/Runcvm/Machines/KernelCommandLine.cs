@@ -3,6 +3,9 @@ namespace Runcvm.Machines;
 /// <summary>The guest kernel's arguments. Nothing of the container is among them but what its user wrote.</summary>
 internal static class KernelCommandLine
 {
+    /// <summary>CONFIG_HZ of Debian's kernels. With another one short delays are longer or shorter by the quotient.</summary>
+    private const long TicksPerSecond = 250;
+
     internal static string Build(bool useKvm, long timestampKilohertz, bool debug, string userArguments)
     {
         var arguments = new List<string>
@@ -20,7 +23,9 @@ internal static class KernelCommandLine
             "apparmor=0",
         };
         // Under TCG the guest's own calibration of this clock hangs on a busy host, one boot in four.
-        if (!useKvm && timestampKilohertz > 0) arguments.Add($"tsc_early_khz={timestampKilohertz}");
+        // And the second CPU's calibration of its delay loop waits for ticks that a busy host does not deliver: given as well.
+        if (!useKvm && timestampKilohertz > 0)
+            arguments.AddRange([$"tsc_early_khz={timestampKilohertz}", $"lpj={timestampKilohertz * 1000 / TicksPerSecond}"]);
         if (userArguments.Length > 0) arguments.Add(userArguments);
         return string.Join(' ', arguments);
     }

@@ -194,7 +194,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         if (setup.DnsRelay) _dns = ForwardQuestionsAsync(link);
         _ = link.SendAsync(MessageKind.Setup, setup.Write);
         var processReader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Process));
-        ProcessSpec process = ProcessSpec.Read(ref processReader);
+        ProcessSpec process = ProcessSpec.Read(ref processReader) with { HasInput = !IsNullDevice(0) };
         _workload = new ProcessSession(loop, link, Start.Workload, process.Terminal, Standard(0), Standard(1), Standard(2));
         _ = link.SendAsync(MessageKind.Start, new Start(Start.Workload, process).Write);
         if (process.Terminal) _ = _workload.ResizeAsync();
@@ -272,6 +272,10 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
     private long Elapsed() => (long)System.Diagnostics.Stopwatch.GetElapsedTime(_started).TotalMilliseconds;
 
     private static SafeFileHandle Standard(int number) => new(number, ownsHandle: false);
+
+    private static bool IsNullDevice(int number)
+        => FileStatus.TryOf($"/proc/self/fd/{number}", followLinks: true) is { Kind: FileKind.CharacterDevice } status
+            && status.SpecialDevice == FileStatus.Device(1, 3);
 
     private static byte[] HostEntropy()
     {
