@@ -43,7 +43,7 @@ public sealed unsafe class EventLoop : IDisposable
     /// <summary>Runs until a task that was started before has ended, and throws what it threw.</summary>
     public void Run(Task started)
     {
-        SynchronizationContext.SetSynchronizationContext(new Context(this));
+        // No context here: what was awaited without one would be continued on the pool for want of the same.
         RunUntilEnded(started);
         started.GetAwaiter().GetResult();
     }

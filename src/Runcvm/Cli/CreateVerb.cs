@@ -46,6 +46,7 @@ internal static class CreateVerb
         HostFacts host = HostFacts.Look(config);
         MachineOptions options = MachineOptions.From(environment, config, host, Resources(bundle.Spec, isSystemd), out IReadOnlyList<string> warnings);
 
+        HostDevices.Check(bundle.Spec["linux"]);
         var systems = GuestFileSystems.From(bundle.Spec["mounts"]);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
         InstalledFiles installed = InstalledFiles.Own();
@@ -69,7 +70,8 @@ internal static class CreateVerb
             Sysctls = Sysctls(bundle.Spec),
             Cgroups = options.Systemd ? CgroupLayout.None : (CgroupLayout)options.CgroupMode,
             Systemd = options.Systemd,
-            Init = options.Init || systems.HasInit,
+            // systemd is an init itself, and has to be the first process.
+            Init = !options.Systemd && (options.Init || systems.HasInit),
             ReadOnlyRoot = bundle.Spec["root"]?["readonly"]?.GetValue<bool>() ?? false,
         };
         var description = new MachineDescription

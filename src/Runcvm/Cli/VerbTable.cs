@@ -33,10 +33,16 @@ internal static class VerbTable
         ["build-image"] = static command => BuildVerb.Run([.. command.AfterVerb]),
     };
 
+    // Anything else may be a flag's value that was taken for the verb: to pass it on could start a container without a machine.
+    private static readonly string[] PassedOn =
+        ["checkpoint", "events", "features", "kill", "list", "pause", "ps", "restore", "resume", "spec", "start", "state"];
+
     internal static int Run(CommandLine command)
     {
         if (command.Verb.Length == 0) return HelpVerb.WithoutVerb(command);
         if (Verbs.TryGetValue(command.Verb, out Func<CommandLine, int>? verb)) return verb(command);
+        if (Array.IndexOf(PassedOn, command.Verb) < 0)
+            throw new UsageException($"'{command.Verb}' is no verb of runcvm; see runcvm help");
         LowLevelRuntime.Execute(HostConfig.Load().LowLevelRuntime, command.Arguments);
         return 1;
     }

@@ -8,7 +8,7 @@ public class QemuArgumentsTests
 {
     private const string Golden = """
         qemu-system-x86_64
-        -M microvm,x-option-roms=off,isa-serial=on,rtc=on,pit=off,pic=off
+        -M microvm,x-option-roms=off,isa-serial=on,rtc=on
         -nodefaults -no-user-config -nographic -no-reboot
         -accel tcg,thread=multi,tb-size=128
         -cpu max

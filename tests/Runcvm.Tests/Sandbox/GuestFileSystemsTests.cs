@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json.Nodes;
 using Runcvm.Linux.Mounts;
 using Runcvm.Protocol.Messages;
@@ -15,12 +14,11 @@ public class GuestFileSystemsTests
     public void Dockers_mounts_become_files_and_file_systems()
     {
         using var folder = new TemporaryFolder();
-        foreach (string name in (string[])["hosts", "hostname", "resolv.conf"]) folder.Write(name, $"the {name}\n");
         var systems = GuestFileSystems.From(DockerConfig.Usual(folder.Path)["mounts"]);
 
         Assert.Equal(
-            ["/etc/resolv.conf: the resolv.conf\n", "/etc/hostname: the hostname\n", "/etc/hosts: the hosts\n"],
-            systems.Files.Select(static file => $"{file.Target}: {Encoding.UTF8.GetString(file.Content)}"));
+            [$"{folder.Path}/resolv.conf at /etc/resolv.conf", $"{folder.Path}/hostname at /etc/hostname", $"{folder.Path}/hosts at /etc/hosts"],
+            systems.Sources.Select(static file => $"{file.Source} at {file.Target}"));
         Assert.All(systems.Files, static file => Assert.Equal((0x1A4u, false), (file.Permissions, file.ReadOnly)));
         Assert.True(systems.HasInit);
         Assert.Equal(

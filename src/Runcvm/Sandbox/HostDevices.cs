@@ -1,0 +1,27 @@
+using System.Text.Json.Nodes;
+using Runcvm.Oci;
+
+namespace Runcvm.Sandbox;
+
+/// <summary>Devices of the host that a container asks for. A microVM has its own of a few kinds and gets none of the host's.</summary>
+internal static class HostDevices
+{
+    private static readonly string[] InEveryGuest = ["/dev/kvm", "/dev/net/tun", "/dev/fuse"];
+
+    /// <summary>Refuses a spec that asks for a device the guest cannot have (`--device`, `--gpus`).</summary>
+    internal static void Check(JsonNode? linux)
+    {
+        // --privileged lists every device of the host, which nobody asked for one by one.
+        if (AllowsAll(linux?["resources"]?["devices"])) return;
+        foreach (JsonNode? device in ProcessReader.Items(linux?["devices"]))
+        {
+            string path = device?["path"]?.GetValue<string>() ?? "";
+            if (Array.IndexOf(InEveryGuest, path) >= 0 || path.StartsWith("/dev/loop", StringComparison.Ordinal)) continue;
+            throw new UsageException($"--device {path}: a device of the host cannot be handed to a microVM; leave it out (the guest has /dev/kvm, /dev/net/tun, /dev/fuse and /dev/loop* of its own where its kernel supports them)");
+        }
+    }
+
+    private static bool AllowsAll(JsonNode? rules)
+        => ProcessReader.Items(rules).Any(static rule => rule?["allow"]?.GetValue<bool>() == true
+            && rule["major"] == null && rule["minor"] == null && rule["type"]?.GetValue<string>() is null or "a" && rule?["access"]?.GetValue<string>() == "rwm");
+}
