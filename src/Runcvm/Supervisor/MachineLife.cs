@@ -68,15 +68,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
             control.Dispose();
             await serving;
             if (code != null) return code.Value;
-        }
-        catch (WireFormatException e)
-        {
-            throw new UsageException($"the guest broke the protocol and was stopped: {e.Message}", e);
-        }
-
-        // The stream ended before the guest said that it was done.
-        try
-        {
+            // The stream ended before the guest said that it was done.
             await pump;
         }
         catch (WireFormatException e)
