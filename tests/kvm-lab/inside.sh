@@ -41,7 +41,10 @@ prepare() {
         mkdir -p "$folder" "$scratch/state$folder"
         mount --bind "$scratch/state$folder" "$folder"
     done
-    mkdir -p "$scratch/tests"
+    mkdir -p "$scratch/tests" /etc/runcvm
+    # What a guest may take where its host is emulated.
+    echo "boot_timeout = 600" >/etc/runcvm/config.toml
+    [ -z "${RUNCVM_TEST_FIRECRACKER-}" ] || echo "firecracker = \"$RUNCVM_TEST_FIRECRACKER\"" >>/etc/runcvm/config.toml
     hostname kvm-lab
     ip link set lo up
     ip link set eth0 up
@@ -63,7 +66,7 @@ start_engine() {
 work() {
     local entry command=()
     while IFS= read -r -d '' entry; do export "${entry?}"; done <"$job/environment"
-    export RUNCVM_TEST_FOLDER=$scratch/tests
+    export RUNCVM_TEST_FOLDER=$scratch/tests RUNCVM_ACCEL=${RUNCVM_ACCEL:-kvm} RUNCVM_TEST_PATIENCE=${RUNCVM_TEST_PATIENCE:-10}
     prepare
     [ -c /dev/kvm ] && grep -qw svm /proc/cpuinfo || fail "there is no /dev/kvm in the lab"
     [ "$(<"$job/engine")" = no ] || start_engine
