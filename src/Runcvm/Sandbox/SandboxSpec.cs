@@ -11,6 +11,10 @@ internal static class SandboxSpec
     internal const string Program = "/runcvm";
     internal const string Vmlinux = "/boot/vmlinux";
     internal const string Initramfs = "/boot/initramfs";
+    internal const string Firecracker = "/boot/firecracker";
+
+    /// <summary>A hypervisor that is another user sees this part of the state folder only.</summary>
+    internal const string HypervisorFolder = "/run/hypervisor";
 
     /// <summary>Ports that stay with the sandbox's own network namespace: its resolver's answers come back to one of them.</summary>
     private const string OwnPorts = "61440 65535";
@@ -19,7 +23,7 @@ internal static class SandboxSpec
     {
         JsonObject linux = Child(spec, "linux");
         spec["root"] = new JsonObject { ["path"] = parts.Skeleton, ["readonly"] = true };
-        RewriteProcess(Child(spec, "process"), ["/runcvm", "supervise"], ["CAP_NET_ADMIN"]);
+        RewriteProcess(Child(spec, "process"), ["/runcvm", "supervise"], parts.Firecracker == null ? ["CAP_NET_ADMIN"] : ["CAP_NET_ADMIN", "CAP_SETUID", "CAP_SETGID"]);
         spec["mounts"] = Mounts(parts);
         RewriteNamespaces(linux);
         RewriteDevices(linux, parts.UseKvm);
@@ -64,6 +68,12 @@ internal static class SandboxSpec
             Mount("bind", parts.Vmlinux, Vmlinux, "bind", "ro", "nosuid", "nodev", "noexec"),
             Mount("bind", parts.Initramfs, Initramfs, "bind", "ro", "nosuid", "nodev", "noexec"),
         };
+        if (parts.Firecracker != null)
+        {
+            mounts.Add(Mount("bind", parts.Firecracker, Firecracker, "bind", "ro", "nosuid", "nodev"));
+            mounts.Add(Mount("bind", Path.Combine(parts.Folder, "hypervisor"), HypervisorFolder, "bind", "rw", "nosuid", "nodev", "noexec"));
+        }
+
         foreach ((string source, MachineDisk disk) in parts.Disks)
             mounts.Add(Mount("bind", source, disk.Path, "bind", disk.ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec"));
         foreach ((string source, string target) in parts.Files)
@@ -114,7 +124,8 @@ internal static class SandboxSpec
             ["type"] = "c",
             ["major"] = (long)((status.SpecialDevice >> 8) & 0xfff),
             ["minor"] = (long)(status.SpecialDevice & 0xff),
-            ["fileMode"] = 0x180,
+            // The hypervisor may be another user than the supervisor; nobody else is in the sandbox.
+            ["fileMode"] = 0x1B6,
             ["uid"] = 0,
             ["gid"] = 0,
         };
