@@ -52,14 +52,16 @@ internal static class CreateVerb
         InstalledFiles installed = InstalledFiles.Own();
         Kernel kernel = new KernelStore(Path.Combine(installed.Library, "kernels")).Find(options.Kernel);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
-        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes);
+        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes, options.RootIsShare);
+        if (options.RootIsShare) systems.Shares.Add(new Share(bundle.RootPath, IsFile: false, ReadOnly: false, "rbind"));
         bool hasNetwork = HasNetwork(bundle.Spec);
 
         var setup = new Setup
         {
             HostName = bundle.Spec["hostname"]?.GetValue<string>() ?? "",
             DomainName = bundle.Spec["domainname"]?.GetValue<string>() ?? "",
-            RootDisk = MachineDisks.Root,
+            RootDisk = options.RootIsShare ? null : MachineDisks.Root,
+            RootShare = options.RootIsShare ? (uint)systems.Shares.Count : 0,
             ScratchDisk = MachineDisks.Scratch,
             ModulesDisk = kernel.ModulesImagePath == null ? null : MachineDisks.Modules,
             LayerDisk = disks.LayerPaths.Count == 0 ? null : MachineDisks.Layer,
@@ -86,7 +88,9 @@ internal static class CreateVerb
             LogLevel = (int)options.LogLevel,
             KernelDebug = options.KernelDebug,
             HasNetwork = hasNetwork,
-            Notices = [.. warnings, .. disks.Notices],
+            Notices = [.. warnings, .. systems.Notices, .. disks.Notices],
+            Shares = [.. systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly))],
+            ShareCache = (byte)options.ShareCache,
         };
         Save(folder.Description, description.Write);
         Save(folder.Setup, setup.Write);
@@ -100,9 +104,10 @@ internal static class CreateVerb
             Initramfs = initramfs,
             Disks = disks.Disks,
             Files = systems.Sources,
+            Shares = systems.Shares,
             UseKvm = options.UseKvm,
             HasNetwork = hasNetwork,
-            MemoryOverhead = MemoryOverhead.Of(options.UseKvm),
+            MemoryOverhead = MemoryOverhead.Of(options.UseKvm, systems.Shares.Count > 0),
         });
         bundle.Save();
     }

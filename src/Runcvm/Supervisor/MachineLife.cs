@@ -13,7 +13,7 @@ using Runcvm.Sandbox;
 namespace Runcvm.Supervisor;
 
 /// <summary>One machine from the start of its hypervisor to the exit code of its workload.</summary>
-internal sealed class MachineLife(EventLoop loop, MachineDescription description, SandboxNetwork network)
+internal sealed class MachineLife(EventLoop loop, MachineDescription description, SandboxNetwork network, ShareServer? shares)
 {
     private const int SigChild = 17;
     private const int SigWindowChanged = 28;
@@ -33,6 +33,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         _started = System.Diagnostics.Stopwatch.GetTimestamp();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using IMachine machine = MachineStart.Start(loop, description, network);
+        if (shares != null) _ = shares.ServeAsync(machine.Shares!);
         Task words = _words.ListenAsync(machine, description.KernelDebug ? MachineLog.Copy : null);
         Task forwarding = ForwardSignalsAsync(signals);
         try
@@ -57,7 +58,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
             using var control = new ControlServer(loop, link, _workloadStarted.Task, MachineFolder.InSandbox.ControlSocket);
             Task serving = control.RunAsync();
             await AwaitHelloAsync(machine, link, pump);
-            int? code = await ServeAsync(machine, link, control);
+            int? code = await EndAsync(ServeAsync(machine, link, control));
             control.Dispose();
             await serving;
             if (code != null) return code.Value;
@@ -76,6 +77,13 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
     {
         AsyncFile stream = await machine.Stream;
         await link.Multiplexer.RunAsync(stream.ReadAsync, stream.WriteAsync);
+    }
+
+    // Without the files that it was given the workload cannot go on: a server that fails ends the machine.
+    private async Task<int?> EndAsync(Task<int?> serving)
+    {
+        if (shares != null && await Task.WhenAny(serving, shares.Failed) == shares.Failed) await shares.Failed;
+        return await serving;
     }
 
     private async Task AwaitHelloAsync(IMachine machine, GuestLink link, Task pump)

@@ -31,7 +31,7 @@ internal static class MachineStart
             Clock = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100,
             Entropy = HostEntropy(),
             Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
-            RootDisk = machine.DiskName(setup.RootDisk),
+            RootDisk = setup.RootDisk == null ? null : machine.DiskName(setup.RootDisk),
             ScratchDisk = machine.DiskName(setup.ScratchDisk),
             ModulesDisk = setup.ModulesDisk == null ? null : machine.DiskName(setup.ModulesDisk),
             LayerDisk = setup.LayerDisk == null ? null : machine.DiskName(setup.LayerDisk),
@@ -55,6 +55,7 @@ internal static class MachineStart
         Vmlinux = SandboxSpec.Vmlinux,
         Initramfs = SandboxSpec.Initramfs,
         KernelCommandLine = description.KernelCommandLine,
+        HasShares = description.Shares.Count > 0,
         Disks = [.. description.Disks.Select(static disk => new MachineSettings.Disk(disk.Serial, disk.Path, disk.ReadOnly))],
         Cards = [.. network.Interfaces.Select(static item => new MachineSettings.NetworkCard(item.Tap, item.Description.HardwareAddress))],
     };
