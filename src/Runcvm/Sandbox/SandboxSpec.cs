@@ -152,7 +152,7 @@ internal static class SandboxSpec
     /// <summary>Adds what the hypervisor needs to limits that were meant for the workload.</summary>
     internal static void RaiseLimits(JsonNode resources, long memoryOverhead)
     {
-        const long HypervisorThreads = 64;
+        const long HypervisorThreads = 96;
         foreach (string name in (string[])["limit", "reservation", "swap"])
         {
             if (resources["memory"]?[name]?.GetValue<long>() is > 0 and long bytes) resources["memory"]![name] = bytes + memoryOverhead;

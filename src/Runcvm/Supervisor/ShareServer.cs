@@ -17,6 +17,8 @@ internal sealed class ShareServer
     /// <summary>Requests that wait for a disk at the same time; each thread has a buffer for the longest reply.</summary>
     private const int MostThreads = 16;
 
+    private const int ThreadStack = 1024 * 1024;
+
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<SafeFileHandle> _stream = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _reading = new();
@@ -141,5 +143,5 @@ internal sealed class ShareServer
         }
     }
 
-    private static void Run(Action work) => new Thread(() => work(), 256 * 1024) { IsBackground = true }.Start();
+    private static void Run(Action work) => new Thread(() => work(), ThreadStack) { IsBackground = true }.Start();
 }

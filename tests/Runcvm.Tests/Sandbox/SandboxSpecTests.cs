@@ -55,7 +55,7 @@ public class SandboxSpecTests
     {
         JsonNode resources = Rewritten(DockerConfig.Usual())["linux"]!["resources"]!;
         DockerConfig.AssertJson("""{"limit":536871912,"reservation":268436456,"swap":1073742824,"disableOOMKiller":false}""", resources["memory"]);
-        Assert.Equal(164, (long?)resources["pids"]!["limit"]);
+        Assert.Equal(196, (long?)resources["pids"]!["limit"]);
         DockerConfig.AssertJson("""{"shares":0,"quota":150000,"period":100000}""", resources["cpu"]);
     }
 
