@@ -53,7 +53,8 @@ internal static class CreateVerb
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
         Kernel kernel = new KernelStore(Path.Combine(installed.Library, "kernels")).Find(options.Kernel);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
-        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes);
+        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes, options.RootIsShare);
+        if (options.RootIsShare) systems.Shares.Add(new Share(bundle.RootPath, IsFile: false, ReadOnly: false, "rbind"));
         bool hasNetwork = HasNetwork(bundle.Spec);
         program.GiveAccess(folder, disks.Disks, initramfs);
 
@@ -61,7 +62,8 @@ internal static class CreateVerb
         {
             HostName = bundle.Spec["hostname"]?.GetValue<string>() ?? "",
             DomainName = bundle.Spec["domainname"]?.GetValue<string>() ?? "",
-            RootDisk = MachineDisks.Root,
+            RootDisk = options.RootIsShare ? null : MachineDisks.Root,
+            RootShare = options.RootIsShare ? (uint)systems.Shares.Count : 0,
             ScratchDisk = MachineDisks.Scratch,
             ModulesDisk = kernel.ModulesImagePath == null ? null : MachineDisks.Modules,
             LayerDisk = disks.LayerPaths.Count == 0 ? null : MachineDisks.Layer,
@@ -89,7 +91,9 @@ internal static class CreateVerb
             LogLevel = (int)options.LogLevel,
             KernelDebug = options.KernelDebug,
             HasNetwork = hasNetwork,
-            Notices = [.. warnings, .. disks.Notices],
+            Notices = [.. warnings, .. systems.Notices, .. disks.Notices],
+            Shares = [.. systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly))],
+            ShareCache = (byte)options.ShareCache,
         };
         Save(folder.Description, description.Write);
         Save(folder.Setup, setup.Write);
@@ -104,9 +108,10 @@ internal static class CreateVerb
             Disks = disks.Disks,
             Files = systems.Sources,
             Firecracker = program.IsFirecracker ? program.OnHost : null,
+            Shares = systems.Shares,
             UseKvm = options.UseKvm,
             HasNetwork = hasNetwork,
-            MemoryOverhead = MemoryOverhead.Of(options.UseKvm),
+            MemoryOverhead = MemoryOverhead.Of(options.UseKvm, systems.Shares.Count > 0),
         });
         bundle.Save();
     }

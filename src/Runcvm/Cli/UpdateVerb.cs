@@ -38,7 +38,7 @@ internal static class UpdateVerb
         using SafeFileHandle source = resources == "-" ? FileDescriptor.Duplicate(new SafeFileHandle(StandardInput, false)) : FileDescriptor.Open(resources, OpenFlags.ReadOnly);
         JsonObject limits = JsonNode.Parse(FileDescriptor.ReadToEnd(source)) as JsonObject ?? throw new UsageException("the resources for update are no JSON object");
         TakeMemoryBack(limits, machine, folder);
-        SandboxSpec.RaiseLimits(limits, MemoryOverhead.Of(machine.UseKvm));
+        SandboxSpec.RaiseLimits(limits, MemoryOverhead.Of(machine.UseKvm, machine.Shares.Count > 0));
         using SafeFileHandle rewritten = FileDescriptor.InMemory("resources", Encoding.UTF8.GetBytes(limits.ToJsonString()));
         FileDescriptor.Rewind(rewritten);
         FileDescriptor.PlaceAt(rewritten, StandardInput);

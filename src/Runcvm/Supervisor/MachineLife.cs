@@ -17,7 +17,9 @@ namespace Runcvm.Supervisor;
 /// <param name="description">what `create` decided</param>
 /// <param name="network">the container's, led into taps</param>
 /// <param name="user">what the hypervisor runs as, where that is not this process's user</param>
-internal sealed class MachineLife(EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread? user)
+/// <param name="shares">serves the files of the host that the machine gets, if any</param>
+internal sealed class MachineLife(
+    EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread? user, ShareServer? shares)
 {
     private const int SigChild = 17;
     private const int SigWindowChanged = 28;
@@ -37,6 +39,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         _started = System.Diagnostics.Stopwatch.GetTimestamp();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using IMachine machine = MachineStart.Start(loop, description, network, user);
+        if (shares != null) _ = shares.ServeAsync(machine.Shares!);
         Task words = _words.ListenAsync(machine, description.KernelDebug ? MachineLog.Copy : null);
         Task forwarding = ForwardSignalsAsync(signals);
         try
@@ -61,7 +64,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
             using var control = new ControlServer(loop, link, _workloadStarted.Task, MachineFolder.InSandbox.ControlSocket);
             Task serving = control.RunAsync();
             await AwaitHelloAsync(machine, link, pump);
-            int? code = await ServeAsync(machine, link, control);
+            int? code = await EndAsync(ServeAsync(machine, link, control));
             control.Dispose();
             await serving;
             if (code != null) return code.Value;
@@ -80,6 +83,13 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
     {
         AsyncFile stream = await machine.Stream;
         await link.Multiplexer.RunAsync(stream.ReadAsync, stream.WriteAsync);
+    }
+
+    // Without the files that it was given the workload cannot go on: a server that fails ends the machine.
+    private async Task<int?> EndAsync(Task<int?> serving)
+    {
+        if (shares != null && await Task.WhenAny(serving, shares.Failed) == shares.Failed) await shares.Failed;
+        return await serving;
     }
 
     private async Task AwaitHelloAsync(IMachine machine, GuestLink link, Task pump)
