@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test unit-test system-test double-test deps engine build install install-files uninstall kernel format clean bench root
+.PHONY: demo test unit-test system-test double-test lab-test deps engine build install install-files uninstall kernel format clean bench root
 
 ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 DOTNET := $(or $(shell command -v dotnet),/usr/local/share/dotnet/dotnet)
@@ -17,7 +17,7 @@ demo: deps build
 	examples/dind/demo.sh
 
 ## test: everything, on a Docker engine of its own
-test: unit-test system-test double-test
+test: unit-test system-test double-test lab-test
 
 unit-test: deps
 	$(DOTNET) test --project tests/Runcvm.Tests
@@ -36,6 +36,10 @@ double-test: deps build install-files kernel build/double/firecracker
 
 build/double/firecracker: $(SOURCES) $(wildcard tests/Runcvm.FirecrackerDouble/*.cs)
 	$(DOTNET) publish -c Release -r linux-$(ARCH) --nologo -v quiet -o build/double tests/Runcvm.FirecrackerDouble
+
+## lab-test: one container on a KVM that QEMU emulates
+lab-test: deps build install-files kernel
+	tests/kvm-lab/smoke.sh
 
 ## deps: installs with apt what is missing
 deps: root
