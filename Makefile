@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test unit-test system-test lab-test deps engine build install install-files uninstall kernel format clean bench root
+.PHONY: demo test unit-test system-test double-test lab-test deps engine build install install-files uninstall kernel format clean bench root
 
 ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 DOTNET := $(or $(shell command -v dotnet),/usr/local/share/dotnet/dotnet)
@@ -17,7 +17,7 @@ demo: deps build
 	examples/dind/demo.sh
 
 ## test: everything, on a Docker engine of its own
-test: unit-test system-test lab-test
+test: unit-test system-test double-test lab-test
 
 unit-test: deps
 	$(DOTNET) test --project tests/Runcvm.Tests
@@ -25,6 +25,17 @@ unit-test: deps
 system-test: deps build install-files kernel
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
 	$(DOTNET) test --project tests/Runcvm.SystemTests --no-build --output Detailed
+
+## double-test: a part of the system tests on the test double of Firecracker, which needs no KVM; all of them with DOUBLE_TESTS=
+DOUBLE_TESTS = --filter-class '*FirecrackerTests' --filter-class '*ExecTests'
+double-test: deps build install-files kernel build/double/firecracker
+	tests/Runcvm.FirecrackerDouble/setup.sh
+	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
+	RUNCVM_TEST_HYPERVISOR=firecracker RUNCVM_TEST_FIRECRACKER_DOUBLE=$(CURDIR)/build/double/firecracker \
+		$(DOTNET) test --project tests/Runcvm.SystemTests --no-build --output Detailed $(DOUBLE_TESTS)
+
+build/double/firecracker: $(SOURCES) $(wildcard tests/Runcvm.FirecrackerDouble/*.cs)
+	$(DOTNET) publish -c Release -r linux-$(ARCH) --nologo -v quiet -o build/double tests/Runcvm.FirecrackerDouble
 
 ## lab-test: one container on a KVM that QEMU emulates
 lab-test: deps build install-files kernel

@@ -99,7 +99,7 @@ internal sealed class MachineLife(
         Task<(MessageKind Kind, byte[] Body)?> hello = ReceiveAsync(link);
         Task first = await Task.WhenAny(hello, machine.Exited, timeout, pump);
         if (first == machine.Exited) throw await _words.OfDeadAsync(loop, machine);
-        if (first == timeout) throw _words.OfSilent(description.BootTimeout);
+        if (first == timeout) throw _words.OfSilent(machine, description.BootTimeout);
 
         if (await hello is not var (kind, body))
         {
