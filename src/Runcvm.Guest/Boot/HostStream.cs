@@ -2,10 +2,11 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Sockets;
+using Runcvm.Protocol;
 
 namespace Runcvm.Guest.Boot;
 
-/// <summary>The byte stream to the supervisor.</summary>
+/// <summary>The byte stream to the supervisor: a console port where the hypervisor has one for us, else a connection by vsock.</summary>
 internal static class HostStream
 {
     private const string Ports = "/sys/class/virtio-ports";
@@ -18,25 +19,36 @@ internal static class HostStream
 
     internal static async Task<AsyncFile> OpenAsync(EventLoop loop)
     {
-        var stream = new AsyncFile(loop, OpenPort(PortName));
-        // Until the host's side is connected a read would report the end of the stream; a port takes output from then on.
+        var stream = new AsyncFile(loop, Open(PortName, HostPort.Stream));
+        // Until the host's side is connected a read of a port would report the end of the stream; it takes output from then on.
         await stream.WritableAsync();
         return stream;
     }
 
     /// <summary>The stream of the shares.</summary>
-    internal static SafeFileHandle OpenShares() => OpenPort(SharesPortName);
+    internal static SafeFileHandle OpenShares() => Open(SharesPortName, HostPort.Shares);
 
-    private static SafeFileHandle OpenPort(string name)
+    private static SafeFileHandle Open(string port, uint number)
     {
         using var events = new UeventSocket();
-        string? device;
-        // Ports are announced after their controller's driver is loaded, at a time of the hypervisor's choosing.
-        while ((device = FindPort(name)) == null) events.Wait();
-        return FileDescriptor.Open(device, OpenFlags.ReadWrite | OpenFlags.NonBlocking);
+        while (true)
+        {
+            // Devices are announced after their driver is loaded, at a time of the hypervisor's choosing.
+            if (FindPort(port) is { } device) return FileDescriptor.Open(device, OpenFlags.ReadWrite | OpenFlags.NonBlocking);
+            if (VirtioDevices.Any(VirtioDevices.Vsock, withDriver: true)) return Dial(number);
+            events.Wait();
+        }
+    }
+
+    private static SafeFileHandle Dial(uint number)
+    {
+        SafeFileHandle stream = VirtualSocket.Connect(HostPort.Context, number);
+        FileDescriptor.SetNonBlocking(stream);
+        return stream;
     }
 
     private static string? FindPort(string wanted)
+>>>>>>> shares
     {
         if (!Directory.Exists(Ports)) return null;
         foreach (string port in Directory.GetDirectories(Ports))

@@ -43,18 +43,20 @@ internal static class CreateVerb
         JsonObject process = bundle.Spec["process"] as JsonObject ?? throw new UsageException("config.json describes no process");
         string[] environment = ProcessReader.Texts(process["env"]);
         bool isSystemd = WorkloadKind.IsSystemd(bundle.RootPath, ProcessReader.Texts(process["args"]));
-        HostFacts host = HostFacts.Look(config);
+        InstalledFiles installed = InstalledFiles.Own();
+        HostFacts host = HostFacts.Look(config, installed.Library);
         MachineOptions options = MachineOptions.From(environment, config, host, Resources(bundle.Spec, isSystemd), out IReadOnlyList<string> warnings);
+        HypervisorProgram program = HypervisorProgram.Of(options, host);
 
         HostDevices.Check(bundle.Spec["linux"]);
         var systems = GuestFileSystems.From(bundle.Spec["mounts"]);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
-        InstalledFiles installed = InstalledFiles.Own();
         Kernel kernel = new KernelStore(Path.Combine(installed.Library, "kernels")).Find(options.Kernel);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes, options.RootIsShare);
         if (options.RootIsShare) systems.Shares.Add(new Share(bundle.RootPath, IsFile: false, ReadOnly: false, "rbind"));
         bool hasNetwork = HasNetwork(bundle.Spec);
+        program.GiveAccess(folder, disks.Disks, initramfs);
 
         var setup = new Setup
         {
@@ -78,11 +80,12 @@ internal static class CreateVerb
         };
         var description = new MachineDescription
         {
+            IsFirecracker = program.IsFirecracker,
             UseKvm = options.UseKvm,
             Cpus = options.Cpus,
             MemoryBytes = options.MemoryBytes,
-            Hypervisor = host.QemuPath ?? throw new UsageException("qemu-system-x86_64 is not on PATH; install it (apt-get install qemu-system-x86), or name it in /etc/runcvm/config.toml as qemu"),
-            KernelCommandLine = KernelCommandLine.Build(options.UseKvm, HostClock.TimestampKilohertz(), options.KernelDebug, options.KernelArguments),
+            Hypervisor = program.InSandbox,
+            KernelCommandLine = KernelCommandLine.Build(program.IsFirecracker, options.UseKvm, HostClock.TimestampKilohertz(), options.KernelDebug, options.KernelArguments),
             Disks = [.. disks.Disks.Select(static item => item.Disk)],
             BootTimeout = (int)config.BootTimeout.TotalSeconds,
             LogLevel = (int)options.LogLevel,
@@ -104,6 +107,7 @@ internal static class CreateVerb
             Initramfs = initramfs,
             Disks = disks.Disks,
             Files = systems.Sources,
+            Firecracker = program.IsFirecracker ? program.OnHost : null,
             Shares = systems.Shares,
             UseKvm = options.UseKvm,
             HasNetwork = hasNetwork,

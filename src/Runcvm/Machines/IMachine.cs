@@ -30,6 +30,10 @@ internal interface IMachine : IDisposable
     /// <param name="serial">as it was in the settings</param>
     string DiskName(string serial);
 
+    /// <summary>What its errors come to, for the end of a sentence.</summary>
+    /// <param name="lines">the last lines of <see cref="Errors"/>, without control characters</param>
+    string Explain(string lines);
+
     /// <summary>Ends the hypervisor at once; what the guest has not flushed is lost.</summary>
     void Kill();
 }

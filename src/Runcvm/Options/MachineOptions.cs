@@ -14,7 +14,7 @@ internal sealed record MachineOptions
     /// <summary>What runs the machine. Default: Firecracker where it can, else QEMU.</summary>
     internal required Hypervisor Hypervisor { get; init; }
 
-    /// <summary>QEMU uses KVM instead of TCG. Default: where KVM is real.</summary>
+    /// <summary>KVM, always so with Firecracker; else QEMU's TCG. Default: where KVM is real.</summary>
     internal required bool UseKvm { get; init; }
 
     /// <summary>vCPUs. Default: the container's limit; without one the host's CPUs, at most 2.</summary>
@@ -81,11 +81,14 @@ internal sealed record MachineOptions
         string arguments = string.Join(' ', new[] { asked.KernelArgs, asked.KernelAppend }.Where(a => !string.IsNullOrEmpty(a)));
         bool systemd = asked.Systemd ?? resources.WorkloadIsSystemd;
         warnings = said;
+        Hypervisor hypervisor = MachineChoice.Hypervisor(asked, host);
+        bool isFirecracker = hypervisor == Hypervisor.Firecracker;
+        int cpus = MachineSize.Cpus(asked.Cpus, usual.Cpus, host, resources, said);
         return new MachineOptions
         {
-            Hypervisor = MachineChoice.Hypervisor(asked, host),
-            UseKvm = MachineChoice.UseKvm(asked, host),
-            Cpus = MachineSize.Cpus(asked.Cpus, usual.Cpus, host, resources, said),
+            Hypervisor = hypervisor,
+            UseKvm = !(isFirecracker && host.Firecracker!.IsTestDouble) && MachineChoice.UseKvm(asked, host),
+            Cpus = isFirecracker ? Math.Min(cpus, MachineChoice.MostFirecrackerCpus) : cpus,
             MemoryBytes = MachineSize.Memory(asked.MemoryBytes, usual.MemoryBytes, systemd, resources),
             Kernel = asked.Kernel,
             KernelArguments = arguments,

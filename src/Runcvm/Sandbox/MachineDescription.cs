@@ -5,6 +5,13 @@ namespace Runcvm.Sandbox;
 /// <summary>What `create` decided and the supervisor carries out.</summary>
 internal sealed record MachineDescription
 {
+    /// <summary>The user that Firecracker runs as in the sandbox: out of a range that systemd's list of users and groups leaves to
+    /// nobody.</summary>
+    internal const uint HypervisorUser = 65530;
+
+    /// <summary>Firecracker, else QEMU</summary>
+    internal bool IsFirecracker { get; init; }
+
     /// <summary>KVM, else QEMU's TCG</summary>
     internal bool UseKvm { get; init; }
 
@@ -45,6 +52,7 @@ internal sealed record MachineDescription
 
     internal void Write(WireWriter w)
     {
+        w.Flag(IsFirecracker);
         w.Flag(UseKvm);
         w.Int32(Cpus);
         w.Int64(MemoryBytes);
@@ -71,6 +79,7 @@ internal sealed record MachineDescription
 
     internal static MachineDescription Read(ref WireReader r) => new()
     {
+        IsFirecracker = r.Flag(),
         UseKvm = r.Flag(),
         Cpus = r.Int32(),
         MemoryBytes = r.Int64(),

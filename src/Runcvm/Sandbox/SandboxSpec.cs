@@ -11,9 +11,16 @@ internal static class SandboxSpec
     internal const string Program = "/runcvm";
     internal const string Vmlinux = "/boot/vmlinux";
     internal const string Initramfs = "/boot/initramfs";
+    internal const string Firecracker = "/boot/firecracker";
+
+    /// <summary>A hypervisor that is another user sees this part of the state folder only.</summary>
+    internal const string HypervisorFolder = "/run/hypervisor";
 
     /// <summary>Ports that stay with the sandbox's own network namespace: its resolver's answers come back to one of them.</summary>
     private const string OwnPorts = "61440 65535";
+
+    /// <summary>What it takes to start the hypervisor as another user.</summary>
+    private static readonly string[] UserCapabilities = ["CAP_SETUID", "CAP_SETGID"];
 
     /// <summary>What it takes to act for any user of the guest on the files of a share.</summary>
     internal static readonly string[] FileServerCapabilities =
@@ -23,7 +30,8 @@ internal static class SandboxSpec
     {
         JsonObject linux = Child(spec, "linux");
         spec["root"] = new JsonObject { ["path"] = parts.Skeleton, ["readonly"] = true };
-        RewriteProcess(Child(spec, "process"), ["/runcvm", "supervise"], ["CAP_NET_ADMIN", .. parts.Shares.Count > 0 ? FileServerCapabilities : []]);
+        RewriteProcess(Child(spec, "process"), ["/runcvm", "supervise"],
+            ["CAP_NET_ADMIN", .. (parts.Firecracker == null ? [] : UserCapabilities).Union(parts.Shares.Count > 0 ? FileServerCapabilities : [])]);
         spec["mounts"] = Mounts(parts);
         RewriteNamespaces(linux);
         RewriteDevices(linux, parts);
@@ -68,6 +76,12 @@ internal static class SandboxSpec
             Mount("bind", parts.Vmlinux, Vmlinux, "bind", "ro", "nosuid", "nodev", "noexec"),
             Mount("bind", parts.Initramfs, Initramfs, "bind", "ro", "nosuid", "nodev", "noexec"),
         };
+        if (parts.Firecracker != null)
+        {
+            mounts.Add(Mount("bind", parts.Firecracker, Firecracker, "bind", "ro", "nosuid", "nodev"));
+            mounts.Add(Mount("bind", Path.Combine(parts.Folder, "hypervisor"), HypervisorFolder, "bind", "rw", "nosuid", "nodev", "noexec"));
+        }
+
         foreach ((string source, MachineDisk disk) in parts.Disks)
             mounts.Add(Mount("bind", source, disk.Path, "bind", disk.ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec"));
         foreach ((string source, string target) in parts.Files)
@@ -136,7 +150,8 @@ internal static class SandboxSpec
             ["type"] = "c",
             ["major"] = (long)((status.SpecialDevice >> 8) & 0xfff),
             ["minor"] = (long)(status.SpecialDevice & 0xff),
-            ["fileMode"] = 0x180,
+            // The hypervisor may be another user than the supervisor; nobody else is in the sandbox.
+            ["fileMode"] = 0x1B6,
             ["uid"] = 0,
             ["gid"] = 0,
         };

@@ -13,7 +13,13 @@ using Runcvm.Sandbox;
 namespace Runcvm.Supervisor;
 
 /// <summary>One machine from the start of its hypervisor to the exit code of its workload.</summary>
-internal sealed class MachineLife(EventLoop loop, MachineDescription description, SandboxNetwork network, ShareServer? shares)
+/// <param name="loop">runs all of it</param>
+/// <param name="description">what `create` decided</param>
+/// <param name="network">the container's, led into taps</param>
+/// <param name="user">what the hypervisor runs as, where that is not this process's user</param>
+/// <param name="shares">serves the files of the host that the machine gets, if any</param>
+internal sealed class MachineLife(
+    EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread? user, ShareServer? shares)
 {
     private const int SigChild = 17;
     private const int SigWindowChanged = 28;
@@ -32,7 +38,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         foreach (string notice in description.Notices) _log.Info(notice);
         _started = System.Diagnostics.Stopwatch.GetTimestamp();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
-        using IMachine machine = MachineStart.Start(loop, description, network);
+        using IMachine machine = MachineStart.Start(loop, description, network, user);
         if (shares != null) _ = shares.ServeAsync(machine.Shares!);
         Task words = _words.ListenAsync(machine, description.KernelDebug ? MachineLog.Copy : null);
         Task forwarding = ForwardSignalsAsync(signals);

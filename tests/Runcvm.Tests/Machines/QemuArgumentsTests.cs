@@ -43,7 +43,7 @@ public class QemuArgumentsTests
         Initramfs = "/boot/initramfs",
         KernelCommandLine = "panic=-1 quiet",
         Disks = [new("root", "/disks/a,b", true), new("scratch", "/disks/scratch", false)],
-        Cards = [new(new SafeFileHandle(), [2, 0x42, 172, 17, 0, 2]), new(new SafeFileHandle(), [2, 0x42, 172, 17, 0, 255])],
+        Cards = [new(new SafeFileHandle(), "tap0", [2, 0x42, 172, 17, 0, 2]), new(new SafeFileHandle(), "tap1", [2, 0x42, 172, 17, 0, 255])],
     };
 
     [Fact]

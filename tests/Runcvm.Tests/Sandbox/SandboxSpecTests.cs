@@ -16,7 +16,7 @@ public class SandboxSpecTests
         {"allow":true,"type":"c","major":136,"access":"rwm"},{"allow":true,"type":"c","major":10,"access":"rwm","minor":200}
         """;
 
-    private const string Tun = """{"path":"/dev/net/tun","type":"c","major":10,"minor":200,"fileMode":384,"uid":0,"gid":0}""";
+    private const string Tun = """{"path":"/dev/net/tun","type":"c","major":10,"minor":200,"fileMode":438,"uid":0,"gid":0}""";
 
     [Fact]
     public void The_process_is_the_supervisor_with_next_to_no_rights()

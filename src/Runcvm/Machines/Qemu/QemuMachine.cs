@@ -63,6 +63,8 @@ internal sealed class QemuMachine : IMachine
 
     public string DiskName(string serial) => serial;
 
+    public string Explain(string lines) => lines;
+
     public void Kill() => _process.Kill(SigKill);
 
     public void Dispose()
