@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Runcvm.Linux.Processes;
 
 namespace Runcvm.Options;
 
@@ -18,8 +19,8 @@ internal sealed record HostFacts(int Cpus, bool KvmIsReal, string? FirecrackerPa
         return new HostFacts(
             OnlineCpus(),
             kvm && (arm64 || HasVirtualization("/proc/cpuinfo")),
-            Existing(config.Firecracker, "firecracker") ?? OnPath("firecracker"),
-            Existing(config.Qemu, "qemu") ?? OnPath(arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64"),
+            Existing(config.Firecracker, "firecracker") ?? ProgramPath.TryFind("firecracker"),
+            Existing(config.Qemu, "qemu") ?? ProgramPath.TryFind(arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64"),
             kvm);
     }
 
@@ -29,13 +30,6 @@ internal sealed record HostFacts(int Cpus, bool KvmIsReal, string? FirecrackerPa
     {
         string? flags = File.ReadLines(cpuinfo).FirstOrDefault(line => line.StartsWith("flags", StringComparison.Ordinal));
         return flags is not null && flags.Split(' ').Any(flag => flag is "vmx" or "svm");
-    }
-
-    internal static string? OnPath(string program)
-    {
-        // Daemons are sometimes started with no PATH, or with one that lacks what an administrator's shell has.
-        string path = $"{Environment.GetEnvironmentVariable("PATH")}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        return path.Split(':').Where(folder => folder.StartsWith('/')).Select(folder => $"{folder}/{program}").FirstOrDefault(File.Exists);
     }
 
     private static string? Existing(string? path, string key)
