@@ -139,10 +139,20 @@ internal static class RootAssembly
 
     private static void ShowModules(GuestRoot root, Setup setup)
     {
-        if (setup.ModulesDisk == null) return;
-        string source = setup.MountAllModules ? "/lib/modules" : ModulesFolder;
+        string folder = ModulesFolder;
+        // Where all is built in, the initramfs still has the indexes that say so to the image's modprobe.
+        if (setup.ModulesDisk == null && !File.Exists(folder + "/modules.builtin")) return;
+        // An image that brings this kernel's modules knows them best, and may have added to them.
+        if (!setup.MountAllModules && HasModules(root, folder)) return;
+        string source = setup.MountAllModules ? "/lib/modules" : folder;
         using SafeFileHandle target = root.Directory(source);
         MountPoint.Bind(source, FileDescriptor.PathOf(target), recursive: true);
+    }
+
+    private static bool HasModules(GuestRoot root, string folder)
+    {
+        using SafeFileHandle? found = root.TryFind(folder + "/modules.dep");
+        return found != null;
     }
 
     private static void SetSysctl(string name, string value)

@@ -15,6 +15,7 @@ namespace Runcvm.Cli;
 internal static class CreateVerb
 {
     private const string InitramfsCache = InstalledFiles.Cache + "/initramfs";
+    private const string ImageKernelCache = InstalledFiles.Cache + "/image-kernels";
 
     private static readonly string[] FlagsWithValue = ["--bundle", "-b", "--console-socket", "--pid-file", "--preserve-fds"];
 
@@ -51,7 +52,9 @@ internal static class CreateVerb
         HostDevices.Check(bundle.Spec["linux"]);
         var systems = GuestFileSystems.From(bundle.Spec["mounts"]);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
-        Kernel kernel = new KernelStore(Path.Combine(installed.Library, "kernels")).Find(options.Kernel);
+        Kernel kernel = options.Kernel == ImageKernel.Choice
+            ? ImageKernel.Ensure(bundle.RootPath, ImageKernelCache)
+            : new KernelStore(installed.Kernels).Find(options.Kernel);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes, options.RootIsShare);
         if (options.RootIsShare) systems.Shares.Add(new Share(bundle.RootPath, IsFile: false, ReadOnly: false, "rbind"));

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Runcvm.Linux.Processes;
 
 namespace Runcvm.Options;
 
@@ -21,7 +22,7 @@ internal sealed record HostFacts(int Cpus, bool KvmIsReal, FirecrackerProgram? F
             OnlineCpus(),
             kvm && (arm64 || HasVirtualization("/proc/cpuinfo")),
             FindFirecracker(config, library),
-            Existing(config.Qemu, "qemu") ?? OnPath(arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64"),
+            Existing(config.Qemu, "qemu") ?? ProgramPath.TryFind(arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64"),
             kvm);
     }
 
@@ -33,16 +34,9 @@ internal sealed record HostFacts(int Cpus, bool KvmIsReal, FirecrackerProgram? F
         return flags is not null && flags.Split(' ').Any(flag => flag is "vmx" or "svm");
     }
 
-    internal static string? OnPath(string program)
-    {
-        // Daemons are sometimes started with no PATH, or with one that lacks what an administrator's shell has.
-        string path = $"{Environment.GetEnvironmentVariable("PATH")}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        return path.Split(':').Where(folder => folder.StartsWith('/')).Select(folder => $"{folder}/{program}").FirstOrDefault(File.Exists);
-    }
-
     private static FirecrackerProgram? FindFirecracker(HostConfig config, string library)
     {
-        string? path = Existing(config.Firecracker, "firecracker") ?? OnPath("firecracker")
+        string? path = Existing(config.Firecracker, "firecracker") ?? ProgramPath.TryFind("firecracker")
             ?? Below([$"{library}/firecracker", .. Directory.Exists("/opt") ? Directory.GetDirectories("/opt").Select(static folder => $"{folder}/bin/firecracker") : []]);
         return path is null ? null : new FirecrackerProgram(path, config.FirecrackerIsTestDouble);
     }
