@@ -21,12 +21,14 @@ internal static class GuestBoot
         try
         {
             MountKernelFileSystems();
+            // It starts on another processor while this one does what comes before the workload.
+            using var workload = Spawner.StartInNewNamespace();
             IReadOnlyList<string> failures = BootModules.LoadAll();
             File.WriteAllText("/proc/sys/kernel/modprobe", "/modprobe");
             using var loop = new EventLoop();
             loop.Run(async () =>
             {
-                await ServeAsync(loop, failures);
+                await ServeAsync(loop, failures, workload);
                 return 0;
             });
         }
@@ -49,7 +51,7 @@ internal static class GuestBoot
         Linux.Machine.DisableCtrlAltDel();
     }
 
-    private static async Task ServeAsync(EventLoop loop, IReadOnlyList<string> moduleFailures)
+    private static async Task ServeAsync(EventLoop loop, IReadOnlyList<string> moduleFailures, Spawner workload)
     {
         using AsyncFile stream = await HostStream.OpenAsync(loop);
         var multiplexer = new Multiplexer();
@@ -59,7 +61,7 @@ internal static class GuestBoot
         foreach (string failure in moduleFailures) await control.SendAsync(new Notice(failure));
         try
         {
-            await ServeWorkloadAsync(loop, multiplexer, control);
+            await ServeWorkloadAsync(loop, multiplexer, control, workload);
         }
         catch (Exception e) when (e is LinuxException or IOException or WireFormatException or InvalidDataException)
         {
@@ -73,13 +75,13 @@ internal static class GuestBoot
         await pump;
     }
 
-    private static async Task ServeWorkloadAsync(EventLoop loop, Multiplexer multiplexer, ControlChannel control)
+    private static async Task ServeWorkloadAsync(EventLoop loop, Multiplexer multiplexer, ControlChannel control, Spawner workload)
     {
         Setup setup = await control.ReceiveSetupAsync();
         GuestRoot root = RootAssembly.Run(setup, out IReadOnlyList<string> notices);
         foreach (string notice in notices) await control.SendAsync(new Notice(notice));
         using DnsListener? names = setup.DnsRelay ? StartNameserver(loop, multiplexer) : null;
-        var processes = new ProcessTable(loop, multiplexer, control, root, setup);
+        var processes = new ProcessTable(loop, multiplexer, control, root, setup, workload);
         await processes.RunAsync();
         Shutdown.UnmountAll();
     }
