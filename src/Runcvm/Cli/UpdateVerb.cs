@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
@@ -15,10 +16,18 @@ internal static class UpdateVerb
 {
     private const int StandardInput = 0;
 
+    // Of runc and of crun.
+    private static readonly string[] FlagsWithValue =
+    [
+        "--resources", "-r", "--blkio-weight", "--cpu-period", "--cpu-quota", "--cpu-burst", "--cpu-share", "--cpu-rt-period", "--cpu-rt-runtime",
+        "--cpuset-cpus", "--cpuset-mems", "--cpu-idle", "--kernel-memory", "--kernel-memory-tcp", "--memory", "--memory-reservation", "--memory-swap",
+        "--pids-limit", "--l3-cache-schema", "--mem-bw-schema",
+    ];
+
     internal static int Run(CommandLine command, HostConfig config)
     {
-        string? id = command.ContainerId("--resources", "-r");
-        string? resources = command.ValueOf("--resources", "-r");
+        string? id = command.ContainerId(FlagsWithValue);
+        string? resources = command.ValueOf(FlagsWithValue, "--resources", "-r");
         MachineFolder? folder = id == null ? null : MachineFolder.Of(id);
         IReadOnlyList<string> arguments = command.Arguments;
         if (folder is { Exists: true })
@@ -35,7 +44,7 @@ internal static class UpdateVerb
     private static List<string> Rewrite(CommandLine command, string resources, MachineDescription machine)
     {
         using SafeFileHandle source = resources == "-" ? FileDescriptor.Duplicate(new SafeFileHandle(StandardInput, false)) : FileDescriptor.Open(resources, OpenFlags.ReadOnly);
-        JsonObject limits = JsonNode.Parse(FileDescriptor.ReadToEnd(source)) as JsonObject ?? throw new UsageException("the resources for update are no JSON object");
+        JsonObject limits = Read(FileDescriptor.ReadToEnd(source));
         CheckMemory(limits, machine);
         SandboxSpec.RaiseLimits(limits, MemoryOverhead.Of(machine.UseKvm));
         using SafeFileHandle rewritten = FileDescriptor.InMemory("resources", Encoding.UTF8.GetBytes(limits.ToJsonString()));
@@ -44,10 +53,25 @@ internal static class UpdateVerb
         return [.. command.Arguments.Select(argument => argument == resources ? "-" : argument)];
     }
 
+    private static JsonObject Read(byte[] resources)
+    {
+        const string What = "the resources for update";
+        try
+        {
+            JsonObject limits = JsonNode.Parse(resources) as JsonObject ?? throw new UsageException($"{What} are no JSON object");
+            SpecTypes.CheckResources(limits, What);
+            return limits;
+        }
+        catch (JsonException e)
+        {
+            throw new UsageException($"{What} are not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})", e);
+        }
+    }
+
     private static void CheckMemory(JsonObject limits, MachineDescription machine)
     {
         const long Mebibyte = 1024 * 1024;
-        if (limits["memory"]?["limit"]?.GetValue<long>() is > 0 and long limit && limit < machine.MemoryBytes)
+        if (MemoryLimit.Of(limits) is { } limit && limit < machine.MemoryBytes)
         {
             throw new UsageException(
                 $"the machine was started with {machine.MemoryBytes / Mebibyte} MiB of memory, and this version of RunCVM cannot take any of it back ({limit / Mebibyte} MiB asked for); stop it, and start one with a smaller -m");

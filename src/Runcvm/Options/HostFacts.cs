@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Runcvm.Linux.Files;
 
 namespace Runcvm.Options;
 
@@ -19,7 +20,7 @@ internal sealed record HostFacts(int Cpus, bool KvmIsReal, string? FirecrackerPa
             OnlineCpus(),
             kvm && (arm64 || HasVirtualization("/proc/cpuinfo")),
             Existing(config.Firecracker, "firecracker") ?? OnPath("firecracker"),
-            Existing(config.Qemu, "qemu") ?? OnPath(arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64"),
+            WithoutLinks(Existing(config.Qemu, "qemu") ?? OnPath(arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64")),
             kvm);
     }
 
@@ -40,6 +41,9 @@ internal sealed record HostFacts(int Cpus, bool KvmIsReal, string? FirecrackerPa
 
     private static string? Existing(string? path, string key)
         => path is null || File.Exists(path) ? path : throw new UsageException($"{HostConfig.File} sets {key} to {path}, which does not exist");
+
+    // A link that leads through a folder of the host that the sandbox has not got would lead nowhere there.
+    private static string? WithoutLinks(string? path) => path == null ? null : RealPath.Of(path) ?? path;
 
     // The processor count of .NET is that of this process's own limits, which are not the machine's.
     private static int OnlineCpus()
