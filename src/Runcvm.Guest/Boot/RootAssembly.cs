@@ -12,22 +12,27 @@ internal static class RootAssembly
 {
     private const string Provided = "/run/provided";
 
-    internal static GuestRoot Run(Setup setup, out IReadOnlyList<string> notices)
+    internal static GuestRoot Run(Setup setup, BootTimes times, out IReadOnlyList<string> notices)
     {
         SetIdentity(setup);
         MountModules(setup);
+        times.Done("modules mounted");
         MountRoot(setup);
+        times.Done("root mounted");
         var root = new GuestRoot();
         DataFolders.MoveToScratch(root);
         // Mounted by the workload itself, see SpawnedProcess; an image need not have the folder.
         root.Directory("/proc").Dispose();
         foreach (GuestMount mount in setup.Mounts) Mount(root, mount);
+        times.Done("file systems mounted");
         FinishDevices();
         CgroupMounts.Add(root, setup.Cgroups);
         ProvideFiles(root, setup.Files);
         ShowModules(root, setup);
+        times.Done("files provided");
         notices = GuestNetwork.Apply(setup.Interfaces);
         foreach ((string name, string value) in setup.Sysctls) SetSysctl(name, value);
+        times.Done("network set up");
         return root;
     }
 

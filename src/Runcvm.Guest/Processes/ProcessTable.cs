@@ -10,7 +10,7 @@ namespace Runcvm.Guest.Processes;
 
 /// <summary>The processes that the host asked for, and its wishes about them.</summary>
 internal sealed class ProcessTable(
-    EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner)
+    EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner, BootTimes times)
 {
     private const int SigTerm = 15;
     private const int SigRtMinPlus3 = 37;
@@ -80,6 +80,12 @@ internal sealed class ProcessTable(
             }
 
             await control.SendAsync(new Started(process.Id));
+            if (process.Id == Start.Workload)
+            {
+                times.Done("workload started");
+                await control.SendAsync(new Notice(times.ToString(), IsDetail: true));
+            }
+
             int code = await process.WaitAsync();
             if (process.Id == Start.Workload) await process.OutputEndedAsync();
             else await process.OutputDrainedAsync();

@@ -127,6 +127,8 @@ internal static class SpawnedProcess
             if (!launch.AsChild) CurrentProcess.Execute(program, spec.Arguments, environment);
             int child = ChildProcess.StartInOwnPlace(program, spec.Arguments, environment, spec.Terminal ? terminal : null);
             FileDescriptor.WriteAll(report, [Started, .. BitConverter.GetBytes(child)]);
+            // The child's end can be waited for only after this process's.
+            CurrentProcess.ExitAtOnce(0);
         }
         catch (LinuxException e)
         {
