@@ -9,8 +9,8 @@ namespace Runcvm.SystemTests;
 /// without an engine.</summary>
 public sealed partial class HostileGuestTests(DockerEngine engine) : MachineTest(engine)
 {
-    // 15 MB are promised for a machine that works; a message of 8 MiB may be under way twice.
-    private const long MostMemory = 96L * 1024 * 1024;
+    // 15 MB are promised for a machine that works, and this is its peak, with pages that it shares.
+    private const long MostMemory = 32L * 1024 * 1024;
 
     private readonly TemporaryFolder _folder = new();
 
@@ -43,6 +43,7 @@ public sealed partial class HostileGuestTests(DockerEngine engine) : MachineTest
     [InlineData("garbage", "a frame of kind")]
     [InlineData("frame", "a frame of kind 1 with 16777215 bytes on channel 0 cannot be")]
     [InlineData("message", "a message of 4294967295 bytes cannot be")]
+    [InlineData("long", "a message of 1000000 bytes cannot be")]
     [InlineData("channel", "a frame for channel 4000000000, which nobody opened")]
     [InlineData("unknown", "it sent message 200")]
     [InlineData("stranger", "it sent message 67 about process 77, which does not run")]
@@ -51,7 +52,7 @@ public sealed partial class HostileGuestTests(DockerEngine engine) : MachineTest
         CommandResult result = await Engine.BesideAsync(RunArguments(mode)).WaitAsync(TimeSpan.FromSeconds(90), TestContext.Current.CancellationToken);
         result.Ended(125);
         Assert.Single(result.Stderr.Split('\n'), line => line.StartsWith("runcvm: the guest broke the protocol and was stopped: " + reason, StringComparison.Ordinal));
-        await NothingLeftAsync();
+        await DeleteAsync();
     }
 
     [Theory]
@@ -70,7 +71,7 @@ public sealed partial class HostileGuestTests(DockerEngine engine) : MachineTest
 
         (await Engine.BesideAsync(Runtime, "--root", State, "kill", Id, "KILL")).Succeeded();
         (await run).Ended(137);
-        await NothingLeftAsync();
+        await DeleteAsync();
     }
 
     private static string Id => "hostile";
@@ -110,13 +111,18 @@ public sealed partial class HostileGuestTests(DockerEngine engine) : MachineTest
         return long.Parse(HighWaterMark().Match(status).Groups[1].Value, CultureInfo.InvariantCulture) * 1024;
     }
 
-    private Task NothingLeftAsync() => Eventually.TrueAsync(
-        async () =>
-        {
-            CommandResult left = await Engine.BesideAsync("sh", "-c", $"ls -A /run/runcvm; ls -A {State}; ps -e -o args= | grep -E '[q]emu-system|[r]uncvm supervise'");
-            return left.Stdout.Length == 0;
-        },
-        "nothing of the machine");
+    // As engines do at every end.
+    private async Task DeleteAsync()
+    {
+        (await Engine.BesideAsync(Runtime, "--root", State, "delete", "--force", Id)).Succeeded();
+        await Eventually.TrueAsync(IsNothingLeftAsync, "nothing of the machine");
+    }
+
+    private async Task<bool> IsNothingLeftAsync()
+    {
+        CommandResult left = await Engine.BesideAsync("sh", "-c", $"ls /run/runcvm; ls -A {State}; ps -e -o args= | grep -E '[q]emu-system|[r]uncvm supervise'");
+        return left.Stdout.Length == 0;
+    }
 
     [GeneratedRegex(@"VmHWM:\s+(\d+) kB")]
     private static partial Regex HighWaterMark();

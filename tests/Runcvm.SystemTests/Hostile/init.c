@@ -119,6 +119,7 @@ int main(void)
     }
     if (strncmp(mode, "frame", 5) == 0) send_header(0, 1, 0xffffff);
     if (strncmp(mode, "message", 7) == 0) send_message_start(0xffffffff, 64, 0);
+    if (strncmp(mode, "long", 4) == 0) send_message_start(1000000, 64, 0);
     if (strncmp(mode, "channel", 7) == 0) send_header(4000000000u, 1, 1), send_all("x", 1);
     if (strncmp(mode, "unknown", 7) == 0) say_hello(version), send_message_start(1, 200, 0);
     if (strncmp(mode, "stranger", 8) == 0) {
@@ -131,12 +132,12 @@ int main(void)
     if (strncmp(mode, "flood", 5) == 0) {
         say_hello(version);
         for (;;) {
-            /* Notices of nearly 8 MiB, one after the other. */
-            uint32_t text = 127 * sizeof buffer;
+            /* Notices as long as they may be, one after the other. */
+            uint32_t text = 60000;
             send_message_start(1 + 4 + text + 1, 70, 4);
             send_all(&text, 4);
-            for (int i = 0; i < 127; i++) send_header(0, 1, sizeof buffer), send_all(buffer, sizeof buffer);
-            send_header(0, 1, 1), send_all("", 1);
+            send_header(0, 1, text + 1);
+            send_all(buffer, text + 1);
         }
     }
     if (strncmp(mode, "mute", 4) == 0) say_hello(version);
