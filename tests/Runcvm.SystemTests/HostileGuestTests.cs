@@ -62,7 +62,7 @@ public sealed partial class HostileGuestTests(DockerEngine engine) : MachineTest
     {
         string log = Path.Combine(_folder.Path, "log");
         Task<CommandResult> run = Engine.BesideAsync(["sh", "-c", "exec \"$@\" 2>\"$0\"", log, .. RunArguments(mode)]);
-        await Eventually.TrueAsync(async () => (await File.ReadAllTextAsync(log)).Contains("guest kernel", StringComparison.Ordinal), "the guest's hello");
+        await Eventually.TrueAsync(async () => File.Exists(log) && (await File.ReadAllTextAsync(log)).Contains("guest kernel", StringComparison.Ordinal), "the guest's hello");
         for (int look = 0; look < 5; look++)
         {
             Assert.InRange(await SupervisorsPeakAsync(), 1, MostMemory);

@@ -1,3 +1,4 @@
+using Runcvm.Linux;
 using Runcvm.Linux.Events;
 
 namespace Runcvm.Guest.Processes;
@@ -21,7 +22,17 @@ internal sealed class SpareSpawner(EventLoop loop)
     }
 
     /// <summary>Makes one ready now.</summary>
-    internal void Refill() => _spare ??= Spawner.Start();
+    internal void Refill()
+    {
+        try
+        {
+            _spare ??= Spawner.Start();
+        }
+        catch (LinuxException)
+        {
+            // No memory for it now, say. The next exec starts its own, or tells why not.
+        }
+    }
 
     /// <summary>Makes one ready when those that run have had their time.</summary>
     internal async Task RefillLaterAsync()
