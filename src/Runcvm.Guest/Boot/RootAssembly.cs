@@ -13,25 +13,30 @@ internal static class RootAssembly
 {
     private const string Provided = "/run/provided";
 
-    internal static GuestRoot Run(Setup setup, out IReadOnlyList<string> notices)
+    internal static GuestRoot Run(Setup setup, BootTimes times, out IReadOnlyList<string> notices)
     {
         SetIdentity(setup);
         MountModules(setup);
+        times.Done("modules mounted");
         var shares = new GuestShares(setup.Mounts.Count(static mount => mount.Share > 0) + (setup.RootShare > 0 ? 1 : 0));
         MountScratch(setup);
         if (setup.RootDisk == null) shares.Mount(GuestRoot.Path, new GuestMount("fuse", "root", "/", 0, "") { Share = setup.RootShare });
         else MountImage(setup, setup.RootDisk);
+        times.Done("root mounted");
         var root = new GuestRoot();
         DataFolders.MoveToScratch(root, [.. setup.Mounts.Select(static mount => mount.Target)]);
         // Mounted by the workload itself, see SpawnedProcess; an image need not have the folder.
         root.Directory("/proc").Dispose();
         MountAll(root, setup.Mounts, shares);
+        times.Done("file systems mounted");
         FinishDevices();
         CgroupMounts.Add(root, setup.Cgroups);
         ProvideFiles(root, setup.Files);
         ShowModules(root, setup);
+        times.Done("files provided");
         notices = GuestNetwork.Apply(setup.Interfaces);
         foreach ((string name, string value) in setup.Sysctls) SetSysctl(name, value);
+        times.Done("network set up");
         return root;
     }
 

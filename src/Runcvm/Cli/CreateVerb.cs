@@ -22,7 +22,7 @@ internal static class CreateVerb
     internal static int Run(CommandLine command, HostConfig config)
     {
         string id = command.ContainerId(FlagsWithValue) ?? throw new UsageException($"{command.Verb} needs the container's id");
-        var bundle = new Bundle(command.ValueOf("--bundle", "-b") ?? Environment.CurrentDirectory);
+        var bundle = new Bundle(command.ValueOf(FlagsWithValue, "--bundle", "-b") ?? Environment.CurrentDirectory);
         MachineFolder folder = MachineFolder.Of(id);
         folder.Recreate();
         try
@@ -130,7 +130,7 @@ internal static class CreateVerb
     {
         JsonNode? resources = spec["linux"]?["resources"];
         return new SpecResources(
-            resources?["memory"]?["limit"]?.GetValue<long>(), resources?["cpu"]?["quota"]?.GetValue<long>(),
+            MemoryLimit.Of(resources), resources?["cpu"]?["quota"]?.GetValue<long>(),
             resources?["cpu"]?["period"]?.GetValue<long>(), resources?["cpu"]?["cpus"]?.GetValue<string>(), isSystemd);
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 
 namespace Runcvm.Options;
@@ -22,7 +23,7 @@ internal sealed record HostFacts(int Cpus, bool KvmIsReal, FirecrackerProgram? F
             OnlineCpus(),
             kvm && (arm64 || HasVirtualization("/proc/cpuinfo")),
             FindFirecracker(config, library),
-            Existing(config.Qemu, "qemu") ?? ProgramPath.TryFind(arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64"),
+            WithoutLinks(Existing(config.Qemu, "qemu") ?? ProgramPath.TryFind(arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64")),
             kvm);
     }
 
@@ -45,6 +46,9 @@ internal sealed record HostFacts(int Cpus, bool KvmIsReal, FirecrackerProgram? F
 
     private static string? Existing(string? path, string key)
         => path is null || File.Exists(path) ? path : throw new UsageException($"{HostConfig.File} sets {key} to {path}, which does not exist");
+
+    // A link that leads through a folder of the host that the sandbox has not got would lead nowhere there.
+    private static string? WithoutLinks(string? path) => path == null ? null : RealPath.Of(path) ?? path;
 
     // The processor count of .NET is that of this process's own limits, which are not the machine's.
     private static int OnlineCpus()
