@@ -25,9 +25,14 @@ internal static class GuestBoot
             MountKernelFileSystems();
             // It starts on another processor while this one does what comes before the workload.
             using var workload = Spawner.StartInNewNamespace();
-            IReadOnlyList<string> failures = BootModules.LoadAll();
-            times.Done("modules loaded");
-            File.WriteAllText("/proc/sys/kernel/modprobe", "/modprobe");
+            IReadOnlyList<string> failures = [];
+            if (BootModules.Exist)
+            {
+                failures = BootModules.LoadAll();
+                File.WriteAllText("/proc/sys/kernel/modprobe", "/modprobe");
+                times.Done("modules loaded");
+            }
+
             using var loop = new EventLoop();
             loop.Run(async () =>
             {
