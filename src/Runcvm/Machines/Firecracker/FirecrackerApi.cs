@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
+using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Sockets;
 
@@ -14,6 +15,8 @@ internal sealed class FirecrackerApi(string socket)
     // An answer is a status and a sentence; what is longer does not come from a Firecracker in its right mind.
     private const int MostBytes = 64 * 1024;
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     /// <summary>PATCH /balloon: how much the guest shall give back.</summary>
     internal void SetBalloon(long mebibytes) => Send("PATCH", "/balloon", new JsonObject { ["amount_mib"] = mebibytes });
 
@@ -24,9 +27,10 @@ internal sealed class FirecrackerApi(string socket)
         string answer;
         try
         {
-            using SafeFileHandle connection = UnixSocket.Connect(socket);
-            FileDescriptor.WriteAll(connection, Encoding.UTF8.GetBytes(request));
-            answer = ReadAnswer(connection);
+            // The folder is Firecracker's: a link in it would lead to somebody else's socket.
+            if (FileStatus.TryOf(socket) is not { Kind: FileKind.Socket }) throw new UsageException($"Firecracker could not be asked ({method} {path}): {socket} is no socket");
+            using var loop = new EventLoop();
+            answer = loop.Run(() => AskAsync(loop, request));
         }
         catch (LinuxException e)
         {
@@ -55,17 +59,31 @@ internal sealed class FirecrackerApi(string socket)
         }
     }
 
-    private static string ReadAnswer(SafeFileHandle connection)
+    // A guest may have taken over whoever should answer; nobody waits for that one for ever.
+    private async Task<string> AskAsync(EventLoop loop, string request)
     {
+        SafeFileHandle connection = UnixSocket.Connect(socket);
+        FileDescriptor.SetNonBlocking(connection);
+        using var file = new AsyncFile(loop, connection);
+        using var answered = new CancellationTokenSource();
+        Task<bool> patience = loop.DelayAsync(Patience, answered.Token);
+        Task<string> conversation = ConverseAsync(file, request);
+        if (await Task.WhenAny(conversation, patience) == patience) throw new UsageException($"Firecracker did not answer within {Patience.TotalSeconds} s");
+        answered.Cancel();
+        return await conversation;
+    }
+
+    private static async Task<string> ConverseAsync(AsyncFile connection, string request)
+    {
+        await connection.WriteAsync(Encoding.UTF8.GetBytes(request));
         var bytes = new List<byte>();
         byte[] buffer = new byte[4096];
         while (bytes.Count < MostBytes)
         {
-            string text = Encoding.UTF8.GetString([.. bytes]);
-            if (IsWhole(text)) return text;
-            int n = FileDescriptor.TryRead(connection, buffer);
-            if (n <= 0) return text;
+            int n = await connection.ReadAsync(buffer);
             bytes.AddRange(buffer.AsSpan(0, n));
+            string text = Encoding.UTF8.GetString([.. bytes]);
+            if (n == 0 || IsWhole(text)) return text;
         }
 
         return "";
