@@ -15,7 +15,8 @@ internal static class HelpVerb
           images [prune]           root images in the cache
           kernel list|add|default|remove
                                    kernels that machines boot
-          install, uninstall       put RunCVM on this host and register it with Docker
+          install, uninstall       put RunCVM on this host and register it with Docker;
+                                   install --firecracker FILE|URL [--sha256 HEX] puts a Firecracker beside it
           version, help
 
         A container becomes a machine with:  docker run --runtime=runcvm IMAGE

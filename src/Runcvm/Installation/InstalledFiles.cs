@@ -20,6 +20,8 @@ internal sealed record InstalledFiles(string Prefix)
 
     internal string Guest => $"{Library}/runcvm-init";
 
+    internal string Firecracker => $"{Library}/firecracker";
+
     internal string Sandbox => $"{Library}/sandbox";
 
     /// <summary>The installation that this program runs from, or the default one.</summary>

@@ -6,7 +6,7 @@ internal static class KernelCommandLine
     /// <summary>CONFIG_HZ of Debian's kernels. With another one short delays are longer or shorter by the quotient.</summary>
     private const long TicksPerSecond = 250;
 
-    internal static string Build(bool useKvm, long timestampKilohertz, bool debug, string userArguments)
+    internal static string Build(bool isFirecracker, bool useKvm, long timestampKilohertz, bool debug, string userArguments)
     {
         var arguments = new List<string>
         {
@@ -14,7 +14,8 @@ internal static class KernelCommandLine
             // character on a serial line costs an exit to the hypervisor. An early console that is kept, and not
             // console=ttyS0: systemd would start a login on that and wait for its device until a timeout.
             "earlycon=uart8250,io,0x3f8,115200", "keep_bootcon", debug ? "loglevel=7" : "loglevel=4",
-            "panic=-1", "reboot=t",
+            // A triple fault ends QEMU; Firecracker takes the keyboard controller's reset line for a proper end.
+            "panic=-1", isFirecracker ? "reboot=k" : "reboot=t",
             // What a microVM has not, the kernel need not look for.
             "i8042.noaux=1", "i8042.nokbd=1", "8250.nr_uarts=1", "cryptomgr.notests", "random.trust_cpu=on",
             "rcupdate.rcu_expedited=1",
