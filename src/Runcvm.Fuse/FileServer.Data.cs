@@ -37,11 +37,18 @@ public sealed partial class FileServer
         file.Handle.Written = true;
         ReadOnlySpan<byte> data = body.Rest[..(int)write.Size];
         // Pages of a mapping are written back through any open file: their place counts, however that file was opened.
-        bool append = (write.Flags & AppendFlag) != 0 && !write.WriteFlags.HasFlag(WriteFlags.Cache);
+        bool append = (write.Flags & GuestFlags.Append) != 0 && !write.WriteFlags.HasFlag(WriteFlags.Cache);
         long n = append
             ? FileCall.Append(file.Handle.File, data)
             : FileCall.Write(file.Handle.File, data, (long)write.Offset);
         if (n < 0) return (int)n;
+        // RWF_DSYNC and RWF_SYNC in the guest ask for one write what O_DSYNC asks for all.
+        if ((write.Flags & GuestFlags.DataSynchronous) != 0 && !file.Handle.Synchronous)
+        {
+            int error = FileCall.Sync(file.Handle.File, dataOnly: true);
+            if (error < 0) return error;
+        }
+
         reply.Put(new WriteOut((uint)n, 0));
         return 0;
     }
@@ -51,7 +58,7 @@ public sealed partial class FileServer
         if (!body.TryRead(out FlushIn flush)) return Fail(Errno.EINVAL);
         using HandleLease<OpenFile> file = _handles.Lease<OpenFile>(flush.Fh);
         if (file.Handle == null) return Fail(Errno.EBADF);
-        file.Handle.Node.Locks.Release(flush.LockOwner);
+        ReleaseLocks(file.Handle.Node, flush.LockOwner);
         return file.Handle.Written ? FileCall.Flush(file.Handle.File) : 0;
     }
 
@@ -63,12 +70,14 @@ public sealed partial class FileServer
         return FileCall.Sync(file.Handle.File, (fsync.FsyncFlags & RequestBits.FsyncDataOnly) != 0);
     }
 
-    private int Fallocate(RequestBody body)
+    private int Fallocate(in RequestHeader header, RequestBody body)
     {
         if (!body.TryRead(out FallocateIn allocate) || allocate.Offset > long.MaxValue || allocate.Length > long.MaxValue)
             return Fail(Errno.EINVAL);
         using HandleLease<OpenFile> file = _handles.Lease<OpenFile>(allocate.Fh);
         if (file.Handle == null) return Fail(Errno.EBADF);
+        int error = DropPrivilegeBits(header, file.Handle);
+        if (error < 0) return error;
         return FileCall.Allocate(file.Handle.File, (int)allocate.Mode, (long)allocate.Offset, (long)allocate.Length);
     }
 
@@ -84,13 +93,15 @@ public sealed partial class FileServer
         return 0;
     }
 
-    private int CopyFileRange(RequestBody body, ref Reply reply)
+    private int CopyFileRange(in RequestHeader header, RequestBody body, ref Reply reply)
     {
         if (!body.TryRead(out CopyFileRangeIn copy) || copy.Flags != 0 || copy.OffIn > long.MaxValue || copy.OffOut > long.MaxValue)
             return Fail(Errno.EINVAL);
         using HandleLease<OpenFile> from = _handles.Lease<OpenFile>(copy.FhIn);
         using HandleLease<OpenFile> to = _handles.Lease<OpenFile>(copy.FhOut);
         if (from.Handle == null || to.Handle == null) return Fail(Errno.EBADF);
+        int error = DropPrivilegeBits(header, to.Handle);
+        if (error < 0) return error;
         to.Handle.Written = true;
         long n = FileCall.Copy(
             from.Handle.File, (long)copy.OffIn, to.Handle.File, (long)copy.OffOut, (long)Math.Min(copy.Len, MostCopied));
@@ -98,4 +109,7 @@ public sealed partial class FileServer
         reply.Put(new WriteOut((uint)n, 0));
         return 0;
     }
+
+    // These requests do not say whether the caller has CAP_FSETID, as FUSE_WRITE does: whoever is not root is taken not to.
+    private static int DropPrivilegeBits(in RequestHeader header, OpenFile file) => header.Uid == 0 ? 0 : DropPrivilegeBits(file.File);
 }

@@ -10,15 +10,6 @@ namespace Runcvm.Fuse;
 
 public sealed partial class FileServer
 {
-    // asm-generic/fcntl.h; these are the same on x86-64 and arm64.
-    private const uint AccessMode = 3;
-    private const uint Exclusive = 0x80;
-    private const uint Truncate = 0x200;
-    private const uint AppendFlag = 0x400;
-    private const uint DataSynchronous = 0x1000;
-    private const uint Synchronous = 0x101000;
-    private const uint NoAccessTime = 0x40000;
-
     private int Open(in RequestHeader header, RequestBody body, ref Reply reply)
     {
         if (!body.TryRead(out OpenIn open)) return Fail(Errno.EINVAL);
@@ -37,9 +28,9 @@ public sealed partial class FileServer
         if (error < 0) return error;
         uint mode = Masked(held, create.Mode, create.Umask) & Permissions;
         // O_EXCL: what is there already may be a pipe or a device, and is looked at before it is opened.
-        OpenFlags flags = HostFlags(create.Flags & ~Truncate) | OpenFlags.Create | OpenFlags.Exclusive;
+        OpenFlags flags = HostFlags(create.Flags & ~GuestFlags.Truncate) | OpenFlags.Create | OpenFlags.Exclusive;
         error = FileCall.Open(held.File, name, flags, mode, out SafeFileHandle file);
-        if (error == Fail(Errno.EEXIST) && (create.Flags & Exclusive) == 0)
+        if (error == Fail(Errno.EEXIST) && (create.Flags & GuestFlags.Exclusive) == 0)
         {
             file.Dispose();
             return OpenExisting(held, name, create, ref reply);
@@ -86,8 +77,8 @@ public sealed partial class FileServer
         if (parent.Node == null) return Fail(Errno.ENOENT);
         if (parent.Node.Kind != FileKind.Directory) return Fail(Errno.ENOTDIR);
         uint mode = Masked(parent, create.Mode, create.Umask) & Permissions;
-        OpenFlags flags = HostFlags(create.Flags & ~Truncate) | OpenFlags.TemporaryFile;
-        if ((create.Flags & Exclusive) != 0) flags |= OpenFlags.Exclusive;
+        OpenFlags flags = HostFlags(create.Flags & ~GuestFlags.Truncate) | OpenFlags.TemporaryFile;
+        if ((create.Flags & GuestFlags.Exclusive) != 0) flags |= OpenFlags.Exclusive;
         int error = FileCall.Reopen(parent.File, flags, mode, out SafeFileHandle file);
         if (error == 0) error = Give(header, parent, file, (uint)FileKind.Regular | mode);
         return Created(error, file, create.Flags, ref reply);
@@ -112,7 +103,7 @@ public sealed partial class FileServer
         }
 
         reply.Put(entry);
-        reply.Put(new OpenOut(_handles.Add(new OpenFile(file, node!, IsForWriting(flags))), CacheFlags(node!, file), 0));
+        reply.Put(new OpenOut(_handles.Add(new OpenFile(file, node!, flags)), CacheFlags(node!, file), 0));
         return 0;
     }
 
@@ -121,7 +112,7 @@ public sealed partial class FileServer
         opened = default;
         // Opening a pipe may wait for ever, opening a device may act: both are the guest's kernel's business.
         if (node.Kind != FileKind.Regular) return Fail(node.Kind == FileKind.Directory ? Errno.EISDIR : Errno.EINVAL);
-        if (_readOnly && (IsForWriting(flags) || (flags & Truncate) != 0)) return Fail(Errno.EROFS);
+        if (_readOnly && (IsForWriting(flags) || (flags & GuestFlags.Truncate) != 0)) return Fail(Errno.EROFS);
         int error = FileCall.Reopen(path, HostFlags(flags), 0, out SafeFileHandle file);
         if (error == 0 && IsTooMany(file)) error = Fail(Errno.ENFILE);
         if (error == 0 && (openFlags & RequestBits.OpenKillSuidgid) != 0) error = DropPrivilegeBits(path);
@@ -131,39 +122,36 @@ public sealed partial class FileServer
             return error;
         }
 
-        opened = new OpenOut(_handles.Add(new OpenFile(file, node, IsForWriting(flags))), CacheFlags(node, file), 0);
+        opened = new OpenOut(_handles.Add(new OpenFile(file, node, flags)), CacheFlags(node, file), 0);
         return 0;
     }
 
-    private int Release(in RequestHeader header, RequestBody body)
+    private int Release(RequestBody body)
     {
         if (!body.TryRead(out ReleaseIn release)) return Fail(Errno.EINVAL);
-        if ((release.ReleaseFlags & RequestBits.ReleaseFlush) != 0) ReleaseLocks(header.Nodeid, release.LockOwner);
-        return _handles.Remove<OpenFile>(release.Fh) ? 0 : Fail(Errno.EBADF);
+        if (_handles.Remove<OpenFile>(release.Fh) is not { } file) return Fail(Errno.EBADF);
+        if ((release.ReleaseFlags & RequestBits.ReleaseFlush) != 0) ReleaseLocks(file.Node, release.LockOwner);
+        bool hadLocks = file.Node.Locks.ReleaseHandle(release.Fh);
+        if (hadLocks || (release.ReleaseFlags & RequestBits.ReleaseFlockUnlock) != 0) _waiting.Retry();
+        return 0;
     }
 
-    private void ReleaseLocks(ulong nodeId, ulong owner)
-    {
-        using NodeLease node = _nodes.Lease(nodeId);
-        node.Node?.Locks.Release(owner);
-    }
-
-    private static bool IsForWriting(uint flags) => (flags & AccessMode) != 0;
+    private static bool IsForWriting(uint flags) => (flags & GuestFlags.AccessMode) != 0;
 
     // What is left out: O_APPEND is done write by write, for the guest can switch it; O_DIRECT's rules of alignment are
     // the host's disk's, which the guest cannot know; the rest is the guest's kernel's own business.
     private static OpenFlags HostFlags(uint flags)
     {
-        OpenFlags host = OpenFlags.NonBlocking | (flags & AccessMode) switch
+        OpenFlags host = OpenFlags.NonBlocking | (flags & GuestFlags.AccessMode) switch
         {
             0 => OpenFlags.ReadOnly,
             1 => OpenFlags.WriteOnly,
             _ => OpenFlags.ReadWrite,
         };
-        if ((flags & Truncate) != 0) host |= OpenFlags.Truncate;
-        if ((flags & Synchronous) == Synchronous) host |= OpenFlags.Synchronous;
-        else if ((flags & DataSynchronous) != 0) host |= OpenFlags.DataSynchronous;
-        if ((flags & NoAccessTime) != 0) host |= OpenFlags.NoAccessTime;
+        if ((flags & GuestFlags.Truncate) != 0) host |= OpenFlags.Truncate;
+        if ((flags & GuestFlags.Synchronous) == GuestFlags.Synchronous) host |= OpenFlags.Synchronous;
+        else if ((flags & GuestFlags.DataSynchronous) != 0) host |= OpenFlags.DataSynchronous;
+        if ((flags & GuestFlags.NoAccessTime) != 0) host |= OpenFlags.NoAccessTime;
         return host;
     }
 

@@ -34,7 +34,7 @@ public sealed partial class FileServer
     private int Releasedir(RequestBody body)
     {
         if (!body.TryRead(out ReleaseIn release)) return Fail(Errno.EINVAL);
-        return _handles.Remove<OpenFolder>(release.Fh) ? 0 : Fail(Errno.EBADF);
+        return _handles.Remove<OpenFolder>(release.Fh) != null ? 0 : Fail(Errno.EBADF);
     }
 
     private int Fsyncdir(RequestBody body)

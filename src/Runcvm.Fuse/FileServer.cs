@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse.Handles;
+using Runcvm.Fuse.Locks;
 using Runcvm.Fuse.Nodes;
 using Runcvm.Fuse.Wire;
 using Runcvm.Linux;
@@ -71,6 +72,7 @@ public sealed partial class FileServer : IDisposable
         IsFolder = status.Kind == FileKind.Directory;
         _inodes = new InodeNumbers(status.Device);
         _nodes = new NodeTable(root, status);
+        _waiting = new WaitingLocks(AnswerLater);
     }
 
     /// <summary>Whether the root is a folder; else the guest mounts on a file, with rootmode=100000.</summary>
@@ -81,6 +83,9 @@ public sealed partial class FileServer : IDisposable
 
     /// <summary>Files and folders that the guest has open at present.</summary>
     public int OpenHandles => _handles.Count;
+
+    /// <summary>Requests that wait for a lock at present.</summary>
+    public int Waiting => _waiting.Count;
 
     /// <summary>How long the reply to a request can be; what <see cref="Handle"/> needs room for.</summary>
     public static int ReplyRoom(ReadOnlySpan<byte> request)
@@ -107,17 +112,18 @@ public sealed partial class FileServer : IDisposable
     {
         if (!MemoryMarshal.TryRead(request, out RequestHeader header)) throw new BrokenRequestException(request.Length);
         ArgumentOutOfRangeException.ThrowIfLessThan(reply.Length, ReplyRoom(request), nameof(reply));
-        var answer = new Reply(reply);
+        var answer = new Reply(reply) { Unique = header.Unique };
         int end = request.Length - header.TotalExtlen * 8;
         int error = header.Len != request.Length || end < RequestHeader.Size
             ? Fail(Errno.EINVAL)
             : Dispatch(header, new RequestBody(request[RequestHeader.Size..end]), ref answer);
-        return error == NoReply ? 0 : answer.Finish(header.Unique, error);
+        return error == NoReply ? 0 : answer.Finish(error);
     }
 
-    /// <summary>Closes everything; the guest's locks on the host's files are gone then.</summary>
+    /// <summary>Closes everything, and with that gives up the guest's locks. No request may be under way any more.</summary>
     public void Dispose()
     {
+        _waiting.Dispose();
         _handles.Dispose();
         _nodes.Dispose();
     }

@@ -12,6 +12,7 @@ namespace Runcvm.FirecrackerDouble;
 internal sealed class GuestProcess : IDisposable
 {
     private const int SigKill = 9;
+    private const int LastSlot = 23;
     private const string Helper = "vhost-device-vsock";
 
     // Ends with this process, however that ends: what it starts must not outlive it.
@@ -58,8 +59,8 @@ internal sealed class GuestProcess : IDisposable
     internal static List<string> QemuArguments(MachineModel machine, string? vhost)
     {
         JsonElement boot = machine.BootSource!.Value;
-        // Each device names its slot: QEMU would fill them from the last to the first, and Firecracker's guests count on the order.
-        int slot = 0;
+        // Firecracker's guests find devices in the order of the configuration. QEMU announces the last slot first.
+        int slot = LastSlot;
         List<string> arguments =
         [
             "-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=ram", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
@@ -70,7 +71,7 @@ internal sealed class GuestProcess : IDisposable
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
         ];
         if (MachineModel.Text(boot, "initrd_path") is { } initrd) arguments.AddRange(["-initrd", initrd]);
-        if (machine.Balloon != null) arguments.AddRange(["-device", $"virtio-balloon-device,bus=virtio-mmio-bus.{slot++},deflate-on-oom=on"]);
+        if (machine.Balloon != null) arguments.AddRange(["-device", $"virtio-balloon-device,bus=virtio-mmio-bus.{slot--},deflate-on-oom=on"]);
         foreach (JsonElement drive in machine.Drives)
         {
             string id = MachineModel.Text(drive, "drive_id")!;
@@ -80,7 +81,7 @@ internal sealed class GuestProcess : IDisposable
             arguments.AddRange(
             [
                 "-drive", $"if=none,id={id},format=raw,readonly={readOnly},cache={cache},file.locking=off,file={path.Replace(",", ",,", StringComparison.Ordinal)}",
-                "-device", $"virtio-blk-device,bus=virtio-mmio-bus.{slot++},drive={id},serial={Serial(path)}",
+                "-device", $"virtio-blk-device,bus=virtio-mmio-bus.{slot--},drive={id},serial={Serial(path)}",
             ]);
         }
 
@@ -91,12 +92,12 @@ internal sealed class GuestProcess : IDisposable
             arguments.AddRange(
             [
                 "-netdev", $"tap,id={id},ifname={MachineModel.Text(network, "host_dev_name")},script=no,downscript=no",
-                "-device", $"virtio-net-device,bus=virtio-mmio-bus.{slot++},netdev={id}{mac}",
+                "-device", $"virtio-net-device,bus=virtio-mmio-bus.{slot--},netdev={id}{mac}",
             ]);
         }
 
         if (vhost != null)
-            arguments.AddRange(["-chardev", $"socket,id=vsock,path={vhost}", "-device", $"vhost-user-vsock-device,bus=virtio-mmio-bus.{slot++},chardev=vsock"]);
+            arguments.AddRange(["-chardev", $"socket,id=vsock,path={vhost}", "-device", $"vhost-user-vsock-device,bus=virtio-mmio-bus.{slot--},chardev=vsock"]);
         if (machine.Entropy) arguments.AddRange(["-device", $"virtio-rng-device,bus=virtio-mmio-bus.{slot}"]);
         return arguments;
     }

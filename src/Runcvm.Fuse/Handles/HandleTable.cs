@@ -30,19 +30,19 @@ internal sealed class HandleTable : IDisposable
         lock (_lock) return _open.TryGetValue(number, out OpenHandle? handle) && handle is T found ? new HandleLease<T>(found) : default;
     }
 
-    /// <summary>Closes a handle; false where there is none of that number and kind.</summary>
-    internal bool Remove<T>(ulong number)
+    /// <summary>Closes a handle; null where there is none of that number and kind.</summary>
+    internal T? Remove<T>(ulong number)
         where T : OpenHandle
     {
         OpenHandle? handle;
         lock (_lock)
         {
-            if (!_open.TryGetValue(number, out handle) || handle is not T) return false;
+            if (!_open.TryGetValue(number, out handle) || handle is not T) return null;
             _open.Remove(number);
         }
 
         handle.File.Dispose();
-        return true;
+        return (T)handle;
     }
 
     public void Dispose()

@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse.Nodes;
+using Runcvm.Fuse.Wire;
 
 namespace Runcvm.Fuse.Handles;
 
@@ -12,9 +13,12 @@ internal abstract class OpenHandle(SafeFileHandle file, ServedNode node)
 }
 
 /// <summary>An open file.</summary>
-internal sealed class OpenFile(SafeFileHandle file, ServedNode node, bool writable) : OpenHandle(file, node)
+internal sealed class OpenFile(SafeFileHandle file, ServedNode node, uint flags) : OpenHandle(file, node)
 {
-    internal bool Writable { get; } = writable;
+    internal bool Writable { get; } = (flags & GuestFlags.AccessMode) != 0;
+
+    /// <summary>Whether the host's kernel makes every write durable before it returns.</summary>
+    internal bool Synchronous { get; } = (flags & GuestFlags.DataSynchronous) != 0;
 
     /// <summary>Whether anything was written, so that closing may have something to report.</summary>
     internal bool Written { get; set; }

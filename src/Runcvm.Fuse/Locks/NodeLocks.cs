@@ -13,27 +13,39 @@ internal sealed class NodeLocks : IDisposable
     private const int MostOwners = 4096;
 
     private readonly Lock _lock = new();
-    private Dictionary<ulong, SafeFileHandle>? _owners;
+    private Dictionary<ulong, LockOwner>? _owners;
     private bool _disposed;
 
     /// <summary>F_SETLK for an owner, not waiting.</summary>
-    internal int Set(ulong owner, SafeFileHandle node, RangeLock range)
+    internal int Set(ulong owner, ulong handle, uint process, SafeFileHandle node, RangeLock range)
     {
         lock (_lock)
         {
-            if (range.Kind == RangeLock.None && (_owners == null || !_owners.ContainsKey(owner))) return 0;
-            int error = FileOf(owner, node, out SafeFileHandle? file);
-            return error < 0 ? error : FileCall.SetLock(file!, range);
+            bool isNew = _owners == null || !_owners.ContainsKey(owner);
+            if (isNew && range.Kind == RangeLock.None) return 0;
+            int error = FileOf(owner, handle, process, node, out SafeFileHandle file);
+            if (error == 0) error = FileCall.SetLock(file, range);
+            if (error < 0 && isNew) Release(owner);
+            return error;
         }
     }
 
     /// <summary>F_GETLK for an owner.</summary>
-    internal int Get(ulong owner, SafeFileHandle node, ref RangeLock range)
+    /// <param name="owner">who asks</param>
+    /// <param name="node">the file</param>
+    /// <param name="range">what is asked for; then the lock that is in the way</param>
+    /// <param name="process">the guest's process that holds it; 0 where that is none of the guest's</param>
+    internal int Get(ulong owner, SafeFileHandle node, ref RangeLock range, out uint process)
     {
+        process = 0;
         lock (_lock)
         {
-            int error = FileOf(owner, node, out SafeFileHandle? file);
-            return error < 0 ? error : FileCall.GetLock(file!, ref range);
+            bool isNew = _owners == null || !_owners.ContainsKey(owner);
+            int error = FileOf(owner, 0, 0, node, out SafeFileHandle file);
+            if (error == 0) error = FileCall.GetLock(file, ref range);
+            if (isNew) Release(owner);
+            if (error == 0 && range.Kind != RangeLock.None) process = HolderOf(range, owner);
+            return error;
         }
     }
 
@@ -43,9 +55,23 @@ internal sealed class NodeLocks : IDisposable
     {
         lock (_lock)
         {
-            if (_owners == null || !_owners.Remove(owner, out SafeFileHandle? file)) return false;
-            file.Dispose();
+            if (_owners == null || !_owners.Remove(owner, out LockOwner? found)) return false;
+            found.File.Dispose();
             return true;
+        }
+    }
+
+    /// <summary>Gives up the locks of those who locked by an open file that is closed for good. The kernel tells of locks
+    /// of open file descriptions (F_OFD_SETLK in the guest) in no other way.</summary>
+    /// <returns>whether there were any</returns>
+    internal bool ReleaseHandle(ulong handle)
+    {
+        lock (_lock)
+        {
+            if (_owners == null) return false;
+            ulong[] owners = [.. _owners.Where(pair => pair.Value.Handle == handle).Select(static pair => pair.Key)];
+            foreach (ulong owner in owners) Release(owner);
+            return owners.Length > 0;
         }
     }
 
@@ -55,17 +81,35 @@ internal sealed class NodeLocks : IDisposable
         {
             _disposed = true;
             if (_owners == null) return;
-            foreach (SafeFileHandle file in _owners.Values) file.Dispose();
+            foreach (LockOwner owner in _owners.Values) owner.File.Dispose();
             _owners = null;
         }
     }
 
-    private int FileOf(ulong owner, SafeFileHandle node, out SafeFileHandle? file)
+    // The kernel does not tell whose an OFD lock is. The holder is the one in whose way it is not.
+    private uint HolderOf(RangeLock range, ulong asking)
     {
-        file = null;
+        foreach ((ulong owner, LockOwner holder) in _owners!)
+        {
+            if (owner == asking) continue;
+            RangeLock inTheWay = range with { Kind = RangeLock.Write };
+            if (FileCall.GetLock(holder.File, ref inTheWay) == 0 && inTheWay != range) return holder.Process;
+        }
+
+        return 0;
+    }
+
+    private int FileOf(ulong owner, ulong handle, uint process, SafeFileHandle node, out SafeFileHandle file)
+    {
+        file = null!;
         if (_disposed) return -(int)Errno.EBADF;
         _owners ??= [];
-        if (_owners.TryGetValue(owner, out file)) return 0;
+        if (_owners.TryGetValue(owner, out LockOwner? known))
+        {
+            file = known.File;
+            return 0;
+        }
+
         if (_owners.Count >= MostOwners) return -(int)Errno.ENOLCK;
         // A write lock needs a descriptor that can write. Whether the guest's may was checked by its kernel.
         int error = FileCall.Reopen(node, OpenFlags.ReadWrite | OpenFlags.NonBlocking, 0, out file);
@@ -75,7 +119,7 @@ internal sealed class NodeLocks : IDisposable
             error = FileCall.Reopen(node, OpenFlags.ReadOnly | OpenFlags.NonBlocking, 0, out file);
         }
 
-        if (error == 0) _owners.Add(owner, file);
+        if (error == 0) _owners.Add(owner, new LockOwner(file, handle, process));
         else file.Dispose();
         return error;
     }

@@ -8,6 +8,9 @@ internal ref struct Reply(Span<byte> buffer)
 {
     private readonly Span<byte> _buffer = buffer;
 
+    /// <summary>The request's number.</summary>
+    internal ulong Unique { readonly get; set; }
+
     /// <summary>Bytes of the body so far.</summary>
     internal int Length { get; private set; }
 
@@ -27,10 +30,10 @@ internal ref struct Reply(Span<byte> buffer)
 
     /// <summary>Writes the header.</summary>
     /// <returns>length of the whole reply</returns>
-    internal readonly int Finish(ulong unique, int error)
+    internal readonly int Finish(int error)
     {
         int length = ReplyHeader.Size + (error == 0 ? Length : 0);
-        MemoryMarshal.Write(_buffer, new ReplyHeader((uint)length, error, unique));
+        MemoryMarshal.Write(_buffer, new ReplyHeader((uint)length, error, Unique));
         return length;
     }
 }

@@ -43,6 +43,9 @@ internal static class RequestBits
     /// <summary>FUSE_RELEASE_FLUSH</summary>
     internal const uint ReleaseFlush = 1;
 
+    /// <summary>FUSE_RELEASE_FLOCK_UNLOCK</summary>
+    internal const uint ReleaseFlockUnlock = 2;
+
     /// <summary>FUSE_FSYNC_FDATASYNC</summary>
     internal const uint FsyncDataOnly = 1;
 

@@ -48,7 +48,6 @@ internal static class HostStream
     }
 
     private static string? FindPort(string wanted)
->>>>>>> shares
     {
         if (!Directory.Exists(Ports)) return null;
         foreach (string port in Directory.GetDirectories(Ports))

@@ -13,25 +13,30 @@ internal static class RootAssembly
 {
     private const string Provided = "/run/provided";
 
-    internal static GuestRoot Run(Setup setup, out IReadOnlyList<string> notices)
+    internal static GuestRoot Run(Setup setup, BootTimes times, out IReadOnlyList<string> notices)
     {
         SetIdentity(setup);
         MountModules(setup);
+        times.Done("modules mounted");
         var shares = new GuestShares(setup.Mounts.Count(static mount => mount.Share > 0) + (setup.RootShare > 0 ? 1 : 0));
         MountScratch(setup);
         if (setup.RootDisk == null) shares.Mount(GuestRoot.Path, new GuestMount("fuse", "root", "/", 0, "") { Share = setup.RootShare });
         else MountImage(setup, setup.RootDisk);
+        times.Done("root mounted");
         var root = new GuestRoot();
         DataFolders.MoveToScratch(root, [.. setup.Mounts.Select(static mount => mount.Target)]);
         // Mounted by the workload itself, see SpawnedProcess; an image need not have the folder.
         root.Directory("/proc").Dispose();
         MountAll(root, setup.Mounts, shares);
+        times.Done("file systems mounted");
         FinishDevices();
         CgroupMounts.Add(root, setup.Cgroups);
         ProvideFiles(root, setup.Files);
         ShowModules(root, setup);
+        times.Done("files provided");
         notices = GuestNetwork.Apply(setup.Interfaces);
         foreach ((string name, string value) in setup.Sysctls) SetSysctl(name, value);
+        times.Done("network set up");
         return root;
     }
 
@@ -139,10 +144,20 @@ internal static class RootAssembly
 
     private static void ShowModules(GuestRoot root, Setup setup)
     {
-        if (setup.ModulesDisk == null) return;
-        string source = setup.MountAllModules ? "/lib/modules" : ModulesFolder;
+        string folder = ModulesFolder;
+        // Where all is built in, the initramfs still has the indexes that say so to the image's modprobe.
+        if (setup.ModulesDisk == null && !File.Exists(folder + "/modules.builtin")) return;
+        // An image that brings this kernel's modules knows them best, and may have added to them.
+        if (!setup.MountAllModules && HasModules(root, folder)) return;
+        string source = setup.MountAllModules ? "/lib/modules" : folder;
         using SafeFileHandle target = root.Directory(source);
         MountPoint.Bind(source, FileDescriptor.PathOf(target), recursive: true);
+    }
+
+    private static bool HasModules(GuestRoot root, string folder)
+    {
+        using SafeFileHandle? found = root.TryFind(folder + "/modules.dep");
+        return found != null;
     }
 
     private static void SetSysctl(string name, string value)

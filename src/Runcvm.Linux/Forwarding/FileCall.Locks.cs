@@ -9,6 +9,9 @@ namespace Runcvm.Linux.Forwarding;
 /// <param name="Length">bytes; 0: to the end, however far that moves</param>
 public readonly record struct RangeLock(short Kind, long Start, long Length)
 {
+    /// <summary>F_WRLCK</summary>
+    public const short Write = 1;
+
     /// <summary>F_UNLCK</summary>
     public const short None = 2;
 }

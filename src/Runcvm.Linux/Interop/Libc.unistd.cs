@@ -9,6 +9,10 @@ internal static unsafe partial class Libc
     internal const int SEEK_DATA = 3;
     internal const int SEEK_HOLE = 4;
 
+    /// <summary>_exit(2)</summary>
+    [LibraryImport(Name)]
+    internal static partial void _exit(int status);
+
     /// <summary>read(2)</summary>
     [LibraryImport(Name, SetLastError = true)]
     internal static partial nint read(SafeHandle fd, byte* buf, nuint count);

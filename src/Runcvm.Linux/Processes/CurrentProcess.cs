@@ -52,6 +52,9 @@ public static unsafe class CurrentProcess
         }
     }
 
+    /// <summary>_exit(2): ends at once, without the runtime's shutdown.</summary>
+    public static void ExitAtOnce(int code) => Libc._exit(code);
+
     /// <summary>chdir(2)</summary>
     public static void ChangeDirectory(string path) => SystemCall.Check(Libc.chdir(path), $"enter {path}");
 

@@ -15,13 +15,14 @@ namespace Runcvm.Cli;
 internal static class CreateVerb
 {
     private const string InitramfsCache = InstalledFiles.Cache + "/initramfs";
+    private const string ImageKernelCache = InstalledFiles.Cache + "/image-kernels";
 
     private static readonly string[] FlagsWithValue = ["--bundle", "-b", "--console-socket", "--pid-file", "--preserve-fds"];
 
     internal static int Run(CommandLine command, HostConfig config)
     {
         string id = command.ContainerId(FlagsWithValue) ?? throw new UsageException($"{command.Verb} needs the container's id");
-        var bundle = new Bundle(command.ValueOf("--bundle", "-b") ?? Environment.CurrentDirectory);
+        var bundle = new Bundle(command.ValueOf(FlagsWithValue, "--bundle", "-b") ?? Environment.CurrentDirectory);
         MachineFolder folder = MachineFolder.Of(id);
         folder.Recreate();
         try
@@ -51,7 +52,9 @@ internal static class CreateVerb
         HostDevices.Check(bundle.Spec["linux"]);
         var systems = GuestFileSystems.From(bundle.Spec["mounts"]);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
-        Kernel kernel = new KernelStore(Path.Combine(installed.Library, "kernels")).Find(options.Kernel);
+        Kernel kernel = options.Kernel == ImageKernel.Choice
+            ? ImageKernel.Ensure(bundle.RootPath, ImageKernelCache)
+            : new KernelStore(installed.Kernels).Find(options.Kernel);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes, options.RootIsShare);
         if (options.RootIsShare) systems.Shares.Add(new Share(bundle.RootPath, IsFile: false, ReadOnly: false, "rbind"));
@@ -127,7 +130,7 @@ internal static class CreateVerb
     {
         JsonNode? resources = spec["linux"]?["resources"];
         return new SpecResources(
-            resources?["memory"]?["limit"]?.GetValue<long>(), resources?["cpu"]?["quota"]?.GetValue<long>(),
+            MemoryLimit.Of(resources), resources?["cpu"]?["quota"]?.GetValue<long>(),
             resources?["cpu"]?["period"]?.GetValue<long>(), resources?["cpu"]?["cpus"]?.GetValue<string>(), isSystemd);
     }
 

@@ -30,7 +30,8 @@ internal static partial class OptionCatalogue
 
     private static Option[] Inside =>
     [
-        new("RUNCVM_LOG_LEVEL", "What RunCVM itself writes to the container's log (stderr): `OFF`, `ERROR`, `INFO` or `DEBUG`.", "`ERROR`",
+        new("RUNCVM_LOG_LEVEL", "What RunCVM itself writes to the container's log (stderr): `OFF`, `ERROR`, `INFO` or `DEBUG`. "
+            + "Why a run itself failed is told at each.", "`ERROR`",
             (o, text) => o with
             {
                 LogLevel = text.OneOf("OFF, ERROR, INFO or DEBUG",

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Runcvm.Linux.Files;
 using Runcvm.Oci;
@@ -42,6 +43,7 @@ internal static class SandboxSpec
         linux.Remove("rootfsPropagation");
         // --privileged and seccomp=unconfined are wishes about the workload; the sandbox stays closed.
         linux["seccomp"] ??= SeccompProfile.WithoutDangerousCalls();
+        DropAnnotations(spec);
         spec["hooks"]?.AsObject().Remove("startContainer");
         spec["hooks"]?.AsObject().Remove("createContainer");
     }
@@ -174,6 +176,25 @@ internal static class SandboxSpec
         }
 
         if (resources["pids"]?["limit"]?.GetValue<long>() is > 0 and long limit) resources["pids"]!["limit"] = limit + HypervisorThreads;
+        // The same of cgroup v2 by its own names; swap is counted apart from memory there. "max" stays what it is.
+        foreach (string name in (string[])["memory.max", "memory.high", "memory.low", "memory.min"]) RaiseUnified(resources, name, memoryOverhead);
+        RaiseUnified(resources, "pids.max", HypervisorThreads);
+    }
+
+    private static void RaiseUnified(JsonNode resources, string name, long more)
+    {
+        string? text = resources["unified"]?[name]?.GetValue<string>();
+        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value > 0)
+            resources["unified"]![name] = (value + more).ToString(CultureInfo.InvariantCulture);
+    }
+
+    // They choose another handler or other rules for what crun makes of this container, which is the sandbox.
+    private static void DropAnnotations(JsonObject spec)
+    {
+        if (spec["annotations"] is not JsonObject annotations) return;
+        string[] meant = [.. annotations.Select(static item => item.Key).Where(static key =>
+            key.StartsWith("run.oci.", StringComparison.Ordinal) || key.StartsWith("module.wasm.", StringComparison.Ordinal))];
+        foreach (string key in meant) annotations.Remove(key);
     }
 
     private static JsonObject Child(JsonObject parent, string name)

@@ -9,6 +9,7 @@ internal sealed class LastWords
     private const int ConsoleKept = 64 * 1024;
     private const int ErrorsKept = 8 * 1024;
     private const int LinesShown = 12;
+    private const int SigBadCall = 31;
     private const string ConsoleEnds = "the guest's console ends with";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
@@ -32,6 +33,7 @@ internal sealed class LastWords
         await Task.WhenAny(Task.WhenAll(machine.Exited, _listening), patience);
         given.Cancel();
         string how = !machine.Exited.IsCompleted ? "closed the stream"
+            : machine.Exited.Result.Signal == SigBadCall ? "was stopped by its filter of system calls (a binary that is not its project's release?)"
             : machine.Exited.Result.Signal != 0 ? $"was killed by signal {machine.Exited.Result.Signal}"
             : $"ended with code {machine.Exited.Result.Code}";
         return new UsageException(
@@ -39,8 +41,8 @@ internal sealed class LastWords
     }
 
     /// <summary>The error of a guest that did not answer.</summary>
-    internal UsageException OfSilent(int seconds) => new(
-        $"the guest did not answer within {seconds} s (boot_timeout in /etc/runcvm/config.toml){Said(ConsoleEnds, _console.LastLines(LinesShown))}");
+    internal UsageException OfSilent(IMachine machine, int seconds) => new(
+        $"the guest did not answer within {seconds} s (boot_timeout in /etc/runcvm/config.toml){Said($"{machine.Name} said", machine.Explain(_errors.LastLines(LinesShown)))}{Said(ConsoleEnds, _console.LastLines(LinesShown))}");
 
     // A single line stays in the sentence.
     private static string Said(string introduction, string lines)

@@ -25,12 +25,12 @@ public sealed class DockerEngine : IAsyncLifetime
 
     public static string Hypervisor { get; } = Environment.GetEnvironmentVariable("RUNCVM_TEST_HYPERVISOR") ?? "qemu";
 
-    /// <summary><c>RUNCVM_ACCEL</c> of the machines; null leaves the choice to the runtime.</summary>
-    public static string? Acceleration { get; } = Environment.GetEnvironmentVariable("RUNCVM_ACCEL");
-
     /// <summary>The real Firecracker, or its test double: then a host without KVM will do. Null: the one that the runtime finds.</summary>
     public static string? Firecracker { get; } =
         Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER") ?? Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER_DOUBLE");
+
+    /// <summary><c>RUNCVM_ACCEL</c> of the machines; null leaves the choice to the runtime.</summary>
+    public static string? Acceleration { get; } = Environment.GetEnvironmentVariable("RUNCVM_ACCEL");
 
     /// <summary>The command line of this engine.</summary>
     internal Docker Docker { get; private set; } = null!;

@@ -57,6 +57,10 @@ internal sealed class MountedShare : IDisposable
         return new MountedShare(host, cache, readOnly);
     }
 
+    /// <summary>The kernel sends FUSE_RELEASE some time after close(2) has returned.</summary>
+    internal void UntilAllIsClosed()
+        => Assert.True(SpinWait.SpinUntil(() => Server.OpenHandles == 0, TimeSpan.FromSeconds(20)), $"{Server.OpenHandles} are open still");
+
     public void Dispose()
     {
         MountPoint.Remove(Guest, detach: true);

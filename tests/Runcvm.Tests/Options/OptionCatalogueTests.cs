@@ -55,7 +55,6 @@ public partial class OptionCatalogueTests
     [InlineData("RUNCVM_QEMU_USB=1")]
     [InlineData("RUNCVM_BIOS=EFI")]
     [InlineData("RUNCVM_BREAK=prenet,preinit")]
-    [InlineData("RUNCVM_KERNEL=image")]
     public void What_comes_later_is_refused_and_not_dropped(string entry)
         => Assert.Equal($"{entry} is not available in this version of RunCVM; leave it out", Machine.Refusal(entry));
 

@@ -51,6 +51,32 @@ public class SandboxSpecTests
     }
 
     [Fact]
+    public void Limits_by_the_names_of_cgroup_v2_make_room_as_well()
+    {
+        JsonObject spec = DockerConfig.Usual();
+        spec["linux"]!["resources"]!["unified"] = new JsonObject
+        {
+            ["memory.max"] = "536870912",
+            ["memory.high"] = "max",
+            ["memory.low"] = "0",
+            ["memory.swap.max"] = "5",
+            ["pids.max"] = "100",
+            ["cpu.weight"] = "50",
+        };
+        DockerConfig.AssertJson(
+            """{"memory.max":"536871912","memory.high":"max","memory.low":"0","memory.swap.max":"5","pids.max":"164","cpu.weight":"50"}""",
+            Rewritten(spec)["linux"]!["resources"]!["unified"]);
+    }
+
+    [Fact]
+    public void Annotations_that_crun_would_obey_are_dropped()
+    {
+        JsonObject spec = DockerConfig.Usual();
+        spec["annotations"] = new JsonObject { ["run.oci.handler"] = "krun", ["module.wasm.image/variant"] = "compat", ["mine"] = "kept" };
+        DockerConfig.AssertJson("""{"mine":"kept"}""", Rewritten(spec)["annotations"]);
+    }
+
+    [Fact]
     public void Limits_make_room_for_the_hypervisor()
     {
         JsonNode resources = Rewritten(DockerConfig.Usual())["linux"]!["resources"]!;

@@ -32,7 +32,8 @@ internal static class FirecrackerLog
     /// <param name="lines">lines without control characters</param>
     internal static string Explain(string lines)
     {
-        string[] reasons = [.. lines.Split('\n').Select(static line => WithoutWrappers(WithoutPrefix(line))).Where(IsReason).Distinct()];
+        // Some of its texts go on in the next line, with a backslash at the end of the first.
+        string[] reasons = [.. lines.Replace("\\\n", "", StringComparison.Ordinal).Split('\n').Select(static line => WithoutWrappers(WithoutPrefix(line))).Where(IsReason).Distinct()];
         string said = string.Join("; ", reasons);
         string? cure = Array.Find(Cures, cure => said.Contains(cure.Part, StringComparison.Ordinal)).Cure;
         return cure == null ? said : $"{said} ({cure})";

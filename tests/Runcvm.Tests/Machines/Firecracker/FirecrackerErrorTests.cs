@@ -63,6 +63,14 @@ public class FirecrackerErrorTests
         FirecrackerLog.Explain("2026-01-31T12:00:00.000000000 [runcvm:main:ERROR] Failed to write to the log: No space left on device (os error 28)"));
 
     [Fact]
+    public void Where_kvm_cannot_be_opened_the_reason_is_one_line() => Assert.Equal(
+        "Kvm error: Error creating KVM object: Permission denied (os error 13) Make sure of the ACL "
+        + "(/dev/kvm cannot be used here; RUNCVM_HYPERVISOR=qemu also runs without it)",
+        FirecrackerLog.Explain(
+            "2026-01-31T12:00:00.0 [runcvm:main:ERROR] RunWithApiError error: Failed to build MicroVM from Json: Could not Start MicroVM from one single json: "
+            + "Kvm error: Error creating KVM object: Permission denied (os error 13) Make sure \\\nof the ACL."));
+
+    [Fact]
     public void A_warning_before_the_end_is_part_of_the_reason() => Assert.Equal(
         "first; second",
         FirecrackerLog.Explain("2026-01-31T12:00:00.0 [runcvm:main:WARN] first\n2026-01-31T12:00:00.1 [runcvm:fc_vcpu 0:ERROR] second"));
