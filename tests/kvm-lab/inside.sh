@@ -55,10 +55,13 @@ prepare() {
 }
 
 start_engine() {
-    dockerd --add-runtime "runcvm=${RUNCVM_TEST_RUNTIME:-/usr/local/bin/runcvm}" --exec-opt native.cgroupdriver=cgroupfs \
+    # dockerd gives a containerd that it starts itself 15 seconds, which are not enough for a first start here.
+    containerd >/var/log/containerd.log 2>&1 </dev/null &
+    timeout 300 bash -c 'until [ -S /run/containerd/containerd.sock ]; do kill -0 "$0" || exit 1; sleep 0.1; done' $! ||
+        { tail -n 20 /var/log/containerd.log; fail "containerd does not start"; }
+    dockerd --containerd /run/containerd/containerd.sock --add-runtime "runcvm=${RUNCVM_TEST_RUNTIME:-/usr/local/bin/runcvm}" --exec-opt native.cgroupdriver=cgroupfs \
         --storage-driver overlay2 >/var/log/dockerd.log 2>&1 </dev/null &
-    timeout 120 bash -c 'until [ -S /run/docker.sock ]; do kill -0 "$0" || exit 1; sleep 0.1; done' $! &&
-        docker version >/dev/null && return
+    timeout 300 bash -c 'until docker version >/dev/null 2>&1; do kill -0 "$0" || exit 1; sleep 0.2; done' $! && return
     tail -n 20 /var/log/dockerd.log
     fail "dockerd does not start"
 }

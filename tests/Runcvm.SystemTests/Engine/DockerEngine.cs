@@ -7,6 +7,7 @@ public sealed class DockerEngine : IAsyncLifetime
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan BootTimeout = TimeSpan.FromSeconds(120);
 
     // The name is that of network devices as well, which have 15 characters, four of them for a suffix.
     private readonly string _name = $"rcvm{Environment.ProcessId % 10_000}";
@@ -74,7 +75,9 @@ public sealed class DockerEngine : IAsyncLifetime
     {
         if (Hypervisor != "firecracker" || Firecracker is null) return null;
         bool isDouble = Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER") is null;
-        return $"firecracker = \"{Firecracker}\"\n{(isDouble ? "firecracker_is_test_double = true\n" : "")}";
+        // The file takes the place of the host's, which in an emulated host has more patience as well.
+        int bootTimeout = (int)Patience.Times(BootTimeout).TotalSeconds;
+        return $"boot_timeout = {bootTimeout}\nfirecracker = \"{Firecracker}\"\n{(isDouble ? "firecracker_is_test_double = true\n" : "")}";
     }
 
     private async Task<bool> IsReadyAsync()

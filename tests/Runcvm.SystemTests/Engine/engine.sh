@@ -39,7 +39,15 @@ inside() {
     ip address add "$network.129/25" dev "$name"
     ip link set "$name" up
 
-    dockerd --host "unix://$socket" --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/docker.pid" \
+    # dockerd gives a containerd that it starts itself 15 seconds, which a busy host exceeds, and then ends.
+    printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' >"$folder/containerd.toml"
+    containerd --config "$folder/containerd.toml" --address "$folder/containerd.sock" --root "$folder/data/containerd" \
+        --state "$folder/exec/containerd" >"$folder/containerd.log" 2>&1 </dev/null &
+    until [ -S "$folder/containerd.sock" ]; do
+        kill -0 $! || { cat "$folder/containerd.log" >&2; return 1; }
+        sleep 0.1
+    done
+    dockerd --containerd "$folder/containerd.sock" --host "unix://$socket" --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/docker.pid" \
         --bridge "$name" --add-runtime "runcvm=$runtime" --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$name" \
         --storage-driver overlay2 >"$folder/dockerd.log" 2>&1 </dev/null &
     engine=$!
