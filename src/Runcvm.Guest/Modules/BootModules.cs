@@ -10,6 +10,9 @@ internal static class BootModules
 {
     public const string Folder = "/boot-modules";
 
+    /// <summary>Whether this kernel has modules at all. One with everything built in needs nobody to load any.</summary>
+    public static bool Exist => Directory.Exists(Folder);
+
     /// <summary>Loads them all. One that fails does not keep the others from being tried: the root may need only those.</summary>
     /// <returns>a sentence for each module that could not be loaded</returns>
     public static List<string> LoadAll(string folder = Folder)

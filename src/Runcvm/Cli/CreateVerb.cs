@@ -15,13 +15,14 @@ namespace Runcvm.Cli;
 internal static class CreateVerb
 {
     private const string InitramfsCache = InstalledFiles.Cache + "/initramfs";
+    private const string ImageKernelCache = InstalledFiles.Cache + "/image-kernels";
 
     private static readonly string[] FlagsWithValue = ["--bundle", "-b", "--console-socket", "--pid-file", "--preserve-fds"];
 
     internal static int Run(CommandLine command, HostConfig config)
     {
         string id = command.ContainerId(FlagsWithValue) ?? throw new UsageException($"{command.Verb} needs the container's id");
-        var bundle = new Bundle(command.ValueOf("--bundle", "-b") ?? Environment.CurrentDirectory);
+        var bundle = new Bundle(command.ValueOf(FlagsWithValue, "--bundle", "-b") ?? Environment.CurrentDirectory);
         MachineFolder folder = MachineFolder.Of(id);
         folder.Recreate();
         try
@@ -51,9 +52,12 @@ internal static class CreateVerb
         HostDevices.Check(bundle.Spec["linux"]);
         var systems = GuestFileSystems.From(bundle.Spec["mounts"]);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
-        Kernel kernel = new KernelStore(Path.Combine(installed.Library, "kernels")).Find(options.Kernel);
+        Kernel kernel = options.Kernel == ImageKernel.Choice
+            ? ImageKernel.Ensure(bundle.RootPath, ImageKernelCache)
+            : new KernelStore(installed.Kernels).Find(options.Kernel);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
-        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes);
+        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes, options.RootIsShare);
+        if (options.RootIsShare) systems.Shares.Add(new Share(bundle.RootPath, IsFile: false, ReadOnly: false, "rbind"));
         bool hasNetwork = HasNetwork(bundle.Spec);
         program.GiveAccess(folder, disks.Disks, initramfs);
 
@@ -61,7 +65,8 @@ internal static class CreateVerb
         {
             HostName = bundle.Spec["hostname"]?.GetValue<string>() ?? "",
             DomainName = bundle.Spec["domainname"]?.GetValue<string>() ?? "",
-            RootDisk = MachineDisks.Root,
+            RootDisk = options.RootIsShare ? null : MachineDisks.Root,
+            RootShare = options.RootIsShare ? (uint)systems.Shares.Count : 0,
             ScratchDisk = MachineDisks.Scratch,
             ModulesDisk = kernel.ModulesImagePath == null ? null : MachineDisks.Modules,
             LayerDisk = disks.LayerPaths.Count == 0 ? null : MachineDisks.Layer,
@@ -89,7 +94,9 @@ internal static class CreateVerb
             LogLevel = (int)options.LogLevel,
             KernelDebug = options.KernelDebug,
             HasNetwork = hasNetwork,
-            Notices = [.. warnings, .. disks.Notices],
+            Notices = [.. warnings, .. systems.Notices, .. disks.Notices],
+            Shares = [.. systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly))],
+            ShareCache = (byte)options.ShareCache,
         };
         Save(folder.Description, description.Write);
         Save(folder.Setup, setup.Write);
@@ -104,9 +111,10 @@ internal static class CreateVerb
             Disks = disks.Disks,
             Files = systems.Sources,
             Firecracker = program.IsFirecracker ? program.OnHost : null,
+            Shares = systems.Shares,
             UseKvm = options.UseKvm,
             HasNetwork = hasNetwork,
-            MemoryOverhead = MemoryOverhead.Of(options.UseKvm),
+            MemoryOverhead = MemoryOverhead.Of(options.UseKvm, systems.Shares.Count > 0),
         });
         bundle.Save();
     }
@@ -122,7 +130,7 @@ internal static class CreateVerb
     {
         JsonNode? resources = spec["linux"]?["resources"];
         return new SpecResources(
-            resources?["memory"]?["limit"]?.GetValue<long>(), resources?["cpu"]?["quota"]?.GetValue<long>(),
+            MemoryLimit.Of(resources), resources?["cpu"]?["quota"]?.GetValue<long>(),
             resources?["cpu"]?["period"]?.GetValue<long>(), resources?["cpu"]?["cpus"]?.GetValue<string>(), isSystemd);
     }
 

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
@@ -16,10 +17,18 @@ internal static class UpdateVerb
 {
     private const int StandardInput = 0;
 
+    // Of runc and of crun.
+    private static readonly string[] FlagsWithValue =
+    [
+        "--resources", "-r", "--blkio-weight", "--cpu-period", "--cpu-quota", "--cpu-burst", "--cpu-share", "--cpu-rt-period", "--cpu-rt-runtime",
+        "--cpuset-cpus", "--cpuset-mems", "--cpu-idle", "--kernel-memory", "--kernel-memory-tcp", "--memory", "--memory-reservation", "--memory-swap",
+        "--pids-limit", "--l3-cache-schema", "--mem-bw-schema",
+    ];
+
     internal static int Run(CommandLine command, HostConfig config)
     {
-        string? id = command.ContainerId("--resources", "-r");
-        string? resources = command.ValueOf("--resources", "-r");
+        string? id = command.ContainerId(FlagsWithValue);
+        string? resources = command.ValueOf(FlagsWithValue, "--resources", "-r");
         MachineFolder? folder = id == null ? null : MachineFolder.Of(id);
         IReadOnlyList<string> arguments = command.Arguments;
         if (folder is { Exists: true })
@@ -36,13 +45,28 @@ internal static class UpdateVerb
     private static List<string> Rewrite(CommandLine command, string resources, MachineDescription machine, MachineFolder folder)
     {
         using SafeFileHandle source = resources == "-" ? FileDescriptor.Duplicate(new SafeFileHandle(StandardInput, false)) : FileDescriptor.Open(resources, OpenFlags.ReadOnly);
-        JsonObject limits = JsonNode.Parse(FileDescriptor.ReadToEnd(source)) as JsonObject ?? throw new UsageException("the resources for update are no JSON object");
+        JsonObject limits = Read(FileDescriptor.ReadToEnd(source));
         TakeMemoryBack(limits, machine, folder);
-        SandboxSpec.RaiseLimits(limits, MemoryOverhead.Of(machine.UseKvm));
+        SandboxSpec.RaiseLimits(limits, MemoryOverhead.Of(machine.UseKvm, machine.Shares.Count > 0));
         using SafeFileHandle rewritten = FileDescriptor.InMemory("resources", Encoding.UTF8.GetBytes(limits.ToJsonString()));
         FileDescriptor.Rewind(rewritten);
         FileDescriptor.PlaceAt(rewritten, StandardInput);
         return [.. command.Arguments.Select(argument => argument == resources ? "-" : argument)];
+    }
+
+    private static JsonObject Read(byte[] resources)
+    {
+        const string What = "the resources for update";
+        try
+        {
+            JsonObject limits = JsonNode.Parse(resources) as JsonObject ?? throw new UsageException($"{What} are no JSON object");
+            SpecTypes.CheckResources(limits, What);
+            return limits;
+        }
+        catch (JsonException e)
+        {
+            throw new UsageException($"{What} are not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})", e);
+        }
     }
 
     // Less than the guest was started with is a wish that only the guest can grant: the sandbox's own limit stays, or the kernel
@@ -50,7 +74,7 @@ internal static class UpdateVerb
     private static void TakeMemoryBack(JsonObject limits, MachineDescription machine, MachineFolder folder)
     {
         const long Mebibyte = 1024 * 1024;
-        if (limits["memory"]?["limit"]?.GetValue<long>() is not (> 0 and long limit)) return;
+        if (MemoryLimit.Of(limits) is not { } limit) return;
         long asked = limit / Mebibyte;
         long has = machine.MemoryBytes / Mebibyte;
         if (limit < MachineSize.LeastMemory) throw new UsageException($"a machine needs at least {ByteSize.Text(MachineSize.LeastMemory)} of memory, not {asked} MiB");

@@ -22,6 +22,8 @@ internal sealed record InstalledFiles(string Prefix)
 
     internal string Firecracker => $"{Library}/firecracker";
 
+    internal string Kernels => $"{Library}/kernels";
+
     internal string Sandbox => $"{Library}/sandbox";
 
     /// <summary>The installation that this program runs from, or the default one.</summary>

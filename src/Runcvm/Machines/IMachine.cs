@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Processes;
 
@@ -9,6 +10,9 @@ internal interface IMachine : IDisposable
 {
     /// <summary>The byte stream to the guest, as soon as there is one. Not before the guest has booted, where it has to dial.</summary>
     Task<AsyncFile> Stream { get; }
+
+    /// <summary>The stream of the shares, in blocking mode, as soon as there is one. Null for a machine without shares.</summary>
+    Task<SafeFileHandle>? Shares { get; }
 
     /// <summary>What the guest's kernel writes to its console.</summary>
     AsyncFile Console { get; }

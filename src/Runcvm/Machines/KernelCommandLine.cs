@@ -3,7 +3,7 @@ namespace Runcvm.Machines;
 /// <summary>The guest kernel's arguments. Nothing of the container is among them but what its user wrote.</summary>
 internal static class KernelCommandLine
 {
-    /// <summary>CONFIG_HZ of Debian's kernels. With another one short delays are longer or shorter by the quotient.</summary>
+    /// <summary>CONFIG_HZ of Debian's kernels and of the tuned one. With another one short delays are longer or shorter by the quotient.</summary>
     private const long TicksPerSecond = 250;
 
     internal static string Build(bool isFirecracker, bool useKvm, long timestampKilohertz, bool debug, string userArguments)
@@ -25,8 +25,9 @@ internal static class KernelCommandLine
         };
         // Under TCG the guest's own calibration of this clock hangs on a busy host, one boot in four.
         // And the second CPU's calibration of its delay loop waits for ticks that a busy host does not deliver: given as well.
+        // QEMU gives every CPU the same counter, but the kernel believes that of Intel's only, and would be left with the timer's tick.
         if (!useKvm && timestampKilohertz > 0)
-            arguments.AddRange([$"tsc_early_khz={timestampKilohertz}", $"lpj={timestampKilohertz * 1000 / TicksPerSecond}"]);
+            arguments.AddRange([$"tsc_early_khz={timestampKilohertz}", $"lpj={timestampKilohertz * 1000 / TicksPerSecond}", "tsc=reliable"]);
         if (userArguments.Length > 0) arguments.Add(userArguments);
         return string.Join(' ', arguments);
     }

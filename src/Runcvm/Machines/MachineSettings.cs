@@ -33,6 +33,9 @@ internal sealed record MachineSettings
     /// <summary>where a hypervisor that is another user may make files</summary>
     internal string Folder { get; init; } = "";
 
+    /// <summary>The host serves files: there is a second stream for that.</summary>
+    internal bool HasShares { get; init; }
+
     /// <param name="Serial">by which the guest finds it</param>
     /// <param name="Path">its file</param>
     /// <param name="ReadOnly">the guest cannot write to it</param>

@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
 
 namespace Runcvm.Options;
 
@@ -21,7 +23,7 @@ internal sealed record HostFacts(int Cpus, bool KvmIsReal, FirecrackerProgram? F
             OnlineCpus(),
             kvm && (arm64 || HasVirtualization("/proc/cpuinfo")),
             FindFirecracker(config, library),
-            Existing(config.Qemu, "qemu") ?? OnPath(arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64"),
+            WithoutLinks(Existing(config.Qemu, "qemu") ?? ProgramPath.TryFind(arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64")),
             kvm);
     }
 
@@ -33,16 +35,9 @@ internal sealed record HostFacts(int Cpus, bool KvmIsReal, FirecrackerProgram? F
         return flags is not null && flags.Split(' ').Any(flag => flag is "vmx" or "svm");
     }
 
-    internal static string? OnPath(string program)
-    {
-        // Daemons are sometimes started with no PATH, or with one that lacks what an administrator's shell has.
-        string path = $"{Environment.GetEnvironmentVariable("PATH")}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        return path.Split(':').Where(folder => folder.StartsWith('/')).Select(folder => $"{folder}/{program}").FirstOrDefault(File.Exists);
-    }
-
     private static FirecrackerProgram? FindFirecracker(HostConfig config, string library)
     {
-        string? path = Existing(config.Firecracker, "firecracker") ?? OnPath("firecracker")
+        string? path = Existing(config.Firecracker, "firecracker") ?? ProgramPath.TryFind("firecracker")
             ?? Below([$"{library}/firecracker", .. Directory.Exists("/opt") ? Directory.GetDirectories("/opt").Select(static folder => $"{folder}/bin/firecracker") : []]);
         return path is null ? null : new FirecrackerProgram(path, config.FirecrackerIsTestDouble);
     }
@@ -51,6 +46,9 @@ internal sealed record HostFacts(int Cpus, bool KvmIsReal, FirecrackerProgram? F
 
     private static string? Existing(string? path, string key)
         => path is null || File.Exists(path) ? path : throw new UsageException($"{HostConfig.File} sets {key} to {path}, which does not exist");
+
+    // A link that leads through a folder of the host that the sandbox has not got would lead nowhere there.
+    private static string? WithoutLinks(string? path) => path == null ? null : RealPath.Of(path) ?? path;
 
     // The processor count of .NET is that of this process's own limits, which are not the machine's.
     private static int OnlineCpus()

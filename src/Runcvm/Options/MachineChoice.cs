@@ -26,6 +26,14 @@ internal static class MachineChoice
                 + $"apt-get install qemu-system), or set qemu in {HostConfig.File} to where it is");
         }
 
+        // It runs in the sandbox with its libraries and firmware, and of the host's files the sandbox shows /usr.
+        if (!host.QemuPath.StartsWith("/usr/", StringComparison.Ordinal))
+        {
+            throw new UsageException(
+                $"QEMU is at {host.QemuPath}, which the sandbox that it runs in does not show; install it below /usr (/usr/local, say), "
+                + $"or set qemu in {HostConfig.File} to one that is there");
+        }
+
         return Options.Hypervisor.Qemu;
     }
 

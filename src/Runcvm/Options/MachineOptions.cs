@@ -48,6 +48,12 @@ internal sealed record MachineOptions
     /// <summary>Size of the sparse scratch disk in bytes. Default: 10 GiB.</summary>
     internal required long ScratchSizeBytes { get; init; }
 
+    /// <summary>The root is the container's own, served like a volume. Default: false, an image and a disk.</summary>
+    internal required bool RootIsShare { get; init; }
+
+    /// <summary>How long the guest may believe what it knows of shared files. Default: Auto.</summary>
+    internal required ShareCache ShareCache { get; init; }
+
     /// <summary>What RunCVM itself writes to the container's log. Default: Error.</summary>
     internal required LogLevel LogLevel { get; init; }
 
@@ -92,6 +98,8 @@ internal sealed record MachineOptions
             Systemd = systemd,
             Init = asked.Init,
             ScratchSizeBytes = asked.ScratchSizeBytes ?? OptionCatalogue.DefaultScratchSize,
+            RootIsShare = asked.RootIsShare,
+            ShareCache = asked.ShareCache,
             LogLevel = asked.Debug ? LogLevel.Debug : asked.LogLevel ?? LogLevel.Error,
             Strict = strict,
         };

@@ -14,7 +14,7 @@ internal sealed class GuestLink(Multiplexer multiplexer)
     internal Multiplexer Multiplexer => multiplexer;
 
     internal ValueTask<(MessageKind Kind, byte[] Body)?> ReceiveAsync()
-        => (_reader ??= new MessageReader(_channel.ReadAsync)).ReadAsync();
+        => (_reader ??= new MessageReader(_channel.ReadAsync, MessageReader.MaxLengthOfGuest)).ReadAsync();
 
     internal Task SendAsync(MessageKind kind, Action<WireWriter> write)
     {

@@ -14,7 +14,7 @@ public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
 
     public virtual async ValueTask InitializeAsync() => Busybox = await Engine.Images.BusyboxAsync();
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
         if (_names.Count > 0) await Docker.RunAsync(["rm", "--force", "--volumes", .. _names]);

@@ -8,7 +8,7 @@ public class KernelCommandLineTests
     public void The_users_arguments_come_last_and_win()
     {
         string line = KernelCommandLine.Build(isFirecracker: false, useKvm: false, 2_400_000, debug: false, "apparmor=1 systemd.unified_cgroup_hierarchy=0");
-        Assert.EndsWith(" tsc_early_khz=2400000 lpj=9600000 apparmor=1 systemd.unified_cgroup_hierarchy=0", line);
+        Assert.EndsWith(" tsc_early_khz=2400000 lpj=9600000 tsc=reliable apparmor=1 systemd.unified_cgroup_hierarchy=0", line);
         Assert.True(line.IndexOf("apparmor=0", StringComparison.Ordinal) < line.IndexOf("apparmor=1", StringComparison.Ordinal));
     }
 

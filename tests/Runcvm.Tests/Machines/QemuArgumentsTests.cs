@@ -59,4 +59,14 @@ public class QemuArgumentsTests
         Assert.Equal(["kvm", "host"], with.Except(without));
         Assert.Equal(without.Count, with.Count);
     }
+
+    [Fact]
+    public void Shares_have_a_port_of_their_own()
+    {
+        List<string> without = QemuArguments.Build(Settings);
+        List<string> with = QemuArguments.Build(Settings with { HasShares = true });
+        Assert.Equal(
+            ["virtio-serial-device,max_ports=3", "socket,id=shares,fd=7", "virtserialport,chardev=shares,name=org.runcvm.shares"],
+            with.Except(without));
+    }
 }

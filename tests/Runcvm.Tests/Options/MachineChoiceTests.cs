@@ -52,6 +52,11 @@ public class MachineChoiceTests
     public void A_host_without_qemu_says_how_to_get_it()
         => Assert.Contains("apt-get install", Machine.Refusal(Machine.Host with { QemuPath = null }), StringComparison.Ordinal);
 
+    [Fact]
+    public void A_qemu_that_the_sandbox_does_not_show_is_refused()
+        => Assert.StartsWith("QEMU is at /opt/qemu/bin/qemu, which the sandbox that it runs in does not show; install it below /usr",
+            Machine.Refusal(Machine.Host with { QemuPath = "/opt/qemu/bin/qemu" }), StringComparison.Ordinal);
+
     [Theory]
     [InlineData("auto", true, true)]
     [InlineData("auto", false, false)]

@@ -16,5 +16,8 @@ internal sealed record FirecrackerFiles(string Folder)
     internal string Vsock => $"{Folder}/vsock.sock";
 
     /// <summary>Where it brings the connection that the guest dials: its own name for a port.</summary>
-    internal string Stream => $"{Vsock}_{HostPort.Number}";
+    internal string Stream => $"{Vsock}_{HostPort.Stream}";
+
+    /// <summary>The same for the stream of the shares.</summary>
+    internal string Shares => $"{Vsock}_{HostPort.Shares}";
 }

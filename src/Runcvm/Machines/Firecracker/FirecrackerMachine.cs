@@ -14,22 +14,28 @@ internal sealed class FirecrackerMachine : IMachine
     private readonly UserThread _user;
     private readonly ChildProcess _process;
     private readonly GuestDial _dial;
+    private readonly GuestDial? _sharesDial;
     private readonly IReadOnlyList<MachineSettings.Disk> _disks;
 
     private FirecrackerMachine(
-        EventLoop loop, MachineSettings settings, UserThread user, ChildProcess process, GuestDial dial, SafeFileHandle console, SafeFileHandle errors)
+        EventLoop loop, MachineSettings settings, UserThread user, ChildProcess process, GuestDial dial, GuestDial? sharesDial,
+        SafeFileHandle console, SafeFileHandle errors)
     {
         _user = user;
         _process = process;
         _dial = dial;
+        _sharesDial = sharesDial;
         _disks = settings.Disks;
-        Stream = dial.AcceptAsync();
+        Stream = AcceptAsync(loop, dial);
+        Shares = sharesDial?.AcceptAsync();
         Console = Watch(loop, console);
         Errors = Watch(loop, errors);
         Exited = AsyncFile.WaitForExitAsync(loop, process);
     }
 
     public Task<AsyncFile> Stream { get; }
+
+    public Task<SafeFileHandle>? Shares { get; }
 
     public AsyncFile Console { get; }
 
@@ -45,6 +51,7 @@ internal sealed class FirecrackerMachine : IMachine
         var files = new FirecrackerFiles(settings.Folder);
         File.WriteAllBytes(files.Configuration, FirecrackerConfiguration.Build(settings, files));
         var dial = new GuestDial(loop, files.Stream);
+        GuestDial? sharesDial = settings.HasShares ? new GuestDial(loop, files.Shares) : null;
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
         // Made by the user: it opens the second one by name, for its log.
         ((SafeFileHandle console, SafeFileHandle consoleEnd), (SafeFileHandle errors, SafeFileHandle errorsEnd)) =
@@ -54,7 +61,7 @@ internal sealed class FirecrackerMachine : IMachine
         {
             ChildProcess process = user.Run(() => ChildProcess.Start(
                 settings.Program, FirecrackerArguments.Build(files), [], [(0, nothing), (1, consoleEnd), (2, errorsEnd)]));
-            return new FirecrackerMachine(loop, settings, user, process, dial, console, errors);
+            return new FirecrackerMachine(loop, settings, user, process, dial, sharesDial, console, errors);
         }
     }
 
@@ -77,7 +84,9 @@ internal sealed class FirecrackerMachine : IMachine
 
     public void Dispose()
     {
+        if (Stream.IsCompletedSuccessfully) Stream.Result.Dispose();
         _dial.Dispose();
+        _sharesDial?.Dispose();
         Console.Dispose();
         Errors.Dispose();
     }
@@ -89,6 +98,8 @@ internal sealed class FirecrackerMachine : IMachine
         for (int rest = index; rest >= 0; rest = (rest / 26) - 1) letters = (char)('a' + (rest % 26)) + letters;
         return "/dev/vd" + letters;
     }
+
+    private static async Task<AsyncFile> AcceptAsync(EventLoop loop, GuestDial dial) => new(loop, await dial.AcceptAsync());
 
     private static AsyncFile Watch(EventLoop loop, SafeFileHandle file)
     {

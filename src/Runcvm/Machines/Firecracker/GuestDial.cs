@@ -5,21 +5,19 @@ using Runcvm.Linux.Sockets;
 
 namespace Runcvm.Machines.Firecracker;
 
-/// <summary>Waits for the one connection that the guest makes at boot.</summary>
+/// <summary>Waits for the one connection that the guest makes to a port at boot.</summary>
 internal sealed class GuestDial : IDisposable
 {
     private const uint Everybody = 0x1B6;
 
-    private readonly EventLoop _loop;
     private readonly string _path;
     private readonly AsyncFile _listener;
-    private AsyncFile? _stream;
+    private SafeFileHandle? _stream;
 
-    /// <param name="loop">on which the connection is used</param>
+    /// <param name="loop">on which it is awaited</param>
     /// <param name="path">where it arrives; what a crash left there goes</param>
     internal GuestDial(EventLoop loop, string path)
     {
-        _loop = loop;
         _path = path;
         File.Delete(path);
         _listener = new AsyncFile(loop, UnixSocket.Listen(path));
@@ -28,13 +26,13 @@ internal sealed class GuestDial : IDisposable
     }
 
     /// <summary>The connection. After it nobody can make another one: the workload is root in the guest, and could dial too.</summary>
-    internal async Task<AsyncFile> AcceptAsync()
+    internal async Task<SafeFileHandle> AcceptAsync()
     {
         SafeFileHandle? connection;
         while ((connection = UnixSocket.TryAccept(_listener.Handle)) == null) await _listener.ReadableAsync();
         File.Delete(_path);
         _listener.Dispose();
-        return _stream = new AsyncFile(_loop, connection);
+        return _stream = connection;
     }
 
     public void Dispose()
