@@ -13,6 +13,7 @@ internal static class LongName
     {
         foreach (string path in folders)
         {
+            if (!Directory.Exists(path)) continue;
             using Folder folder = Folder.Open(path);
             if (Find(folder) is { } found)
                 return $"; the name of {path}/{found} has {Longest + 1} bytes, which mkfs.erofs takes from version 1.6 on: install that, or shorten the name";

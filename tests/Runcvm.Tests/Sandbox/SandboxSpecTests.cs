@@ -64,7 +64,7 @@ public class SandboxSpecTests
             ["cpu.weight"] = "50",
         };
         DockerConfig.AssertJson(
-            """{"memory.max":"536871912","memory.high":"max","memory.low":"0","memory.swap.max":"5","pids.max":"164","cpu.weight":"50"}""",
+            """{"memory.max":"536871912","memory.high":"max","memory.low":"0","memory.swap.max":"5","pids.max":"196","cpu.weight":"50"}""",
             Rewritten(spec)["linux"]!["resources"]!["unified"]);
     }
 
