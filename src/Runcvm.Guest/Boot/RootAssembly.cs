@@ -26,7 +26,7 @@ internal static class RootAssembly
         CgroupMounts.Add(root, setup.Cgroups);
         ProvideFiles(root, setup.Files);
         ShowModules(root, setup);
-        notices = GuestNetwork.Apply(setup.Interfaces);
+        notices = GuestNetwork.Apply(setup.Interfaces, setup.NetworkSysctls);
         foreach ((string name, string value) in setup.Sysctls) SetSysctl(name, value);
         return root;
     }

@@ -1,5 +1,7 @@
+using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Netlink;
+using Runcvm.Linux.Sockets;
 using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Network;
@@ -7,8 +9,35 @@ namespace Runcvm.Network;
 /// <summary>The container's network, led into the machine: a tap for each of the container's interfaces, and their
 /// description, from which the guest makes copies. All of it goes with the taps' files and the network namespace.</summary>
 /// <param name="Interfaces">in the order of the container's interfaces; empty with <c>--network none</c></param>
-internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, NetworkInterface Description)> Interfaces)
+/// <param name="Sysctls">settings of the namespace that the guest takes over</param>
+internal sealed record SandboxNetwork(
+    IReadOnlyList<(SafeFileHandle Tap, NetworkInterface Description)> Interfaces,
+    IReadOnlyList<KeyValuePair<string, string>> Sysctls)
 {
+    /// <summary>Sockets of the namespace that the machine takes part in, if its own is only beside it.</summary>
+    internal SharedPorts? Shared { get; init; }
+
+    /// <summary>Where Docker's nameserver is asked: at its own address, or at the shared namespace's end of the cable.</summary>
+    internal uint Nameserver
+    {
+        get
+        {
+            const uint Docker = 0x7F00000B;
+            byte[]? outer = Shared == null ? null : Interfaces[0].Description.Routes.FirstOrDefault(static route => route.Gateway.Length == 4)?.Gateway;
+            return outer == null ? Docker : BinaryPrimitives.ReadUInt32BigEndian(outer);
+        }
+    }
+
+    /// <summary>A listening socket of those who see the machine's ports from outside it, or null when the port is taken.</summary>
+    internal SafeFileHandle? TryListen(ListeningPort port)
+    {
+        if (Shared != null) return Shared.TryListen(port.Port, port.LoopbackOnly);
+        SafeFileHandle socket = StreamListener.Make();
+        if (StreamListener.TryListen(socket, port.Port, port.LoopbackOnly)) return socket;
+        socket.Dispose();
+        return null;
+    }
+
     /// <summary>Sets up the calling thread's network namespace, which must be the container's own and never the host's.
     /// May be called again in a namespace in which an earlier machine died.</summary>
     internal static SandboxNetwork Prepare()
@@ -26,7 +55,7 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
                 interfaces.Add((OpenTap(netlink, link, $"tap{interfaces.Count}"), description));
             }
 
-            return new SandboxNetwork(interfaces);
+            return new SandboxNetwork(interfaces, NamespaceSysctls.Read(interfaces.Select(static item => item.Item2.Name)));
         }
         catch
         {

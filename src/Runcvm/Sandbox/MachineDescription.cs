@@ -31,8 +31,9 @@ internal sealed record MachineDescription
     /// <summary>the guest kernel's log goes to standard error</summary>
     internal bool KernelDebug { get; init; }
 
-    /// <summary>whether the sandbox has a network namespace of its own</summary>
-    internal bool HasNetwork { get; init; }
+    /// <summary>whether the machine takes part in a network namespace that is not its own, with sockets of which the
+    /// supervisor listens</summary>
+    internal bool SharesAddresses { get; init; }
 
     /// <summary>lines for the log at the INFO level: what happened before the supervisor started</summary>
     internal IReadOnlyList<string> Notices { get; init; } = [];
@@ -53,7 +54,7 @@ internal sealed record MachineDescription
         w.Int32(BootTimeout);
         w.Int32(LogLevel);
         w.Flag(KernelDebug);
-        w.Flag(HasNetwork);
+        w.Flag(SharesAddresses);
         w.Texts(Notices);
     }
 
@@ -68,7 +69,7 @@ internal sealed record MachineDescription
         BootTimeout = r.Int32(),
         LogLevel = r.Int32(),
         KernelDebug = r.Flag(),
-        HasNetwork = r.Flag(),
+        SharesAddresses = r.Flag(),
         Notices = r.Texts(),
     };
 }

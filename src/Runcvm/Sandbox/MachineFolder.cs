@@ -33,6 +33,9 @@ internal sealed class MachineFolder
 
     internal string LayerImage => Path.Combine(FullPath, "layer.erofs");
 
+    /// <summary>From the beginning of `create` to `delete`.</summary>
+    internal bool IsThere => Directory.Exists(FullPath);
+
     internal bool Exists => File.Exists(Description);
 
     internal static MachineFolder Of(string id)

@@ -31,6 +31,7 @@ internal static class MachineStart
             Clock = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100,
             Entropy = HostEntropy(),
             Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
+            NetworkSysctls = network.Sysctls,
             RootDisk = machine.DiskName(setup.RootDisk),
             ScratchDisk = machine.DiskName(setup.ScratchDisk),
             ModulesDisk = setup.ModulesDisk == null ? null : machine.DiskName(setup.ModulesDisk),

@@ -24,7 +24,10 @@ internal static class SuperviseVerb
             MachineDescription description = ReadDescription();
             using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
             FileDescriptor.Lock(alive);
-            SandboxNetwork network = description.HasNetwork ? SandboxNetwork.Prepare() : new SandboxNetwork([]);
+            SandboxNetwork network = SandboxNetwork.Prepare() with
+            {
+                Shared = description.SharesAddresses ? new SharedPorts() : null,
+            };
             DropCapabilities();
             using var loop = new EventLoop();
             return loop.Run(new MachineLife(loop, description, network).RunAsync);
