@@ -90,6 +90,7 @@ internal static class CreateVerb
             LogLevel = (int)options.LogLevel,
             KernelDebug = options.KernelDebug,
             SharesAddresses = sharesAddresses,
+            MaySpoof = options.MaySpoof || WorkloadKind.IsPrivileged(process),
             Notices = [.. warnings, .. disks.Notices],
         };
         Save(folder.Description, description.Write);

@@ -40,7 +40,8 @@ internal sealed record SandboxNetwork(
 
     /// <summary>Sets up the calling thread's network namespace, which must be the container's own and never the host's.
     /// May be called again in a namespace in which an earlier machine died.</summary>
-    internal static SandboxNetwork Prepare()
+    /// <param name="maySpoof">the guest may send from any address</param>
+    internal static SandboxNetwork Prepare(bool maySpoof = false)
     {
         using var netlink = new RouteNetlink();
         var interfaces = new List<(SafeFileHandle, NetworkInterface)>();
@@ -52,7 +53,7 @@ internal sealed record SandboxNetwork(
             {
                 if (!ContainerInterface.IsOne(link, addresses)) continue;
                 NetworkInterface description = ContainerInterface.Describe(link, addresses, routes);
-                interfaces.Add((OpenTap(netlink, link, $"tap{interfaces.Count}"), description));
+                interfaces.Add((OpenTap(netlink, link, $"tap{interfaces.Count}", maySpoof ? null : SourceFilter.Of(description)), description));
             }
 
             return new SandboxNetwork(interfaces, NamespaceSysctls.Read(interfaces.Select(static item => item.Item2.Name)));
@@ -64,7 +65,7 @@ internal sealed record SandboxNetwork(
         }
     }
 
-    private static SafeFileHandle OpenTap(RouteNetlink netlink, Link link, string name)
+    private static SafeFileHandle OpenTap(RouteNetlink netlink, Link link, string name, PacketProgram? allowed)
     {
         SafeFileHandle file = TapDevice.Open(name);
         try
@@ -73,7 +74,7 @@ internal sealed record SandboxNetwork(
             netlink.SetMtu(tap, link.Mtu);
             // Otherwise the namespace would greet the guest with neighbour discovery of an address of its own.
             netlink.TryDisableAddressGeneration(tap);
-            Redirection.FromTap(netlink, tap, link);
+            Redirection.FromTap(netlink, tap, link, allowed);
             netlink.SetUp(tap);
             // Last, because from here on the container's traffic is the guest's.
             Redirection.ToTap(netlink, link, tap);

@@ -26,7 +26,13 @@ internal sealed class SharedPorts
     {
         string? count = Environment.GetEnvironmentVariable(CountVariable);
         for (int i = 0; i < int.Parse(count ?? "0", CultureInfo.InvariantCulture); i++)
-            _sockets.Enqueue(FileDescriptor.Inherited(FirstFile + i));
+        {
+            SafeFileHandle socket = FileDescriptor.Inherited(FirstFile + i);
+            // runc, when it hands them on, switches that off.
+            FileDescriptor.SetNonBlocking(socket);
+            _sockets.Enqueue(socket);
+        }
+
         var thread = new Thread(Serve) { IsBackground = true };
         thread.Start();
     }

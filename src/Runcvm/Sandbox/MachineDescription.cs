@@ -35,6 +35,9 @@ internal sealed record MachineDescription
     /// supervisor listens</summary>
     internal bool SharesAddresses { get; init; }
 
+    /// <summary>whether the guest may send from addresses that are not the container's</summary>
+    internal bool MaySpoof { get; init; }
+
     /// <summary>lines for the log at the INFO level: what happened before the supervisor started</summary>
     internal IReadOnlyList<string> Notices { get; init; } = [];
 
@@ -55,6 +58,7 @@ internal sealed record MachineDescription
         w.Int32(LogLevel);
         w.Flag(KernelDebug);
         w.Flag(SharesAddresses);
+        w.Flag(MaySpoof);
         w.Texts(Notices);
     }
 
@@ -70,6 +74,7 @@ internal sealed record MachineDescription
         LogLevel = r.Int32(),
         KernelDebug = r.Flag(),
         SharesAddresses = r.Flag(),
+        MaySpoof = r.Flag(),
         Notices = r.Texts(),
     };
 }

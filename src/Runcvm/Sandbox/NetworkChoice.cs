@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Runcvm.Linux.Files;
 using Runcvm.Oci;
 
 namespace Runcvm.Sandbox;
@@ -15,8 +16,10 @@ internal sealed record NetworkChoice(bool IsShared, string? Path)
     {
         JsonNode? network = Find(spec);
         string? path = network?["path"]?.GetValue<string>();
+        // Docker names the host's by a path of its own.
+        if (network == null || (path != null && IsOwn(path))) return new NetworkChoice(true, null);
         // Another process's namespace is another container's; one that an engine made for this container has a path of its own.
-        return new NetworkChoice(network == null || path?.StartsWith("/proc/", StringComparison.Ordinal) == true, path);
+        return new NetworkChoice(path?.StartsWith("/proc/", StringComparison.Ordinal) == true, path);
     }
 
     /// <summary>Names another namespace in the spec.</summary>
@@ -36,6 +39,10 @@ internal sealed record NetworkChoice(bool IsShared, string? Path)
     /// <summary>systemd's nameserver answers on the host's loopback device only; the ones that it asks answer everyone.</summary>
     internal static string ResolverOf(string source)
         => File.Exists(HostServers) && File.Exists(source) && File.ReadAllText(source).Contains(HostStub, StringComparison.Ordinal) ? HostServers : source;
+
+    private static bool IsOwn(string path)
+        => FileStatus.TryOf(path, followLinks: true) is { } named && FileStatus.TryOf("/proc/self/ns/net", followLinks: true) is { } own
+            && (named.FileSystem, named.Inode) == (own.FileSystem, own.Inode);
 
     private static JsonNode? Find(JsonObject spec)
         => ProcessReader.Items(spec["linux"]?["namespaces"]).FirstOrDefault(static item => item?["type"]?.GetValue<string>() == "network");

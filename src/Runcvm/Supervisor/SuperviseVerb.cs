@@ -24,7 +24,7 @@ internal static class SuperviseVerb
             MachineDescription description = ReadDescription();
             using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
             FileDescriptor.Lock(alive);
-            SandboxNetwork network = SandboxNetwork.Prepare() with
+            SandboxNetwork network = SandboxNetwork.Prepare(description.MaySpoof) with
             {
                 Shared = description.SharesAddresses ? new SharedPorts() : null,
             };
