@@ -10,6 +10,6 @@ try
 }
 catch (Exception e) when (e is UsageException or LinuxException or IOException or UnauthorizedAccessException)
 {
-    RuntimeLog.Error(command, e.Message);
+    RuntimeLog.Error(command, Reason.Of(e));
     return e is UsageException ? 2 : 1;
 }

@@ -52,6 +52,39 @@ public class ExecTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task The_terminal_of_an_exec_is_the_one_its_session_belongs_to()
+    {
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        using var terminal = new Terminal(Docker, 30, 90);
+        terminal.Start(["exec", "-it", "-u", "app", name, "sh", "-c", "echo here > /dev/tty; tty; exit 5"]);
+        Assert.Equal(5, await terminal.EndAsync());
+        await terminal.ReadUntilAsync("here");
+        await terminal.ReadUntilAsync("/dev/pts/");
+    }
+
+    [Fact]
+    public async Task The_workload_sees_nothing_of_what_stands_ready_for_the_next_exec()
+    {
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        for (int i = 0; i < 3; i++)
+        {
+            Assert.Equal(["sleep 1000", "ps -o args"], (await ExecAsync(name, "ps", "-o", "args")).Lines.Skip(1));
+            await Task.Delay(TimeSpan.FromMilliseconds(500), TestContext.Current.CancellationToken);
+        }
+    }
+
+    [Theory]
+    [InlineData("ulimit -n", "40", "--ulimit", "nofile=40")]
+    [InlineData("ulimit -n; ulimit -u", "40\n50", "--ulimit", "nofile=40", "--ulimit", "nproc=50")]
+    [InlineData("ulimit -d", "20000", "--ulimit", "data=20480000")]
+    public async Task The_containers_limits_hold_for_an_exec(string script, string expected, params string[] flags)
+    {
+        string name = await StartAsync([.. flags, Busybox, "sleep", "1000"]);
+        Assert.Equal(expected, (await ExecAsync(name, "sh", "-c", script)).Text);
+        Assert.Equal(expected, (await Docker.RunAsync("exec", "-u", "app", name, "sh", "-c", script)).Text);
+    }
+
+    [Fact]
     public async Task A_detached_exec_goes_on_and_so_does_what_outlives_an_attached_one()
     {
         string name = await StartAsync(Busybox, "sleep", "1000");

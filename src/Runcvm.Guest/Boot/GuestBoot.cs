@@ -20,13 +20,23 @@ internal static class GuestBoot
     {
         try
         {
+            var times = new BootTimes();
+            times.Done("init started");
             MountKernelFileSystems();
-            IReadOnlyList<string> failures = BootModules.LoadAll();
-            File.WriteAllText("/proc/sys/kernel/modprobe", "/modprobe");
+            // It starts on another processor while this one does what comes before the workload.
+            using var workload = Spawner.StartInNewNamespace();
+            IReadOnlyList<string> failures = [];
+            if (BootModules.Exist)
+            {
+                failures = BootModules.LoadAll();
+                File.WriteAllText("/proc/sys/kernel/modprobe", "/modprobe");
+                times.Done("modules loaded");
+            }
+
             using var loop = new EventLoop();
             loop.Run(async () =>
             {
-                await ServeAsync(loop, failures);
+                await ServeAsync(loop, failures, workload, times);
                 return 0;
             });
         }
@@ -49,17 +59,18 @@ internal static class GuestBoot
         Linux.Machine.DisableCtrlAltDel();
     }
 
-    private static async Task ServeAsync(EventLoop loop, IReadOnlyList<string> moduleFailures)
+    private static async Task ServeAsync(EventLoop loop, IReadOnlyList<string> moduleFailures, Spawner workload, BootTimes times)
     {
         using AsyncFile stream = await HostStream.OpenAsync(loop);
         var multiplexer = new Multiplexer();
         var control = new ControlChannel(multiplexer.Open(0));
         Task pump = multiplexer.RunAsync(stream.ReadAsync, stream.WriteAsync);
         await control.SendAsync(new Hello(Hello.CurrentVersion, KernelRelease(), UptimeMilliseconds()));
+        times.Done("hello sent");
         foreach (string failure in moduleFailures) await control.SendAsync(new Notice(failure));
         try
         {
-            await ServeWorkloadAsync(loop, multiplexer, control);
+            await ServeWorkloadAsync(loop, multiplexer, control, workload, times);
         }
         catch (Exception e) when (e is LinuxException or IOException or WireFormatException or InvalidDataException)
         {
@@ -73,13 +84,15 @@ internal static class GuestBoot
         await pump;
     }
 
-    private static async Task ServeWorkloadAsync(EventLoop loop, Multiplexer multiplexer, ControlChannel control)
+    private static async Task ServeWorkloadAsync(
+        EventLoop loop, Multiplexer multiplexer, ControlChannel control, Spawner workload, BootTimes times)
     {
         Setup setup = await control.ReceiveSetupAsync();
-        GuestRoot root = RootAssembly.Run(setup, out IReadOnlyList<string> notices);
+        times.Done("set-up received");
+        GuestRoot root = RootAssembly.Run(setup, times, out IReadOnlyList<string> notices);
         foreach (string notice in notices) await control.SendAsync(new Notice(notice));
         using DnsListener? names = setup.DnsRelay ? StartNameserver(loop, multiplexer) : null;
-        var processes = new ProcessTable(loop, multiplexer, control, root, setup);
+        var processes = new ProcessTable(loop, multiplexer, control, root, setup, workload, times);
         _ = PortReporter.RunAsync(loop, control);
         await processes.RunAsync();
         Shutdown.UnmountAll();

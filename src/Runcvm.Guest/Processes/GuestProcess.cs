@@ -43,10 +43,9 @@ internal sealed class GuestProcess
     /// <summary>Its id in the machine's first PID namespace.</summary>
     internal int ProcessId => _child!.Id;
 
-    /// <summary>Starts to relay the streams of a process that was just started.</summary>
-    internal void Attach(ChildProcess child, SafeFileHandle input, SafeFileHandle output, SafeFileHandle error)
+    /// <summary>Starts to relay the streams of a process that is being started.</summary>
+    internal void Attach(SafeFileHandle input, SafeFileHandle output, SafeFileHandle error)
     {
-        _child = child;
         _inputFile = NonBlocking(input);
         _inputTask = RelayInputAsync(_inputFile);
         AddOutput(NonBlocking(output), _output);
@@ -54,9 +53,8 @@ internal sealed class GuestProcess
     }
 
     /// <summary>The same for a process with a terminal; <paramref name="takesInput"/> is false for a mere console.</summary>
-    internal void AttachTerminal(ChildProcess child, SafeFileHandle master, bool takesInput)
+    internal void AttachTerminal(SafeFileHandle master, bool takesInput)
     {
-        _child = child;
         _terminal = master;
         if (_size.Rows > 0) PseudoTerminal.SetSize(master, _size.Rows, _size.Columns);
         AsyncFile file = NonBlocking(master);
@@ -84,10 +82,11 @@ internal sealed class GuestProcess
     }
 
     /// <summary>The program runs.</summary>
-    internal void Started()
+    internal void Started(ChildProcess child)
     {
+        _child = child;
         _runs = true;
-        foreach (int number in _earlySignals) _child!.Kill(number);
+        foreach (int number in _earlySignals) child.Kill(number);
     }
 
     /// <summary>Waits for the end and gives the code that the host reports.</summary>

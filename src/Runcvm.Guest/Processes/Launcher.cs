@@ -8,18 +8,18 @@ using Runcvm.Linux.Mounts;
 using Runcvm.Linux.Processes;
 using Runcvm.Linux.Terminals;
 using Runcvm.Protocol.Messages;
-using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Guest.Processes;
 
 /// <summary>Starts processes through `runcvm-init spawn`: after fork no managed code may run, so the steps between fork
 /// and exec are those of a program of its own.</summary>
-internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup)
+internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spawner workloadSpawner)
 {
-    private readonly SafeFileHandle _ownPids = FileDescriptor.Open("/proc/self/ns/pid", OpenFlags.ReadOnly);
     private readonly SystemdReadiness _systemd = new(loop);
+    private readonly SpareSpawner _spare = new(loop);
     private SafeFileHandle? _workloadPids;
     private SafeFileHandle? _workloadMounts;
+    private Task _refilling = Task.CompletedTask;
 
     /// <summary>Starts the process and attaches its streams. Null when its program runs.</summary>
     internal async Task<StartFailed?> StartAsync(GuestProcess process, ProcessSpec spec)
@@ -30,19 +30,19 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup)
         (SafeFileHandle report, SafeFileHandle reportEnd) = FileDescriptor.Pipe();
         FileDescriptor.SetNonBlocking(report);
         using var reportFile = new AsyncFile(loop, report);
+        Spawner? spawner;
         using (reportEnd)
         {
-            if (spec.Terminal || (isWorkload && setup.Systemd)) StartWithTerminal(process, spec, isWorkload, reportEnd);
-            else StartWithPipes(process, spec, isWorkload, reportEnd);
+            spawner = spec.Terminal || (isWorkload && setup.Systemd)
+                ? StartWithTerminal(process, spec, isWorkload, reportEnd)
+                : StartWithPipes(process, spec, isWorkload, reportEnd);
         }
 
-        byte[] message = new byte[4096];
-        int length = 0;
-        for (int n; length < message.Length && (n = await reportFile.ReadAsync(message.AsMemory(length))) > 0;) length += n;
-        if (length > 0)
+        if (spawner == null) return new StartFailed(process.Id, 125, SpawnedProcess.Died);
+        using (spawner)
         {
-            await process.WaitAsync();
-            return new StartFailed(process.Id, message[0], Encoding.UTF8.GetString(message, 1, length - 1));
+            StartFailed? failure = await AwaitReportAsync(process, spawner, reportFile);
+            if (failure != null) return failure;
         }
 
         if (isWorkload)
@@ -51,6 +51,31 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup)
             _workloadMounts = TryOpenNamespace(process, "mnt");
         }
 
+        _refilling = _spare.RefillLaterAsync();
+        return null;
+    }
+
+    /// <summary>Makes the next exec's start short.</summary>
+    internal void Refill() => _spare.Refill();
+
+    private async Task<StartFailed?> AwaitReportAsync(GuestProcess process, Spawner spawner, AsyncFile report)
+    {
+        byte[] message = new byte[4096];
+        int length = 0;
+        for (int n; length < message.Length && (n = await report.ReadAsync(message.AsMemory(length))) > 0;) length += n;
+        if (length == 0 && spawner.BecomesTheProgram)
+        {
+            process.Started(spawner.Process);
+            return null;
+        }
+
+        // A child it has started is this process's only when it has ended itself.
+        await AsyncFile.WaitForExitAsync(loop, spawner.Process);
+        spawner.Process.Dispose();
+        if (length == 0) return new StartFailed(process.Id, 125, SpawnedProcess.Died);
+        if (message[0] != SpawnedProcess.Started)
+            return new StartFailed(process.Id, message[0], Encoding.UTF8.GetString(message, 1, length - 1));
+        process.Started(ChildProcess.Of(BitConverter.ToInt32(message, 1)));
         return null;
     }
 
@@ -67,7 +92,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup)
         }
     }
 
-    private void StartWithPipes(GuestProcess process, ProcessSpec spec, bool isWorkload, SafeFileHandle report)
+    private Spawner? StartWithPipes(GuestProcess process, ProcessSpec spec, bool isWorkload, SafeFileHandle report)
     {
         (SafeFileHandle inRead, SafeFileHandle inWrite) = FileDescriptor.Pipe();
         (SafeFileHandle outRead, SafeFileHandle outWrite) = FileDescriptor.Pipe();
@@ -77,11 +102,13 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup)
         using (errWrite)
         {
             using SafeFileHandle? nothing = spec.HasInput ? null : FileDescriptor.Open("/dev/null", OpenFlags.ReadOnly);
-            process.Attach(Spawn(spec, isWorkload, report, nothing ?? inRead, outWrite, errWrite), inWrite, outRead, errRead);
+            Spawner? spawner = Order(spec, isWorkload, report, nothing ?? inRead, outWrite, errWrite);
+            process.Attach(inWrite, outRead, errRead);
+            return spawner;
         }
     }
 
-    private void StartWithTerminal(GuestProcess process, ProcessSpec spec, bool isWorkload, SafeFileHandle report)
+    private Spawner? StartWithTerminal(GuestProcess process, ProcessSpec spec, bool isWorkload, SafeFileHandle report)
     {
         (SafeFileHandle master, SafeFileHandle slave) = PseudoTerminal.Open($"{GuestRoot.Path}/dev/pts/ptmx");
         using (slave)
@@ -96,31 +123,36 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup)
                 process.Hold(FileDescriptor.Duplicate(slave));
             }
 
-            process.AttachTerminal(Spawn(spec, isWorkload, report, slave, slave, slave), master, takesInput: spec.Terminal);
+            Spawner? spawner = Order(spec, isWorkload, report, slave, slave, slave);
+            process.AttachTerminal(master, takesInput: spec.Terminal);
+            return spawner;
         }
     }
 
-    private ChildProcess Spawn(
+    // Null if the guest cannot even start a small program.
+    private Spawner? Order(
         ProcessSpec spec, bool isWorkload, SafeFileHandle report, SafeFileHandle input, SafeFileHandle output, SafeFileHandle error)
     {
-        var writer = new WireWriter();
-        new LaunchSpec(isWorkload ? MountAction.Make : MountAction.Enter, isWorkload && setup.ReadOnlyRoot, isWorkload && setup.Init, spec).Write(writer);
-        using SafeFileHandle launch = FileDescriptor.InMemory("launch", writer.Written);
-        var files = new List<(int, SafeFileHandle)>
+        if (isWorkload)
         {
-            (0, input), (1, output), (2, error), (SpawnedProcess.LaunchFile, launch), (SpawnedProcess.ReportFile, report),
-        };
-        if (!isWorkload) files.Add((SpawnedProcess.MountsFile, _workloadMounts!));
-        // Only children are affected by these two, and only those made before the way back.
-        if (isWorkload) CurrentProcess.Unshare(Namespaces.Pid);
-        else CurrentProcess.Enter(_workloadPids!, Namespaces.Pid);
-        try
-        {
-            return ChildProcess.Start("/proc/self/exe", ["runcvm-init", "spawn"], [], files, newSession: true);
+            var launch = new LaunchSpec(MountAction.Make, false, setup.ReadOnlyRoot, setup.Init, spec);
+            return workloadSpawner.TryOrder(launch, input, output, error, report) ? workloadSpawner : null;
         }
-        finally
+
+        bool becomesTheProgram = LimitsHinderSpawning(spec);
+        for (int attempt = 0; attempt < 2; attempt++)
         {
-            CurrentProcess.Enter(_ownPids, Namespaces.Pid);
+            // A spare one may have fallen victim to a guest without memory.
+            Spawner spawner = becomesTheProgram ? Spawner.StartIn(_workloadPids!) : _spare.Take();
+            var launch = new LaunchSpec(MountAction.Enter, !becomesTheProgram, false, false, spec);
+            if (spawner.TryOrder(launch, input, output, error, report, _workloadMounts!, _workloadPids!)) return spawner;
+            spawner.End();
         }
+
+        return null;
     }
+
+    // The program starts with its limits, and so does what starts it.
+    private static bool LimitsHinderSpawning(ProcessSpec spec)
+        => spec.Limits.Any(static limit => limit.Resource is Rlimit.Data or Rlimit.Processes or Rlimit.AddressSpace);
 }

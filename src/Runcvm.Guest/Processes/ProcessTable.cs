@@ -10,7 +10,8 @@ using Runcvm.Protocol.Wire;
 namespace Runcvm.Guest.Processes;
 
 /// <summary>The processes that the host asked for, and its wishes about them.</summary>
-internal sealed class ProcessTable(EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup)
+internal sealed class ProcessTable(
+    EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner, BootTimes times)
 {
     private const int SigTerm = 15;
     private const int SigRtMinPlus3 = 37;
@@ -19,7 +20,7 @@ internal sealed class ProcessTable(EventLoop loop, Multiplexer multiplexer, Cont
     private readonly List<Task> _lives = [];
     private readonly List<Task> _connections = [];
     private readonly TaskCompletionSource _workloadEnded = new();
-    private readonly Launcher _launcher = new(loop, root, setup);
+    private readonly Launcher _launcher = new(loop, root, setup, workloadSpawner);
 
     /// <summary>Serves the host until the workload has ended and its end was reported.</summary>
     internal async Task RunAsync()
@@ -85,13 +86,20 @@ internal sealed class ProcessTable(EventLoop loop, Multiplexer multiplexer, Cont
                 return;
             }
 
-            process.Started();
             await control.SendAsync(new Started(process.Id));
+            if (process.Id == Start.Workload)
+            {
+                times.Done("workload started");
+                await control.SendAsync(new Notice(times.ToString(), IsDetail: true));
+            }
+
             int code = await process.WaitAsync();
             if (process.Id == Start.Workload) await process.OutputEndedAsync();
             else await process.OutputDrainedAsync();
             await control.SendAsync(new Exited(process.Id, (byte)code));
-            if (process.Id != Start.Workload) await process.OutputEndedAsync();
+            if (process.Id == Start.Workload) return;
+            _launcher.Refill();
+            await process.OutputEndedAsync();
         }
         catch (LinuxException e)
         {

@@ -12,16 +12,18 @@ namespace Runcvm.Guest.Processes;
 internal static class ReapingInit
 {
     private const int SigChild = 17;
+    private const int LaunchFile = 3;
+    private const int ReportFile = 4;
 
     /// <summary>Turns this process into the init. Signals are read from a descriptor, for which they must be blocked
     /// before the runtime starts its threads: hence a new execution.</summary>
     internal static void Become(ProcessSpec workload, SafeFileHandle report)
     {
         var writer = new WireWriter();
-        new LaunchSpec(MountAction.Keep, false, false, workload).Write(writer);
+        new LaunchSpec(MountAction.Keep, false, false, false, workload).Write(writer);
         using SafeFileHandle launch = FileDescriptor.InMemory("launch", writer.Written);
-        FileDescriptor.PlaceAt(launch, SpawnedProcess.LaunchFile);
-        FileDescriptor.PlaceAt(report, SpawnedProcess.ReportFile);
+        FileDescriptor.PlaceAt(launch, LaunchFile);
+        FileDescriptor.PlaceAt(report, ReportFile);
         SignalSet.BlockForwarded();
         CurrentProcess.Execute("/proc/self/exe", ["runcvm-init", "reap"], []);
     }
@@ -30,21 +32,21 @@ internal static class ReapingInit
     {
         using var loop = new EventLoop();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
-        using ChildProcess workload = StartWorkload();
+        using ChildProcess? workload = StartWorkload();
+        if (workload == null) return 1;
         return loop.Run(() => RunAsync(workload, signals));
     }
 
-    private static ChildProcess StartWorkload()
+    private static ChildProcess? StartWorkload()
     {
         // Closed here afterwards: the boot process waits for the end of the report.
-        using SafeFileHandle launch = FileDescriptor.Inherited(SpawnedProcess.LaunchFile);
-        using SafeFileHandle report = FileDescriptor.Inherited(SpawnedProcess.ReportFile);
-        var files = new List<(int, SafeFileHandle)>
-        {
-            (0, Standard(0)), (1, Standard(1)), (2, Standard(2)),
-            (SpawnedProcess.LaunchFile, launch), (SpawnedProcess.ReportFile, report),
-        };
-        return ChildProcess.Start("/proc/self/exe", ["runcvm-init", "spawn"], [], files, newSession: true);
+        using SafeFileHandle launch = FileDescriptor.Inherited(LaunchFile);
+        using SafeFileHandle report = FileDescriptor.Inherited(ReportFile);
+        using Spawner spawner = Spawner.Start();
+        FileDescriptor.Rewind(launch);
+        if (spawner.TryOrder(launch, Standard(0), Standard(1), Standard(2), report)) return spawner.Process;
+        SpawnedProcess.Report(report, 125, SpawnedProcess.Died);
+        return null;
     }
 
     private static async Task<int> RunAsync(ChildProcess workload, AsyncFile signals)

@@ -5,28 +5,53 @@ using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
 using Runcvm.Linux.Processes;
+using Runcvm.Linux.Sockets;
 using Runcvm.Linux.Terminals;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Guest.Processes;
 
-/// <summary>`runcvm-init spawn`: turns itself into the process that was asked for.</summary>
+/// <summary>`runcvm-init spawn`: waits for its orders, then turns itself into the process that was asked for, or, where it
+/// is not in the workload's PID namespace itself, starts it there and ends.</summary>
 internal static class SpawnedProcess
 {
-    internal const int LaunchFile = 3;
-    internal const int ReportFile = 4;
-    internal const int MountsFile = 5;
+    internal const int OrdersFile = 3;
+
+    /// <summary>A report that begins so goes on with the id of the child that was started, in the boot process's PID namespace.
+    /// Others begin with an exit code. A program that took the place of this one reports by closing the file.</summary>
+    internal const byte Started = 0;
+
+    internal const string Died = "the program that starts processes in the guest ended early; the guest may be out of memory";
+
+    // The order of the files that come with the orders.
+    private const int Launch = 0;
+    private const int Streams = 1;
+    private const int ReportTo = 4;
+    private const int Mounts = 5;
+    private const int Pids = 6;
 
     internal static int Run()
     {
-        using SafeFileHandle report = FileDescriptor.Inherited(ReportFile);
+        List<SafeFileHandle> files = ReceiveOrders();
+        // Who would have given them has ended.
+        if (files.Count == 0) return 0;
+        using SafeFileHandle report = files[ReportTo];
         try
         {
-            LaunchSpec launch = ReadSpec();
-            EnterMounts(launch);
+            for (int number = 0; number < 3; number++)
+            {
+                FileDescriptor.PlaceAt(files[Streams + number], number);
+                files[Streams + number].Dispose();
+            }
+
+            LaunchSpec launch = ReadSpec(files[Launch]);
+            // By the /proc of this process's own PID namespace, before another one takes its place.
+            SetOomScore(launch.Process.OomScoreAdjust);
+            if (launch.AsChild) CurrentProcess.Enter(files[Pids], Namespaces.Pid);
+            EnterMounts(launch, files);
             if (launch.Reap) ReapingInit.Become(launch.Process, report);
-            Execute(launch.Process);
+            Execute(launch, report);
         }
         catch (StartException e)
         {
@@ -37,26 +62,39 @@ internal static class SpawnedProcess
             Report(report, 126, $"unable to start container process: {e.Message}");
         }
 
-        return 1;
+        return 0;
     }
 
-    private static LaunchSpec ReadSpec()
+    private static List<SafeFileHandle> ReceiveOrders()
     {
-        using SafeFileHandle file = FileDescriptor.Inherited(LaunchFile);
-        FileDescriptor.Rewind(file);
+        using SafeFileHandle orders = FileDescriptor.Inherited(OrdersFile);
+        var files = new List<SafeFileHandle>();
+        UnixSocket.TryReceiveWithFiles(orders, stackalloc byte[1], files);
+        return files;
+    }
+
+    private static LaunchSpec ReadSpec(SafeFileHandle file)
+    {
         var reader = new WireReader(FileDescriptor.ReadToEnd(file));
+        file.Dispose();
         return LaunchSpec.Read(ref reader);
     }
 
-    private static void EnterMounts(LaunchSpec launch)
+    private static void SetOomScore(int adjust)
+    {
+        if (adjust == 0) return;
+        using SafeFileHandle file = FileDescriptor.Open("/proc/self/oom_score_adj", OpenFlags.WriteOnly);
+        FileDescriptor.WriteAll(file, Encoding.UTF8.GetBytes(adjust.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
+    private static void EnterMounts(LaunchSpec launch, List<SafeFileHandle> files)
     {
         if (launch.Mounts == MountAction.Keep) return;
         if (launch.Mounts == MountAction.Enter)
         {
-            using SafeFileHandle mounts = FileDescriptor.Inherited(MountsFile);
             // setns(2) refuses a thread that shares its working directory with others; .NET has other threads.
             CurrentProcess.Unshare(Namespaces.FileSystemContext);
-            CurrentProcess.Enter(mounts, Namespaces.Mount);
+            CurrentProcess.Enter(files[Mounts], Namespaces.Mount);
             return;
         }
 
@@ -70,12 +108,12 @@ internal static class SpawnedProcess
         MountPoint.SetPropagation("/", MountFlags.Shared | MountFlags.Recursive);
     }
 
-    private static void Execute(ProcessSpec spec)
+    private static void Execute(LaunchSpec launch, SafeFileHandle report)
     {
+        ProcessSpec spec = launch.Process;
+        string? terminal = PseudoTerminal.ReopenStreams("/dev/pts");
         // posix_spawn made this process the leader of a session, which is what taking a terminal needs.
-        PseudoTerminal.ReopenStreams("/dev/pts");
-        if (spec.Terminal) PseudoTerminal.TakeAsControlling(0);
-        if (spec.OomScoreAdjust != 0) File.WriteAllText("/proc/self/oom_score_adj", spec.OomScoreAdjust.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        if (spec.Terminal && !launch.AsChild) PseudoTerminal.TakeAsControlling(0);
         foreach (ResourceLimit limit in spec.Limits) CurrentProcess.SetLimit(limit.Resource, limit.Soft, limit.Hard);
         if (spec.User != 0 || spec.Group != 0) OwnStreams(spec);
         bool entered = TryEnter(spec.WorkingDirectory);
@@ -86,7 +124,11 @@ internal static class SpawnedProcess
         string program = ProgramLookup.Find(spec.Arguments, environment);
         try
         {
-            CurrentProcess.Execute(program, spec.Arguments, environment);
+            if (!launch.AsChild) CurrentProcess.Execute(program, spec.Arguments, environment);
+            int child = ChildProcess.StartInOwnPlace(program, spec.Arguments, environment, spec.Terminal ? terminal : null);
+            FileDescriptor.WriteAll(report, [Started, .. BitConverter.GetBytes(child)]);
+            // The child's end can be waited for only after this process's.
+            CurrentProcess.ExitAtOnce(0);
         }
         catch (LinuxException e)
         {
@@ -142,6 +184,6 @@ internal static class SpawnedProcess
         }
     }
 
-    private static void Report(SafeFileHandle report, byte code, string message)
+    internal static void Report(SafeFileHandle report, byte code, string message)
         => FileDescriptor.WriteAll(report, [code, .. Encoding.UTF8.GetBytes(message)]);
 }

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Interop;
 
 namespace Runcvm.Linux.Files;
@@ -34,6 +35,14 @@ public readonly record struct FileStatus(
         int result = Libc.statx(Libc.AT_FDCWD, path, followLinks ? 0 : Libc.AT_SYMLINK_NOFOLLOW, BasicStats, out Libc.statx_t s);
         if (result < 0 && SystemCall.LastError is Errno.ENOENT or Errno.ENOTDIR) return null;
         SystemCall.Check(result, $"look at {path}");
+        return From(s);
+    }
+
+    /// <summary>The status of an open file.</summary>
+    public static unsafe FileStatus Of(SafeFileHandle file)
+    {
+        byte empty = 0;
+        SystemCall.Check(Libc.statx(file, &empty, Libc.AT_EMPTY_PATH, BasicStats, out Libc.statx_t s), $"look at an open file");
         return From(s);
     }
 

@@ -27,6 +27,10 @@ internal static unsafe partial class Libc
     [LibraryImport(Name)]
     internal static partial int posix_spawn_file_actions_adddup2(byte* actions, int fd, int newfd);
 
+    /// <summary>posix_spawn_file_actions_addopen(3)</summary>
+    [LibraryImport(Name)]
+    internal static partial int posix_spawn_file_actions_addopen(byte* actions, int fd, byte* path, int oflag, uint mode);
+
     /// <summary>posix_spawnattr_init(3)</summary>
     [LibraryImport(Name)]
     internal static partial int posix_spawnattr_init(byte* attr);

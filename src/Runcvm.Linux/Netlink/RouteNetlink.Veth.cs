@@ -13,16 +13,6 @@ public sealed partial class RouteNetlink
     public void AddVeth(string name, string peer, SafeFileHandle peerNamespace, uint mtu)
         => _socket.Request(AddVethRequest(name, peer, (uint)peerNamespace.DangerousGetHandle(), mtu), $"make the interfaces {name} and {peer}");
 
-    /// <summary>Removes a virtual interface, and with one end of a veth the other.</summary>
-    public void DeleteLink(Link link)
-    {
-        var w = new NetlinkWriter(Libc.RTM_DELLINK, Libc.NLM_F_ACK);
-        w.Zeros(4);
-        w.Int32(link.Index);
-        w.Zeros(8);
-        _socket.Request(w, $"delete the interface {link.Name}");
-    }
-
     internal static NetlinkWriter AddVethRequest(string name, string peer, uint peerNamespace, uint mtu)
     {
         var w = new NetlinkWriter(Libc.RTM_NEWLINK, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL);

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Interop;
@@ -20,8 +19,7 @@ public sealed unsafe class ChildProcess : IDisposable
     /// <summary>pidfd_open(2): readable once the process has ended.</summary>
     public SafeFileHandle PidFd { get; }
 
-    /// <summary>posix_spawn(3). The child starts with an empty signal mask and default dispositions (.NET ignores SIGPIPE,
-    /// and a program would inherit that).</summary>
+    /// <summary>posix_spawn(3). The child starts with an empty signal mask and default dispositions.</summary>
     /// <param name="path">the program's file</param>
     /// <param name="arguments">argv, its first the program's name</param>
     /// <param name="environment">NAME=value</param>
@@ -37,44 +35,50 @@ public sealed unsafe class ChildProcess : IDisposable
         // Sources are first moved out of the way of all targets: a dup2 would otherwise overwrite a file still to be placed.
         const int OutOfTheWay = 200;
         var moved = new List<SafeFileHandle>();
-        byte* actions = stackalloc byte[Libc.SpawnStructSize];
-        byte* attributes = stackalloc byte[Libc.SpawnStructSize];
-        byte* none = stackalloc byte[Libc.SigsetSize];
-        byte* all = stackalloc byte[Libc.SigsetSize];
-        new Span<byte>(none, Libc.SigsetSize).Clear();
-        new Span<byte>(all, Libc.SigsetSize).Fill(0xff);
-        using var argv = new Utf8Array(arguments);
-        using var envp = new Utf8Array(environment);
-        byte* file = Utf8Array.Copy(path);
-        Libc.posix_spawn_file_actions_init(actions);
-        Libc.posix_spawnattr_init(attributes);
+        using var request = new SpawnRequest(newSession);
         try
         {
             foreach ((int number, SafeFileHandle source) in files)
             {
                 SafeFileHandle copy = FileDescriptor.Duplicate(source, OutOfTheWay);
                 moved.Add(copy);
-                int failure = Libc.posix_spawn_file_actions_adddup2(actions, (int)copy.DangerousGetHandle(), number);
-                if (failure != 0) throw new LinuxException((Errno)failure, $"pass a file to {path}");
+                request.Duplicate((int)copy.DangerousGetHandle(), number, path);
             }
 
-            short flags = Libc.POSIX_SPAWN_SETSIGMASK | Libc.POSIX_SPAWN_SETSIGDEF;
-            if (newSession) flags |= Libc.POSIX_SPAWN_SETSID;
-            Libc.posix_spawnattr_setflags(attributes, flags);
-            Libc.posix_spawnattr_setsigmask(attributes, none);
-            Libc.posix_spawnattr_setsigdefault(attributes, all);
-            int error = Libc.posix_spawn(out int pid, file, actions, attributes, argv.Pointer, envp.Pointer);
-            if (error != 0) throw new LinuxException((Errno)error, $"start {path}");
-            nint pidFd = SystemCall.Check(Libc.syscall(SystemCallNumber.pidfd_open, pid), $"open process {pid}");
-            return new ChildProcess(pid, new SafeFileHandle(pidFd, true));
+            return Of(request.Start(path, arguments, environment));
         }
         finally
         {
-            Libc.posix_spawn_file_actions_destroy(actions);
-            Libc.posix_spawnattr_destroy(attributes);
-            NativeMemory.Free(file);
             foreach (SafeFileHandle copy in moved) copy.Dispose();
         }
+    }
+
+    /// <summary>posix_spawn(3) of the leader of a session that has this process's files 0 to 2, identity, limits and folder.
+    /// Gives only its id: nothing is opened, for which this process's limits may leave no room.</summary>
+    /// <param name="path">the program's file</param>
+    /// <param name="arguments">argv, its first the program's name</param>
+    /// <param name="environment">NAME=value</param>
+    /// <param name="terminal">the terminal that it opens as its own, or null</param>
+    public static int StartInOwnPlace(
+        string path, IReadOnlyList<string> arguments, IReadOnlyList<string> environment, string? terminal)
+    {
+        using var request = new SpawnRequest(newSession: true);
+        if (terminal != null)
+        {
+            // The first terminal that the leader of a session opens becomes the session's, with no call in between.
+            request.Open(terminal, 0);
+            request.Duplicate(0, 1, path);
+            request.Duplicate(0, 2, path);
+        }
+
+        return request.Start(path, arguments, environment);
+    }
+
+    /// <summary>A child by its id: one that another process started and left behind when it ended, say.</summary>
+    public static ChildProcess Of(int id)
+    {
+        nint pidFd = SystemCall.Check(Libc.syscall(SystemCallNumber.pidfd_open, id), $"open process {id}");
+        return new ChildProcess(id, new SafeFileHandle(pidFd, true));
     }
 
     /// <summary>waitid(2): waits for the end and takes the child's status away.</summary>

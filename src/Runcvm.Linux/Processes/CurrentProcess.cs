@@ -52,6 +52,9 @@ public static unsafe class CurrentProcess
         }
     }
 
+    /// <summary>_exit(2): ends at once, without the runtime's shutdown.</summary>
+    public static void ExitAtOnce(int code) => Libc._exit(code);
+
     /// <summary>chdir(2)</summary>
     public static void ChangeDirectory(string path) => SystemCall.Check(Libc.chdir(path), $"enter {path}");
 
@@ -78,6 +81,16 @@ public static unsafe class CurrentProcess
     {
         var limit = new Libc.rlimit { rlim_cur = soft, rlim_max = hard };
         SystemCall.Check(Libc.prlimit(0, resource, &limit, null), $"set resource limit {resource} to {soft}:{hard}");
+    }
+
+    /// <summary>Raises the soft limit of open files to the hard one.</summary>
+    /// <returns>the limit</returns>
+    public static long RaiseOpenFiles()
+    {
+        Libc.rlimit limit;
+        SystemCall.Check(Libc.prlimit(0, Rlimit.OpenFiles, null, &limit), $"read the limit of open files");
+        if (limit.rlim_cur != limit.rlim_max) SetLimit(Rlimit.OpenFiles, limit.rlim_max, limit.rlim_max);
+        return (long)Math.Min(limit.rlim_max, int.MaxValue);
     }
 
     /// <summary>Sets the ids for good: supplementary groups, group, user.</summary>

@@ -10,6 +10,15 @@ public static class Rlimit
         "RLIMIT_NICE", "RLIMIT_RTPRIO", "RLIMIT_RTTIME",
     ];
 
+    /// <summary>The number of RLIMIT_DATA.</summary>
+    public const int Data = 2;
+
+    /// <summary>The number of RLIMIT_NPROC.</summary>
+    public const int Processes = 6;
+
+    /// <summary>The number of RLIMIT_AS.</summary>
+    public const int AddressSpace = 9;
+
     /// <summary>The number of RLIMIT_NOFILE.</summary>
     public const int OpenFiles = 7;
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Interop;
@@ -10,25 +11,27 @@ public static unsafe class SignalSet
     // Signals of the processor, and the one by which the .NET runtime stops its threads (SIGRTMIN of the C library).
     private static readonly int[] NeverBlocked = [4, 5, 6, 7, 8, 9, 11, 19, 31, 32, 33, 34];
 
-    /// <summary>Whether this thread has blocked SIGTERM: true after <see cref="BlockForwarded"/>, also across execve.</summary>
-    public static bool ForwardedAreBlocked
-    {
-        get
-        {
-            byte* old = stackalloc byte[Libc.SigsetSize];
-            _ = Libc.pthread_sigmask(Libc.SIG_SETMASK, null, old);
-            return (old[14 / 8] >> (14 % 8) & 1) != 0;
-        }
-    }
-
-    /// <summary>Blocks every signal that can be forwarded, in this thread and those it starts. Threads of the runtime that
-    /// run already are not reached: whoever needs signals by descriptor executes itself again after this call.</summary>
+    /// <summary>Blocks every signal that can be forwarded, in this thread and those it starts.</summary>
     public static void BlockForwarded()
     {
         byte* set = stackalloc byte[Libc.SigsetSize];
         Fill(set);
         int error = Libc.pthread_sigmask(Libc.SIG_SETMASK, set, null);
         if (error != 0) throw new LinuxException((Errno)error, "block signals");
+    }
+
+    /// <summary>The same for the threads that the runtime has made before any code of ours ran: a signal of the process goes
+    /// to whichever thread does not block it.</summary>
+    /// <returns>false if there are threads that cannot be reached; after execve they begin with this thread's mask</returns>
+    public static bool TryBlockForwardedEverywhere()
+    {
+        BlockForwarded();
+        if (AllThreadsHaveBlocked()) return true;
+        // The only other thread of a small program is the one that runs finalizers. So one is given to it.
+        LeaveToFinalizerThread();
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return AllThreadsHaveBlocked();
     }
 
     /// <summary>signalfd(2) for what <see cref="BlockForwarded"/> blocks; not blocking.</summary>
@@ -48,6 +51,28 @@ public static unsafe class SignalSet
         return FileDescriptor.TryRead(signalFd, info) == info.Length ? BitConverter.ToInt32(info) : 0;
     }
 
+    private static bool AllThreadsHaveBlocked()
+    {
+        const ulong Terminate = 1UL << (15 - 1);
+        foreach (string thread in Directory.GetDirectories("/proc/self/task"))
+        {
+            if ((BlockedIn(File.ReadAllText(thread + "/status")) & Terminate) == 0) return false;
+        }
+
+        return true;
+    }
+
+    private static ulong BlockedIn(string status)
+    {
+        const string Label = "SigBlk:\t";
+        int start = status.IndexOf(Label, StringComparison.Ordinal) + Label.Length;
+        return ulong.Parse(status.AsSpan(start, 16), System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    // Not inlined, so that nothing of the caller's frame still refers to the object.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void LeaveToFinalizerThread() => _ = new Blocking();
+
     private static void Fill(byte* set)
     {
         new Span<byte>(set, Libc.SigsetSize).Clear();
@@ -55,5 +80,10 @@ public static unsafe class SignalSet
         {
             if (Array.IndexOf(NeverBlocked, signal) < 0) set[(signal - 1) / 8] |= (byte)(1 << (signal - 1) % 8);
         }
+    }
+
+    private sealed class Blocking
+    {
+        ~Blocking() => BlockForwarded();
     }
 }

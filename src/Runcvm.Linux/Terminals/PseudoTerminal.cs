@@ -25,14 +25,18 @@ public static unsafe class PseudoTerminal
     /// <summary>Opens the terminal behind standard input once more by its name in <paramref name="folder"/>, and puts it at
     /// descriptors 0 to 2: a terminal opened in another mount namespace has no name in this one, and ttyname(3) fails.
     /// Nothing happens where standard input is no terminal.</summary>
-    public static void ReopenStreams(string folder)
+    /// <returns>the terminal's name, or null</returns>
+    public static string? ReopenStreams(string folder)
     {
         const int SlaveMajor = 136;
-        if (FileStatus.TryOf("/proc/self/fd/0", followLinks: true) is not { Kind: FileKind.CharacterDevice } status) return;
-        if (status.SpecialDevice >> 8 != SlaveMajor) return;
-        using SafeFileHandle terminal = FileDescriptor.Open(
-            $"{folder}/{status.SpecialDevice & 0xff}", OpenFlags.ReadWrite | OpenFlags.NoControllingTerminal);
+        // Not by way of /proc, which may be that of a PID namespace this process is not in.
+        using var input = new SafeFileHandle(0, ownsHandle: false);
+        FileStatus status = FileStatus.Of(input);
+        if (status.Kind != FileKind.CharacterDevice || status.SpecialDevice >> 8 != SlaveMajor) return null;
+        string name = $"{folder}/{status.SpecialDevice & 0xff}";
+        using SafeFileHandle terminal = FileDescriptor.Open(name, OpenFlags.ReadWrite | OpenFlags.NoControllingTerminal);
         for (int number = 0; number < 3; number++) FileDescriptor.PlaceAt(terminal, number);
+        return name;
     }
 
     /// <summary>Whether the file is a terminal.</summary>

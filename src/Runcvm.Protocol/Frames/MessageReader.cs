@@ -5,11 +5,17 @@ using Runcvm.Protocol.Wire;
 namespace Runcvm.Protocol.Frames;
 
 /// <summary>Cuts a byte stream into messages: u32 length, u8 kind, body; the length counts kind and body.</summary>
-public sealed class MessageReader(Func<Memory<byte>, ValueTask<int>> read)
+/// <param name="read">reads from the stream, 0 at its end</param>
+/// <param name="maxLength">the longest message that may come</param>
+public sealed class MessageReader(Func<Memory<byte>, ValueTask<int>> read, int maxLength = MessageReader.MaxLength)
 {
     /// <summary>Longest message: the kernel takes 2 MiB of arguments and environment (a quarter of an 8 MiB stack), and
     /// the files and lists beside them are smaller.</summary>
     public const int MaxLength = 8 * 1024 * 1024;
+
+    /// <summary>Longest message of a guest, which has only names, numbers and sentences to tell. What a hostile one makes its host
+    /// keep in memory is bounded by that.</summary>
+    public const int MaxLengthOfGuest = 64 * 1024;
 
     private byte[] _buffer = new byte[4096];
     private int _filled;
@@ -22,7 +28,7 @@ public sealed class MessageReader(Func<Memory<byte>, ValueTask<int>> read)
             if (_filled >= 4)
             {
                 uint length = BinaryPrimitives.ReadUInt32LittleEndian(_buffer);
-                if (length is 0 or > MaxLength) throw new WireFormatException($"a message of {length} bytes cannot be");
+                if (length == 0 || length > maxLength) throw new WireFormatException($"a message of {length} bytes cannot be");
                 if (_filled >= 4 + length) return Take((int)length);
                 if (_buffer.Length < 4 + length) Array.Resize(ref _buffer, (int)Math.Min(4 + length, (uint)_buffer.Length * 2));
             }

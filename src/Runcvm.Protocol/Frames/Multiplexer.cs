@@ -6,16 +6,24 @@ namespace Runcvm.Protocol.Frames;
 /// of it can arrive. All methods are called on one thread.</summary>
 public sealed class Multiplexer
 {
+    // For each channel, while not a byte could be sent. Two are all that an honest sender can use up, for it reads each before
+    // it goes on; one that does not would have them pile up here without end.
+    private const int MostUnsentGrants = 16;
+
     private const int ReadSize = FrameHeader.MaxPayload + FrameHeader.Size;
 
     private readonly Dictionary<uint, Channel> _channels = [];
     private readonly ByteQueue _output = new();
     private readonly Pulse _outputChanged = new();
     private uint _highestOpened;
+    private int _unsentGrants;
     private Exception? _broken;
 
     /// <summary>Whether the stream is gone.</summary>
     public bool IsBroken => _broken != null;
+
+    /// <summary>Why the stream is gone, or null.</summary>
+    public Exception? Failure => _broken;
 
     /// <summary>Makes the channel with this number.</summary>
     public Channel Open(uint id)
@@ -95,6 +103,8 @@ public sealed class Multiplexer
         header.Write(room);
         payload.CopyTo(room[FrameHeader.Size..]);
         _outputChanged.Set();
+        if (header.Kind == FrameKind.Window && ++_unsentGrants > (_channels.Count + 1) * MostUnsentGrants)
+            Break(new WireFormatException("the other side sends without reading what it is sent"));
     }
 
     internal void Forget(uint id) => _channels.Remove(id);
@@ -129,6 +139,7 @@ public sealed class Multiplexer
                 }
 
                 await write(chunk.AsMemory(0, count));
+                _unsentGrants = 0;
                 if (_output.Count == 0) _outputChanged.Set();
             }
         }

@@ -90,11 +90,16 @@ public sealed record Failed(string Message)
 
 /// <summary>Something worth a line in the log; the guest goes on.</summary>
 /// <param name="Message">one line</param>
-public sealed record Notice(string Message)
+/// <param name="IsDetail">of interest only to who looks for the reason of something</param>
+public sealed record Notice(string Message, bool IsDetail = false)
 {
     /// <summary>Writes it.</summary>
-    public void Write(WireWriter w) => w.Text(Message);
+    public void Write(WireWriter w)
+    {
+        w.Text(Message);
+        w.Flag(IsDetail);
+    }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
-    public static Notice Read(ref WireReader r) => new(r.Text());
+    public static Notice Read(ref WireReader r) => new(r.Text(), r.Flag());
 }

@@ -25,9 +25,10 @@ internal static class ExecVerb
 
     private static void Rewrite(CommandLine command, MachineFolder folder)
     {
-        string file = command.ValueOf("--process", "-p")
+        string file = command.ValueOf(FlagsWithValue, "--process", "-p")
             ?? throw new UsageException("exec into a machine needs --process FILE; use docker exec, podman exec or ctr task exec, which give it");
         JsonObject process = Bundle.ReadObject(file);
+        SpecTypes.CheckProcess(process, file);
         string[] environment = ProcessReader.Texts(process["env"]);
         ProcessSpec spec = ProcessReader.Read(process, MachineOptions.WithoutRuncvm(environment));
         string execFile = folder.NewExecFile();

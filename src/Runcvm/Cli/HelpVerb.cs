@@ -13,9 +13,10 @@ internal static class HelpVerb
 
         For people:
           images [prune]           root images in the cache
-          kernel list|add|default|remove
+          kernel list|add|build|default|remove
                                    kernels that machines boot
-          install, uninstall       put RunCVM on this host and register it with Docker
+          install, uninstall       put RunCVM on this host and register it with Docker;
+                                   install --firecracker FILE|URL [--sha256 HEX] puts a Firecracker beside it
           version, help
 
         A container becomes a machine with:  docker run --runtime=runcvm IMAGE

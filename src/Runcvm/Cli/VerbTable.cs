@@ -21,7 +21,7 @@ internal static class VerbTable
 
         // For people.
         ["images"] = static command => ImagesVerb.Run([.. command.AfterVerb], Console.Out),
-        ["kernel"] = static command => KernelVerb.Run([.. command.AfterVerb], Console.Out),
+        ["kernel"] = static command => KernelVerb.Run([.. command.AfterVerb], Console.Out, InstalledFiles.Own().Kernels),
         ["install"] = static command => InstallVerb.Run([.. command.AfterVerb], Console.Out),
         ["uninstall"] = static command => UninstallVerb.Run([.. command.AfterVerb], Console.Out),
         ["version"] = static _ => HelpVerb.Version(),

@@ -1,3 +1,4 @@
+using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
 
 namespace Runcvm.Images;

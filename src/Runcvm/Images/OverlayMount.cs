@@ -1,4 +1,5 @@
 using System.Text;
+using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
 
 namespace Runcvm.Images;

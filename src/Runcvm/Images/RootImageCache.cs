@@ -126,5 +126,5 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
     }
 
     private UsageException Explain(LayerChain chain, string failure)
-        => Tool.Failure($"the root image of {chain.Root}", folder, failure);
+        => Tool.Failure($"the root image of {chain.Root}", folder, failure + LongName.Explanation(chain.Layers));
 }

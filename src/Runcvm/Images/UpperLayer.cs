@@ -28,7 +28,7 @@ internal static class UpperLayer
             File.Delete(unfinished);
             string mkfs = Tool.Find("mkfs.erofs", "erofs-utils");
             if (Tool.Run(mkfs, BuildVerb.MakeImage(unfinished, upper)) is { } failure)
-                throw Tool.Failure($"the image of the container's own layer {upper}", Path.GetDirectoryName(output)!, failure);
+                throw Tool.Failure($"the image of the container's own layer {upper}", Path.GetDirectoryName(output)!, failure + LongName.Explanation([upper]));
             File.Move(unfinished, output, overwrite: true);
         }
         finally

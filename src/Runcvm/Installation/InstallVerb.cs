@@ -5,7 +5,7 @@ internal static class InstallVerb
 {
     internal static int Run(string[] args, TextWriter output)
     {
-        var arguments = new VerbArguments("install", args, ["--prefix", "--guest", "--daemon-json"], ["--no-docker"]);
+        var arguments = new VerbArguments("install", args, ["--prefix", "--guest", "--daemon-json", "--firecracker", "--sha256"], ["--no-docker"]);
         var files = new InstalledFiles(arguments.PathOf("--prefix") ?? InstalledFiles.DefaultPrefix);
         string guest = arguments.PathOf("--guest") ?? GuestBesideUs();
         if (!File.Exists(guest)) throw new UsageException($"the guest program {guest} does not exist");
@@ -16,6 +16,8 @@ internal static class InstallVerb
                 ? null
                 : DockerRegistration.Adding(files.Host, arguments.PathOf("--daemon-json") ?? InstalledFiles.DaemonJson);
 
+            if (arguments.TextOf("--firecracker") is { } firecracker)
+                FirecrackerInstall.Run(firecracker, arguments.TextOf("--sha256"), files.Firecracker, output);
             AtomicFile.Copy("/proc/self/exe", files.Host, AtomicFile.Program);
             output.WriteLine($"installed {files.Host}");
             AtomicFile.Copy(guest, files.Guest, AtomicFile.Program);

@@ -20,6 +20,10 @@ internal sealed record InstalledFiles(string Prefix)
 
     internal string Guest => $"{Library}/runcvm-init";
 
+    internal string Firecracker => $"{Library}/firecracker";
+
+    internal string Kernels => $"{Library}/kernels";
+
     internal string Sandbox => $"{Library}/sandbox";
 
     /// <summary>The installation that this program runs from, or the default one.</summary>

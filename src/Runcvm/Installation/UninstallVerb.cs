@@ -21,6 +21,7 @@ internal static class UninstallVerb
 
             Remove(files.Host, output);
             Remove(files.Guest, output);
+            Remove(files.Firecracker, output);
             if (Directory.Exists(files.Sandbox))
             {
                 SandboxSkeleton.Remove(files.Sandbox);

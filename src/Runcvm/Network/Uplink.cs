@@ -52,7 +52,7 @@ internal static class Uplink
         {
             if (File.Exists(slot.Outer)) Enter(slot.Outer);
             using var netlink = new RouteNetlink();
-            if (netlink.FindLink(slot.OuterDevice) is { } link) netlink.DeleteLink(link);
+            if (netlink.FindLink(slot.OuterDevice) is { } link) netlink.Remove(link);
             AddressTranslation.Remove(slot, iptablesRestore);
             return true;
         });

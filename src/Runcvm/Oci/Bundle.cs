@@ -6,6 +6,9 @@ namespace Runcvm.Oci;
 /// <summary>An OCI bundle: a folder with a config.json. Unknown fields survive a rewrite.</summary>
 internal sealed class Bundle
 {
+    // Of two fields with one name nobody can say which the low-level runtime would take.
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
+
     private readonly string _path;
 
     internal Bundle(string folder)
@@ -13,6 +16,7 @@ internal sealed class Bundle
         Folder = Path.GetFullPath(folder);
         _path = Path.Combine(Folder, "config.json");
         Spec = ReadObject(_path);
+        SpecTypes.CheckSpec(Spec, _path);
     }
 
     internal string Folder { get; }
@@ -29,15 +33,15 @@ internal sealed class Bundle
     {
         try
         {
-            return JsonNode.Parse(File.ReadAllBytes(path)) as JsonObject ?? throw new UsageException($"{path} holds no JSON object");
+            return JsonNode.Parse(File.ReadAllBytes(path), null, Strict) as JsonObject ?? throw new UsageException($"{path} holds no JSON object");
         }
         catch (JsonException e)
         {
-            throw new UsageException($"{path} is not valid JSON: {e.Message}", e);
+            throw new UsageException($"{path} is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})", e);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UsageException($"cannot read {path}: {e.Message}", e);
+            throw new UsageException($"cannot read {path}: {Reason.Of(e)}", e);
         }
     }
 

@@ -35,17 +35,21 @@ internal sealed record CommandLine
         return new CommandLine { Arguments = arguments, VerbIndex = -1 };
     }
 
-    /// <summary>The value of a flag after the verb, under any of its names, or null.</summary>
-    internal string? ValueOf(params string[] names)
+    /// <summary>The value of a flag between the verb and the container's id, under any of its names, or null. What comes
+    /// after the id is the program that an exec runs, and its arguments.</summary>
+    internal string? ValueOf(string[] flagsWithValue, params string[] names)
     {
-        for (int i = VerbIndex + 1; i < Arguments.Count; i++)
+        int end = IdIndex(flagsWithValue);
+        for (int i = VerbIndex + 1; i < end; i++)
         {
             foreach (string name in names)
             {
                 string argument = name.Length > 2 ? Normalize(Arguments[i]) : Arguments[i];
-                if (argument == name && i + 1 < Arguments.Count) return Arguments[i + 1];
+                if (argument == name && i + 1 < end) return Arguments[i + 1];
                 if (argument.StartsWith(name + "=", StringComparison.Ordinal)) return argument[(name.Length + 1)..];
             }
+
+            if (TakesNext(i, flagsWithValue)) i++;
         }
 
         return null;
@@ -54,14 +58,19 @@ internal sealed record CommandLine
     /// <summary>The container's id: the first argument after the verb that is neither a flag nor a flag's value.</summary>
     internal string? ContainerId(params string[] flagsWithValue)
     {
-        for (int i = VerbIndex + 1; i < Arguments.Count; i++)
-        {
-            if (!Arguments[i].StartsWith('-')) return Arguments[i];
-            if (Array.IndexOf(flagsWithValue, Arguments[i]) >= 0 || Array.IndexOf(flagsWithValue, Normalize(Arguments[i])) >= 0) i++;
-        }
-
-        return null;
+        int index = IdIndex(flagsWithValue);
+        return index < Arguments.Count ? Arguments[index] : null;
     }
+
+    private int IdIndex(string[] flagsWithValue)
+    {
+        int i = VerbIndex + 1;
+        while (i < Arguments.Count && Arguments[i].StartsWith('-')) i += TakesNext(i, flagsWithValue) ? 2 : 1;
+        return Math.Min(i, Arguments.Count);
+    }
+
+    private bool TakesNext(int index, string[] flagsWithValue)
+        => Array.IndexOf(flagsWithValue, Arguments[index]) >= 0 || Array.IndexOf(flagsWithValue, Normalize(Arguments[index])) >= 0;
 
     private string? GlobalValue(string name)
     {

@@ -12,7 +12,14 @@ internal static class RuntimeLog
         if (command.LogFile == null) return;
         string time = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", System.Globalization.CultureInfo.InvariantCulture);
         string line = command.LogFormat == "json" ? Json(message, time) : $"time=\"{time}\" level=error msg=\"{Escaped(message)}\"";
-        File.AppendAllText(command.LogFile, line + "\n");
+        try
+        {
+            File.AppendAllText(command.LogFile, line + "\n");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"runcvm: cannot write that to the file of --log: {Reason.Of(e)}");
+        }
     }
 
     private static string Escaped(string message) => message

@@ -21,7 +21,7 @@ internal static class AttachVerb
     internal static int Run(string processFile)
     {
         CurrentProcess.IgnoreBrokenPipes();
-        SuperviseVerb.ExecuteAgainWithSignalsBlocked("attach", processFile);
+        SuperviseVerb.BlockSignals("attach", processFile);
         try
         {
             byte[] process = File.ReadAllBytes(processFile);
@@ -29,9 +29,9 @@ internal static class AttachVerb
             using var loop = new EventLoop();
             return loop.Run(() => RunAsync(loop, process));
         }
-        catch (Exception e) when (e is LinuxException or WireFormatException or IOException)
+        catch (Exception e) when (e is LinuxException or WireFormatException or IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"runcvm: the machine cannot run the process: {e.Message}");
+            Console.Error.WriteLine($"runcvm: the machine cannot run the process: {Reason.Of(e)}");
             return SuperviseVerb.MachineFailed;
         }
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
@@ -10,7 +11,7 @@ namespace Runcvm.Supervisor;
 
 /// <summary>Listens for `runcvm attach`: each connection is one process to run beside the workload. It brings the files
 /// of the process's streams, so that they live as long as somebody in the guest holds them, and not only as long as it.</summary>
-internal sealed class ControlServer(EventLoop loop, GuestLink link, Task workloadStarted, string path) : IDisposable
+internal sealed class ControlServer(EventLoop loop, GuestLink link, MachineLog log, Task workloadStarted, string path) : IDisposable
 {
     private readonly AsyncFile _listener = new(loop, UnixSocket.Listen(path));
     private readonly Dictionary<uint, (ProcessSession Session, AsyncFile Client)> _sessions = [];
@@ -67,10 +68,12 @@ internal sealed class ControlServer(EventLoop loop, GuestLink link, Task workloa
                 // Processes come after the workload, whose namespaces they enter.
                 await workloadStarted;
                 if (files.Count != 3) throw new WireFormatException($"an exec came with {files.Count} files instead of 3");
+                long begun = Stopwatch.GetTimestamp();
                 ProcessSession session = Begin(body, files, client);
                 Task relays = session.RunAsync();
                 Task requests = TakeRequestsAsync(messages, session);
                 ProcessEnd end = await session.Ended;
+                log.Debug($"exec {session.Id} took {Stopwatch.GetElapsedTime(begun).TotalMilliseconds:F1} ms in the guest");
                 await ReportAsync(client, session.Id, end);
                 client.Dispose();
                 await requests;

@@ -18,7 +18,7 @@ internal sealed class GuestLink(Multiplexer multiplexer)
     internal uint NextId() => ++_lastId;
 
     internal ValueTask<(MessageKind Kind, byte[] Body)?> ReceiveAsync()
-        => (_reader ??= new MessageReader(_channel.ReadAsync)).ReadAsync();
+        => (_reader ??= new MessageReader(_channel.ReadAsync, MessageReader.MaxLengthOfGuest)).ReadAsync();
 
     internal Task SendAsync(MessageKind kind, Action<WireWriter> write)
     {

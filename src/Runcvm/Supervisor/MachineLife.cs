@@ -13,7 +13,13 @@ using Runcvm.Sandbox;
 namespace Runcvm.Supervisor;
 
 /// <summary>One machine from the start of its hypervisor to the exit code of its workload.</summary>
-internal sealed class MachineLife(EventLoop loop, MachineDescription description, SandboxNetwork network)
+/// <param name="loop">runs all of it</param>
+/// <param name="description">what `create` decided</param>
+/// <param name="network">the container's, led into taps</param>
+/// <param name="user">what the hypervisor runs as, where that is not this process's user</param>
+/// <param name="shares">serves the files of the host that the machine gets, if any</param>
+internal sealed class MachineLife(
+    EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread? user, ShareServer? shares)
 {
     private const int SigChild = 17;
     private const int SigWindowChanged = 28;
@@ -32,7 +38,9 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         foreach (string notice in description.Notices) _log.Info(notice);
         _started = System.Diagnostics.Stopwatch.GetTimestamp();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
-        using IMachine machine = MachineStart.Start(loop, description, network);
+        using IMachine machine = MachineStart.Start(loop, description, network, user);
+        if (shares != null) _ = shares.ServeAsync(machine.Shares!);
+        LogTime("the hypervisor's program was started");
         Task words = _words.ListenAsync(machine, description.KernelDebug ? MachineLog.Copy : null);
         Task forwarding = ForwardSignalsAsync(signals);
         try
@@ -43,6 +51,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         {
             machine.Kill();
             await machine.Exited;
+            LogTime("the hypervisor has ended");
             signals.Dispose();
             await Task.WhenAll(words, forwarding, _dns);
         }
@@ -54,15 +63,15 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         Task pump = PumpAsync(machine, link);
         try
         {
-            using var control = new ControlServer(loop, link, _workloadStarted.Task, MachineFolder.InSandbox.ControlSocket);
+            using var control = new ControlServer(loop, link, _log, _workloadStarted.Task, MachineFolder.InSandbox.ControlSocket);
             Task serving = control.RunAsync();
             await AwaitHelloAsync(machine, link, pump);
-            int? code = await ServeAsync(machine, link, control);
+            int? code = await EndAsync(ServeAsync(machine, link, control));
             control.Dispose();
             await serving;
             if (code != null) return code.Value;
-            // The stream ended before the guest said that it was done.
-            await pump;
+            // The stream ended, or was ended, before the guest said that it was done.
+            ThrowIfProtocolBroken(link);
         }
         catch (WireFormatException e)
         {
@@ -72,10 +81,23 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         throw await _words.OfDeadAsync(loop, machine);
     }
 
+    // Not by waiting for the pump: that reads until the guest sends more, or dies.
+    private static void ThrowIfProtocolBroken(GuestLink link)
+    {
+        if (link.Multiplexer.Failure is WireFormatException broken) throw broken;
+    }
+
     private static async Task PumpAsync(IMachine machine, GuestLink link)
     {
         AsyncFile stream = await machine.Stream;
         await link.Multiplexer.RunAsync(stream.ReadAsync, stream.WriteAsync);
+    }
+
+    // Without the files that it was given the workload cannot go on: a server that fails ends the machine.
+    private async Task<int?> EndAsync(Task<int?> serving)
+    {
+        if (shares != null && await Task.WhenAny(serving, shares.Failed) == shares.Failed) await shares.Failed;
+        return await serving;
     }
 
     private async Task AwaitHelloAsync(IMachine machine, GuestLink link, Task pump)
@@ -85,11 +107,11 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         Task<(MessageKind Kind, byte[] Body)?> hello = ReceiveAsync(link);
         Task first = await Task.WhenAny(hello, machine.Exited, timeout, pump);
         if (first == machine.Exited) throw await _words.OfDeadAsync(loop, machine);
-        if (first == timeout) throw _words.OfSilent(description.BootTimeout);
+        if (first == timeout) throw _words.OfSilent(machine, description.BootTimeout);
 
         if (await hello is not var (kind, body))
         {
-            await pump;
+            ThrowIfProtocolBroken(link);
             throw await _words.OfDeadAsync(loop, machine);
         }
 
@@ -128,6 +150,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
                     break;
                 case MessageKind.Exited when Read(body, Exited.Read) is { Id: Start.Workload } exited:
                     end = new ProcessEnd(exited.Code);
+                    LogTime($"the workload has ended with code {exited.Code}");
                     break;
                 case MessageKind.StartFailed when Read(body, StartFailed.Read) is { Id: Start.Workload } failure:
                     end = new ProcessEnd(failure.Code, TextRing.Printable(failure.Message));
@@ -136,7 +159,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
                     control.Deliver(kind, body);
                     break;
                 case MessageKind.Notice:
-                    _log.Info("guest: " + TextRing.Printable(Read(body, Notice.Read).Message));
+                    LogNotice(Read(body, Notice.Read));
                     break;
                 case MessageKind.Listening:
                     ports.Update(Read(body, Listening.Read).Ports);
@@ -144,6 +167,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
                 case MessageKind.Failed:
                     throw new UsageException($"the guest could not make the machine ready: {TextRing.Printable(Read(body, Failed.Read).Message)}");
                 case MessageKind.Stopped:
+                    LogTime("the guest has flushed its disks");
                     return end == null ? null : await FinishAsync(end);
                 default:
                     throw new WireFormatException($"it sent message {(byte)kind}");
@@ -151,6 +175,13 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         }
 
         return null;
+    }
+
+    private void LogNotice(Notice notice)
+    {
+        string message = "guest: " + TextRing.Printable(notice.Message);
+        if (notice.IsDetail) _log.Debug(message);
+        else _log.Info(message);
     }
 
     private static async Task<(MessageKind Kind, byte[] Body)?> ReceiveAsync(GuestLink link)
@@ -178,6 +209,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         Setup setup = MachineStart.Setup(machine, network);
         if (setup.DnsRelay) _dns = ForwardQuestionsAsync(link);
         _ = link.SendAsync(MessageKind.Setup, setup.Write);
+        LogTime("the set-up was sent");
         var processReader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Process));
         ProcessSpec process = ProcessSpec.Read(ref processReader) with { HasInput = !IsNullDevice(0) };
         _workload = new ProcessSession(loop, link, Start.Workload, process.Terminal, Standard(0), Standard(1), Standard(2));
@@ -233,6 +265,8 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
             // The machine has ended.
         }
     }
+
+    private void LogTime(string what) => _log.Debug($"{what}, {Elapsed()} ms after the hypervisor's start");
 
     private long Elapsed() => (long)System.Diagnostics.Stopwatch.GetElapsedTime(_started).TotalMilliseconds;
 

@@ -9,12 +9,21 @@ namespace Runcvm.Supervisor;
 internal sealed class MachineLog(int level)
 {
     private const int InfoLevel = 2;
+    private const int DebugLevel = 3;
 
+    /// <summary>What a user may want to know of a machine that works.</summary>
     internal void Info(string message)
     {
         if (level >= InfoLevel) Error(message);
     }
 
+    /// <summary>What whoever looks for the reason of something wants to know.</summary>
+    internal void Debug(string message)
+    {
+        if (level >= DebugLevel) Error(message);
+    }
+
+    /// <summary>The end of the run itself is told at every level: nobody else knows why it failed.</summary>
     internal static void Error(string message) => Console.Error.WriteLine($"runcvm: {message}");
 
     /// <summary>Passes bytes on as they are.</summary>

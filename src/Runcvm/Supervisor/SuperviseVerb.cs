@@ -18,34 +18,36 @@ internal static class SuperviseVerb
     internal static int Run()
     {
         CurrentProcess.IgnoreBrokenPipes();
-        ExecuteAgainWithSignalsBlocked("supervise");
+        BlockSignals("supervise");
         try
         {
             MachineDescription description = ReadDescription();
             using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
             FileDescriptor.Lock(alive);
-            SandboxNetwork network = SandboxNetwork.Prepare(description.MaySpoof) with
+            SandboxNetwork network = SandboxNetwork.Prepare(description.MaySpoof, description.IsFirecracker ? MachineDescription.HypervisorUser : null) with
             {
                 Shared = description.SharesAddresses ? new SharedPorts() : null,
             };
+            using UserThread? user = description.IsFirecracker ? new UserThread(MachineDescription.HypervisorUser) : null;
+            // Its threads keep what it takes to serve files; this one, which starts the hypervisor, keeps nothing.
+            ShareServer? shares = description.Shares.Count > 0 ? ShareServer.Start(description) : null;
             DropCapabilities();
             using var loop = new EventLoop();
-            return loop.Run(new MachineLife(loop, description, network).RunAsync);
+            return loop.Run(new MachineLife(loop, description, network, user, shares).RunAsync);
         }
-        catch (Exception e) when (e is LinuxException or UsageException or WireFormatException or ChannelClosedException or IOException)
+        catch (Exception e) when (e is LinuxException or UsageException or WireFormatException or ChannelClosedException or IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"runcvm: {e.Message}");
+            Console.Error.WriteLine($"runcvm: {Reason.Of(e)}");
             return MachineFailed;
         }
     }
 
-    /// <summary>Signals are read from a descriptor, for which every thread must have them blocked; threads of the runtime
-    /// exist before any code of ours runs, so the mask is set and the program started over.</summary>
-    internal static void ExecuteAgainWithSignalsBlocked(params string[] arguments)
+    /// <summary>Signals are read from a descriptor, for which every thread must have them blocked. Should one of the runtime's
+    /// own be out of reach, the program is started over: the mask survives execve.</summary>
+    internal static void BlockSignals(params string[] arguments)
     {
-        if (SignalSet.ForwardedAreBlocked) return;
-        SignalSet.BlockForwarded();
-        CurrentProcess.Execute("/proc/self/exe", ["runcvm", .. arguments], CurrentProcess.Environment);
+        if (!SignalSet.TryBlockForwardedEverywhere())
+            CurrentProcess.Execute("/proc/self/exe", ["runcvm", .. arguments], CurrentProcess.Environment);
     }
 
     private static MachineDescription ReadDescription()

@@ -10,7 +10,8 @@ public sealed class DockerEngine : IAsyncLifetime
 
     // The name is that of network devices as well, which have 15 characters, four of them for a suffix.
     private readonly string _name = $"rcvm{Environment.ProcessId % 10_000}";
-    private readonly string _folder = Path.Combine("/var/tmp", $"runcvm-tests-{Environment.ProcessId}");
+    private readonly string _folder = Path.Combine(
+        Environment.GetEnvironmentVariable("RUNCVM_TEST_FOLDER") ?? "/var/tmp", $"runcvm-tests-{Environment.ProcessId}");
     private Process? _script;
     private string _processId = "";
 
@@ -22,6 +23,13 @@ public sealed class DockerEngine : IAsyncLifetime
     public static bool RunsMachines => Path.GetFileName(Runtime) != "runc";
 
     public static string Hypervisor { get; } = Environment.GetEnvironmentVariable("RUNCVM_TEST_HYPERVISOR") ?? "qemu";
+
+    /// <summary>The real Firecracker, or its test double: then a host without KVM will do. Null: the one that the runtime finds.</summary>
+    public static string? Firecracker { get; } =
+        Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER") ?? Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER_DOUBLE");
+
+    /// <summary><c>RUNCVM_ACCEL</c> of the machines; null leaves the choice to the runtime.</summary>
+    public static string? Acceleration { get; } = Environment.GetEnvironmentVariable("RUNCVM_ACCEL");
 
     /// <summary>The command line of this engine.</summary>
     internal Docker Docker { get; private set; } = null!;
@@ -36,8 +44,14 @@ public sealed class DockerEngine : IAsyncLifetime
         if (Environment.UserName != "root") throw new InvalidOperationException("the system tests need root");
         if (!File.Exists(Runtime)) throw new InvalidOperationException($"no runtime at {Runtime}: see RUNCVM_TEST_RUNTIME");
         string script = Path.Combine(Repository.Tests, "Engine/engine.sh");
+        if (Configuration() is { } configuration)
+        {
+            Directory.CreateDirectory(_folder);
+            await File.WriteAllTextAsync(Path.Combine(_folder, "config.toml"), configuration);
+        }
+
         _script = Command.Start("setsid", ["bash", script, _folder, _name, Runtime]);
-        _processId = await _script.StandardOutput.ReadLineAsync().WaitAsync(StartTimeout)
+        _processId = await _script.StandardOutput.ReadLineAsync().WaitAsync(Patience.Times(StartTimeout))
             ?? throw new InvalidOperationException(await _script.StandardError.ReadToEndAsync());
         Docker = new Docker(Path.Combine(_folder, "docker.sock"));
         Images = new TestImages(Docker);
@@ -48,13 +62,20 @@ public sealed class DockerEngine : IAsyncLifetime
     {
         if (_script is null) return;
         _script.StandardInput.Close();
-        await _script.WaitForExitAsync().WaitAsync(StopTimeout);
+        await _script.WaitForExitAsync().WaitAsync(Patience.Times(StopTimeout));
         _script.Dispose();
     }
 
     /// <summary>Runs a program of this machine in the namespaces of the engine, as if the engine had the machine to itself.</summary>
     internal Task<CommandResult> BesideAsync(params string[] command)
         => Command.RunAsync("nsenter", ["--target", _processId, "--mount", "--net", "--pid", "--", .. command]);
+
+    private static string? Configuration()
+    {
+        if (Hypervisor != "firecracker" || Firecracker is null) return null;
+        bool isDouble = Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER") is null;
+        return $"firecracker = \"{Firecracker}\"\n{(isDouble ? "firecracker_is_test_double = true\n" : "")}";
+    }
 
     private async Task<bool> IsReadyAsync()
     {

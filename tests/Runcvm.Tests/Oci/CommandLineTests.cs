@@ -15,7 +15,7 @@ public class CommandLineTests
         Assert.Equal("create", command.Verb);
         Assert.Equal("/x/log.json", command.LogFile);
         Assert.Equal("json", command.LogFormat);
-        Assert.Equal("/b", command.ValueOf("--bundle", "-b"));
+        Assert.Equal("/b", command.ValueOf(CreateFlags, "--bundle", "-b"));
         Assert.Equal("9def7c", command.ContainerId(CreateFlags));
         Assert.Equal(["--bundle", "/b", "--pid-file", "/b/init.pid", "9def7c"], command.AfterVerb);
     }
@@ -25,8 +25,19 @@ public class CommandLineTests
     {
         CommandLine command = Parse("--root /r --log /l --log-format json --systemd-cgroup create --bundle /b --pid-file /p --console-socket /tmp/pty1/pty.sock --no-pivot id");
         Assert.Equal("create", command.Verb);
-        Assert.Equal("/tmp/pty1/pty.sock", command.ValueOf("--console-socket"));
+        Assert.Equal("/tmp/pty1/pty.sock", command.ValueOf(CreateFlags, "--console-socket"));
         Assert.Equal("id", command.ContainerId(CreateFlags));
+    }
+
+    [Fact]
+    public void What_comes_after_the_id_is_the_programs_own()
+    {
+        CommandLine command = Parse("exec --pid-file --process id cmd --process x -p y");
+        Assert.Null(command.ValueOf(ExecFlags, "--process", "-p"));
+        Assert.Equal("--process", command.ValueOf(ExecFlags, "--pid-file"));
+        Assert.Equal("id", command.ContainerId(ExecFlags));
+        Assert.Null(Parse("exec --process").ContainerId(ExecFlags));
+        Assert.Null(Parse("exec --process").ValueOf(ExecFlags, "--process"));
     }
 
     [Fact]
@@ -34,7 +45,7 @@ public class CommandLineTests
     {
         CommandLine command = Parse("--root /r --log /l --log-format json exec --process /tmp/runc-process1 --console-socket /tmp/s --detach --pid-file /p id");
         Assert.Equal("exec", command.Verb);
-        Assert.Equal("/tmp/runc-process1", command.ValueOf("--process", "-p"));
+        Assert.Equal("/tmp/runc-process1", command.ValueOf(ExecFlags, "--process", "-p"));
         Assert.Equal("id", command.ContainerId(ExecFlags));
     }
 
@@ -48,7 +59,7 @@ public class CommandLineTests
     public void The_bundle_is_found_in_every_notation(string line)
     {
         CommandLine command = Parse(line);
-        Assert.Equal("/b", command.ValueOf("--bundle", "-b"));
+        Assert.Equal("/b", command.ValueOf(CreateFlags, "--bundle", "-b"));
         Assert.Equal("id", command.ContainerId(CreateFlags));
     }
 

@@ -30,6 +30,27 @@ public class RuntimeLogTests
         Assert.EndsWith("""level=error msg="cannot \"do\"\nthis \\ that" """.TrimEnd(), lines[0]);
     }
 
+    [Fact]
+    public void A_log_that_cannot_be_written_does_not_hide_the_error()
+    {
+        using var folder = new TemporaryFolder();
+        TextWriter original = Console.Error;
+        using var errors = new StringWriter();
+        Console.SetError(errors);
+        try
+        {
+            RuntimeLog.Error(CommandLine.Parse(["--log", folder.Path + "/none/log", "create", "id"]), "what went wrong");
+        }
+        finally
+        {
+            Console.SetError(original);
+        }
+
+        Assert.Equal(
+            $"runcvm: what went wrong\nruncvm: cannot write that to the file of --log: {folder.Path}/none/log: No such file or directory\n",
+            errors.ToString());
+    }
+
     private static string[] Write(string format, params string[] messages)
     {
         using var folder = new TemporaryFolder();

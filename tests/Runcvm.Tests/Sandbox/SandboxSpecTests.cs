@@ -16,7 +16,7 @@ public class SandboxSpecTests
         {"allow":true,"type":"c","major":136,"access":"rwm"},{"allow":true,"type":"c","major":10,"access":"rwm","minor":200}
         """;
 
-    private const string Tun = """{"path":"/dev/net/tun","type":"c","major":10,"minor":200,"fileMode":384,"uid":0,"gid":0}""";
+    private const string Tun = """{"path":"/dev/net/tun","type":"c","major":10,"minor":200,"fileMode":438,"uid":0,"gid":0}""";
 
     [Fact]
     public void The_process_is_the_supervisor_with_next_to_no_rights()
@@ -51,11 +51,37 @@ public class SandboxSpecTests
     }
 
     [Fact]
+    public void Limits_by_the_names_of_cgroup_v2_make_room_as_well()
+    {
+        JsonObject spec = DockerConfig.Usual();
+        spec["linux"]!["resources"]!["unified"] = new JsonObject
+        {
+            ["memory.max"] = "536870912",
+            ["memory.high"] = "max",
+            ["memory.low"] = "0",
+            ["memory.swap.max"] = "5",
+            ["pids.max"] = "100",
+            ["cpu.weight"] = "50",
+        };
+        DockerConfig.AssertJson(
+            """{"memory.max":"536871912","memory.high":"max","memory.low":"0","memory.swap.max":"5","pids.max":"196","cpu.weight":"50"}""",
+            Rewritten(spec)["linux"]!["resources"]!["unified"]);
+    }
+
+    [Fact]
+    public void Annotations_that_crun_would_obey_are_dropped()
+    {
+        JsonObject spec = DockerConfig.Usual();
+        spec["annotations"] = new JsonObject { ["run.oci.handler"] = "krun", ["module.wasm.image/variant"] = "compat", ["mine"] = "kept" };
+        DockerConfig.AssertJson("""{"mine":"kept"}""", Rewritten(spec)["annotations"]);
+    }
+
+    [Fact]
     public void Limits_make_room_for_the_hypervisor()
     {
         JsonNode resources = Rewritten(DockerConfig.Usual())["linux"]!["resources"]!;
         DockerConfig.AssertJson("""{"limit":536871912,"reservation":268436456,"swap":1073742824,"disableOOMKiller":false}""", resources["memory"]);
-        Assert.Equal(164, (long?)resources["pids"]!["limit"]);
+        Assert.Equal(196, (long?)resources["pids"]!["limit"]);
         DockerConfig.AssertJson("""{"shares":0,"quota":150000,"period":100000}""", resources["cpu"]);
     }
 
@@ -169,7 +195,25 @@ public class SandboxSpecTests
         Assert.False((bool?)linux["resources"]!["devices"]![0]!["allow"]);
     }
 
-    private static JsonObject Rewritten(JsonObject spec, bool useKvm = false)
+    [Fact]
+    public void Shares_bring_their_mounts_and_what_it_takes_to_serve_them()
+    {
+        JsonObject without = Rewritten(DockerConfig.Usual());
+        JsonObject spec = Rewritten(DockerConfig.Usual(), shares: [new Share("/srv/a", false, false, "rbind"), new Share("/etc/b", true, true, "bind")]);
+        DockerConfig.AssertJson("""
+            [{"destination":"/run/runcvm-mounts","type":"tmpfs","source":"tmpfs","options":["nosuid","nodev","noexec","mode=700","size=256k"]},
+             {"destination":"/run/runcvm-mounts/0","type":"bind","source":"/srv/a","options":["rbind","rprivate","rw","nosuid","nodev","noexec"]},
+             {"destination":"/run/runcvm-mounts/1","type":"bind","source":"/etc/b","options":["bind","rprivate","ro","nosuid","nodev","noexec"]}]
+            """, new JsonArray([.. spec["mounts"]!.AsArray().Skip(without["mounts"]!.AsArray().Count).Select(static mount => mount!.DeepClone())]));
+        Assert.Equal(
+            ["CAP_NET_ADMIN", .. SandboxSpec.FileServerCapabilities],
+            spec["process"]!["capabilities"]!["permitted"]!.AsArray().Select(static name => (string)name!));
+        Assert.DoesNotContain("CAP_DAC_READ_SEARCH", SandboxSpec.FileServerCapabilities);
+        DockerConfig.AssertJson(
+            $$"""[{{Rules}},{"allow":true,"type":"c","access":"m"},{"allow":true,"type":"b","access":"m"}]""", spec["linux"]!["resources"]!["devices"]);
+    }
+
+    private static JsonObject Rewritten(JsonObject spec, bool useKvm = false, IReadOnlyList<Share>? shares = null)
     {
         if (!File.Exists("/dev/net/tun")) Assert.Skip("this host has no /dev/net/tun");
         SandboxSpec.Rewrite(spec, new SandboxParts
@@ -180,6 +224,7 @@ public class SandboxSpecTests
             Vmlinux = "/k/vmlinux",
             Initramfs = "/k/initramfs",
             Disks = [("/i/root.erofs", new MachineDisk("root", "/disks/root", true)), ("/i/scratch", new MachineDisk("scratch", "/disks/scratch", false))],
+            Shares = shares ?? [],
             UseKvm = useKvm,
             MemoryOverhead = 1000,
         });

@@ -57,6 +57,24 @@ public class MultiplexerTests
     }
 
     [Fact]
+    public void Whoever_sends_without_reading_is_cut_off_before_the_answers_fill_the_memory()
+    {
+        var multiplexer = new Multiplexer();
+        Channel channel = multiplexer.Open(1);
+        byte[] frame = new byte[FrameHeader.Size + FrameHeader.MaxPayload];
+        new FrameHeader(1, FrameKind.Data, FrameHeader.MaxPayload).Write(frame);
+        byte[] buffer = new byte[FrameHeader.MaxPayload];
+        // Every second one is answered by a window of 12 bytes, which nobody takes.
+        for (int i = 0; i < 100 && !multiplexer.IsBroken; i++)
+        {
+            multiplexer.Receive(frame);
+            ConnectedPair.Ended(channel.ReadAsync(buffer).AsTask());
+        }
+
+        Assert.IsType<WireFormatException>(multiplexer.Failure);
+    }
+
+    [Fact]
     public void A_stalled_channel_does_not_stall_another()
     {
         var pair = new ConnectedPair();
