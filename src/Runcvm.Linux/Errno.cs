@@ -83,6 +83,8 @@ public enum Errno
     EAFNOSUPPORT = 97,
     /// <summary>address already in use</summary>
     EADDRINUSE = 98,
+    /// <summary>cannot assign the address</summary>
+    EADDRNOTAVAIL = 99,
     /// <summary>connection reset by peer</summary>
     ECONNRESET = 104,
     /// <summary>connection refused</summary>

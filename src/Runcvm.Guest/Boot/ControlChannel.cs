@@ -26,6 +26,8 @@ internal sealed class ControlChannel(Channel channel)
 
     internal Task SendAsync(Notice m) => SendAsync(MessageKind.Notice, m.Write);
 
+    internal Task SendAsync(Listening m) => SendAsync(MessageKind.Listening, m.Write);
+
     internal Task SendAsync(Failed m) => SendAsync(MessageKind.Failed, m.Write);
 
     internal Task SendAsync(Started m) => SendAsync(MessageKind.Started, m.Write);

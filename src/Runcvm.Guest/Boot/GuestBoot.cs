@@ -93,6 +93,7 @@ internal static class GuestBoot
         foreach (string notice in notices) await control.SendAsync(new Notice(notice));
         using DnsListener? names = setup.DnsRelay ? StartNameserver(loop, multiplexer) : null;
         var processes = new ProcessTable(loop, multiplexer, control, root, setup, workload, times);
+        _ = PortReporter.RunAsync(loop, control);
         await processes.RunAsync();
         Shutdown.UnmountAll();
     }

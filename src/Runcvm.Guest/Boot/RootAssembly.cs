@@ -34,7 +34,7 @@ internal static class RootAssembly
         ProvideFiles(root, setup.Files);
         ShowModules(root, setup);
         times.Done("files provided");
-        notices = GuestNetwork.Apply(setup.Interfaces);
+        notices = GuestNetwork.Apply(setup.Interfaces, setup.NetworkSysctls);
         foreach ((string name, string value) in setup.Sysctls) SetSysctl(name, value);
         times.Done("network set up");
         return root;

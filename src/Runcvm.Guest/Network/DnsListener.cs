@@ -17,6 +17,9 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
     // Unanswered questions; the oldest is forgotten for a new one. Must be a power of 2 to divide the ids evenly.
     private const int MaxQuestions = 4096;
 
+    // Room for all of them to come at once: the kernel counts a short datagram as 768 bytes.
+    private const int ReceiveBuffer = MaxQuestions * 1024;
+
     // Connections that clients may hold open at a time, so that they cannot use up the files of PID 1.
     private const int MaxConnections = 256;
 
@@ -39,6 +42,7 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
         }
 
         _datagrams = new AsyncFile(loop, InternetSocket.BindDatagram(End));
+        InternetSocket.SetReceiveBuffer(_datagrams.Handle, ReceiveBuffer);
         _listener = new AsyncFile(loop, InternetSocket.ListenStream(End));
     }
 

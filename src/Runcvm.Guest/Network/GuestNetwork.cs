@@ -9,13 +9,18 @@ internal static class GuestNetwork
 {
     /// <summary>Sets everything up. Returns sentences about what was left out and why; an IPv4 network that cannot be set
     /// up is an exception.</summary>
-    internal static IReadOnlyList<string> Apply(IReadOnlyList<NetworkInterface> interfaces)
+    internal static IReadOnlyList<string> Apply(
+        IReadOnlyList<NetworkInterface> interfaces, IReadOnlyList<KeyValuePair<string, string>> sysctls)
     {
+        // Before: no device may send on a network that has no IPv6. After: only now interfaces have their names.
+        foreach ((string path, string value) in sysctls) Set(path, value);
         using var netlink = new RouteNetlink();
         List<Link> devices = netlink.Links();
         // What has a kind is no device but made by a module when it was loaded: dummy0, bond0, gretap0.
         devices.RemoveAll(static link => link.HardwareType != Link.Ethernet || link.Kind != null);
-        return Apply(netlink, devices, interfaces);
+        IReadOnlyList<string> skipped = Apply(netlink, devices, interfaces);
+        foreach ((string path, string value) in sysctls) Set(path, value);
+        return skipped;
     }
 
     internal static IReadOnlyList<string> Apply(
@@ -30,13 +35,20 @@ internal static class GuestNetwork
         return skipped;
     }
 
+    /// <summary>Takes over a setting of the container's namespace.</summary>
+    private static void Set(string path, string value)
+    {
+        string file = "/proc/sys/" + path;
+        // A kernel without IPv6 has none of its settings, and needs none that switches it off.
+        if (!File.Exists(file) || File.ReadAllText(file).Trim() == value) return;
+        File.WriteAllBytes(file, System.Text.Encoding.UTF8.GetBytes(value));
+    }
+
     private static void SetUp(RouteNetlink netlink, Link link, NetworkInterface wanted, List<string> skipped)
     {
         if (!link.HardwareAddress.AsSpan().SequenceEqual(wanted.HardwareAddress))
             netlink.SetHardwareAddress(link, wanted.HardwareAddress);
         if (link.Mtu != wanted.Mtu) netlink.SetMtu(link, wanted.Mtu);
-        // A container without IPv6 on this network has not even a link-local address.
-        if (!HasIPv6(wanted)) netlink.TryDisableAddressGeneration(link);
         // Before the addresses: an interface that is not up yet has none of its own making that could be in the way.
         foreach (InterfaceAddress address in wanted.Addresses)
             Try(
@@ -68,16 +80,6 @@ internal static class GuestNetwork
         foreach (Route route in wanted.Routes)
         {
             if (route.Gateway.Length == 0 && Prefix.Contains(route.Destination, route.PrefixLength, gateway)) return true;
-        }
-
-        return false;
-    }
-
-    private static bool HasIPv6(NetworkInterface wanted)
-    {
-        foreach (InterfaceAddress address in wanted.Addresses)
-        {
-            if (address.Address.Length == 16) return true;
         }
 
         return false;

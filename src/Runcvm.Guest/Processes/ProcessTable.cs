@@ -1,4 +1,5 @@
 using Runcvm.Guest.Boot;
+using Runcvm.Guest.Network;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Mounts;
@@ -17,6 +18,7 @@ internal sealed class ProcessTable(
 
     private readonly Dictionary<uint, GuestProcess> _running = [];
     private readonly List<Task> _lives = [];
+    private readonly List<Task> _connections = [];
     private readonly TaskCompletionSource _workloadEnded = new();
     private readonly Launcher _launcher = new(loop, root, setup, workloadSpawner);
 
@@ -57,6 +59,11 @@ internal sealed class ProcessTable(
             case MessageKind.Resize:
                 Resize resize = Resize.Read(ref r);
                 if (_running.TryGetValue(resize.Id, out GuestProcess? resized)) resized.Resize(resize.Rows, resize.Columns);
+                break;
+            case MessageKind.Connect:
+                // Not among the lives that the end waits for: it ends with whoever listens.
+                _connections.RemoveAll(static connection => connection.IsCompleted);
+                _connections.Add(ForwardedConnection.RunAsync(loop, multiplexer, Connect.Read(ref r)));
                 break;
             default:
                 throw new WireFormatException($"the host sent message {(byte)kind}, which this guest does not know");

@@ -12,10 +12,17 @@ internal static partial class Libc
     internal const ushort TCA_U32_ACT = 7;
     internal const byte TC_U32_TERMINAL = 1;
 
+    internal const ushort TCA_BPF_OPS_LEN = 4;
+    internal const ushort TCA_BPF_OPS = 5;
+    internal const ushort TCA_BPF_FLAGS = 8;
+    internal const uint TCA_BPF_FLAG_ACT_DIRECT = 1;
+
     internal const ushort TCA_ACT_KIND = 1;
     internal const ushort TCA_ACT_OPTIONS = 2;
     internal const ushort TCA_MIRRED_PARMS = 2;
+    internal const int TC_ACT_UNSPEC = -1;
     internal const int TC_ACT_OK = 0;
+    internal const int TC_ACT_SHOT = 2;
     internal const int TC_ACT_STOLEN = 4;
     internal const int TCA_EGRESS_REDIR = 1;
     internal const int TCA_EGRESS_MIRROR = 2;

@@ -20,6 +20,9 @@ internal static partial class Libc
     internal const ushort IFLA_LINKINFO = 18;
     internal const ushort IFLA_AF_SPEC = 26;
     internal const ushort IFLA_INFO_KIND = 1;
+    internal const ushort IFLA_INFO_DATA = 2;
+    internal const ushort IFLA_NET_NS_FD = 28;
+    internal const ushort VETH_INFO_PEER = 1;
     internal const ushort IFLA_INET6_ADDR_GEN_MODE = 8;
     internal const byte IN6_ADDR_GEN_MODE_NONE = 1;
 

@@ -6,7 +6,13 @@ namespace Runcvm.Linux.Interop;
 internal static unsafe partial class Libc
 {
     internal const int SO_REUSEADDR = 2;
+    internal const int SO_RCVBUFFORCE = 33;
     internal const int EINPROGRESS = 115;
+    internal const int SHUT_WR = 1;
+
+    /// <summary>shutdown(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int shutdown(SafeFileHandle sockfd, int how);
 
     /// <summary>sendto(2)</summary>
     [LibraryImport(Name, SetLastError = true)]

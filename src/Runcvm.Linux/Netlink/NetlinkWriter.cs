@@ -10,8 +10,8 @@ internal sealed class NetlinkWriter
 {
     internal const int HeaderSize = 16;
 
-    // The largest request, a filter with eight keys, has less than 300 bytes.
-    private readonly byte[] _buffer = new byte[1024];
+    // The largest request is a filter with a program, which has less than 400 instructions of 8 bytes.
+    private readonly byte[] _buffer = new byte[4096];
     private int _length = HeaderSize;
 
     internal NetlinkWriter(ushort type, ushort flags)

@@ -31,6 +31,31 @@ public sealed partial class RouteNetlink
             FilterRequest(link, filter),
             $"add filter {filter.Priority} (protocol {filter.Protocol:x4}, {filter.Action}) to the ingress of {link.Name}");
 
+    /// <summary>Adds a program to the interface's ingress qdisc. Frames that it passes go to the filters behind it.</summary>
+    /// <param name="link">the interface</param>
+    /// <param name="priority">lower ones are asked first; no other kind of filter may have it</param>
+    /// <param name="program">the program</param>
+    public void AddIngressProgram(Link link, ushort priority, PacketProgram program)
+        => _socket.Request(
+            ProgramRequest(link, priority, program),
+            $"add a filter program of {program.Length} instructions to the ingress of {link.Name}");
+
+    internal static NetlinkWriter ProgramRequest(Link link, ushort priority, PacketProgram program)
+    {
+        var w = new NetlinkWriter(Libc.RTM_NEWTFILTER, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL);
+        uint protocol = BinaryPrimitives.ReverseEndianness(PacketFilter.AnyProtocol);
+        TrafficControlHeader(w, link, 0, IngressHandle, ((uint)priority << 16) | protocol);
+        w.Attribute(Libc.TCA_KIND, "bpf");
+        using (w.Nested(Libc.TCA_OPTIONS))
+        {
+            using (w.Nested(Libc.TCA_BPF_OPS_LEN)) w.UInt16((ushort)program.Length);
+            w.Attribute(Libc.TCA_BPF_OPS, program.ToBytes());
+            w.Attribute(Libc.TCA_BPF_FLAGS, Libc.TCA_BPF_FLAG_ACT_DIRECT);
+        }
+
+        return w;
+    }
+
     internal static NetlinkWriter IngressRequest(Link link, bool create)
     {
         NetlinkWriter w = create

@@ -18,6 +18,11 @@ public static unsafe class InternetSocket
         return socket;
     }
 
+    /// <summary>SO_RCVBUFFORCE: how many bytes of datagrams may wait, more than the limit for everyone (net.core.rmem_max).
+    /// Takes CAP_NET_ADMIN.</summary>
+    public static void SetReceiveBuffer(SafeFileHandle socket, int bytes)
+        => SystemCall.Check(Libc.setsockopt(socket, Libc.SOL_SOCKET, Libc.SO_RCVBUFFORCE, &bytes, sizeof(int)), $"make room for datagrams");
+
     /// <summary>A UDP socket that talks to this address only.</summary>
     public static SafeFileHandle ConnectDatagram(IPv4End end) => Connect(Libc.SOCK_DGRAM, end);
 

@@ -12,6 +12,8 @@ public enum MessageKind : byte
     Signal = 3,
     /// <summary>to the guest: <see cref="Messages.Resize"/></summary>
     Resize = 4,
+    /// <summary>host to guest: <see cref="Messages.Connect"/></summary>
+    Connect = 5,
     /// <summary>guest to host, first of all: <see cref="Messages.Hello"/></summary>
     Hello = 64,
     /// <summary>from the guest: <see cref="Messages.Started"/></summary>
@@ -26,4 +28,6 @@ public enum MessageKind : byte
     Stopped = 69,
     /// <summary>guest to host: <see cref="Messages.Notice"/></summary>
     Notice = 70,
+    /// <summary>guest to host: <see cref="Messages.Listening"/></summary>
+    Listening = 71,
 }

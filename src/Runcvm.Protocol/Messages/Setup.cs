@@ -64,6 +64,10 @@ public sealed record Setup
     /// <summary>network interfaces</summary>
     public IReadOnlyList<NetworkInterface> Interfaces { get; init; } = [];
 
+    /// <summary>settings of the container's network namespace: path below /proc/sys, value; what the guest's kernel does not
+    /// have is left out</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> NetworkSysctls { get; init; } = [];
+
     /// <summary>cgroup file systems</summary>
     public CgroupLayout Cgroups { get; init; }
 
@@ -95,12 +99,9 @@ public sealed record Setup
         w.Flag(MountAllModules);
         w.List(Mounts, static (w, mount) => mount.Write(w));
         w.List(Files, static (w, file) => file.Write(w));
-        w.List(Sysctls, static (w, sysctl) =>
-        {
-            w.Text(sysctl.Key);
-            w.Text(sysctl.Value);
-        });
+        w.List(Sysctls, WriteSysctl);
         w.List(Interfaces, static (w, device) => device.Write(w));
+        w.List(NetworkSysctls, WriteSysctl);
         w.Byte((byte)Cgroups);
         w.Flag(Systemd);
         w.Flag(Init);
@@ -124,14 +125,23 @@ public sealed record Setup
         MountAllModules = r.Flag(),
         Mounts = r.List(GuestMount.Read),
         Files = r.List(GuestFile.Read),
-        Sysctls = r.List(static (ref WireReader r) => KeyValuePair.Create(r.Text(), r.Text())),
+        Sysctls = r.List(ReadSysctl),
         Interfaces = r.List(NetworkInterface.Read),
+        NetworkSysctls = r.List(ReadSysctl),
         Cgroups = (CgroupLayout)r.Byte(),
         Systemd = r.Flag(),
         Init = r.Flag(),
         ReadOnlyRoot = r.Flag(),
         DnsRelay = r.Flag(),
     };
+
+    private static void WriteSysctl(WireWriter w, KeyValuePair<string, string> sysctl)
+    {
+        w.Text(sysctl.Key);
+        w.Text(sysctl.Value);
+    }
+
+    private static KeyValuePair<string, string> ReadSysctl(ref WireReader r) => KeyValuePair.Create(r.Text(), r.Text());
 }
 
 /// <summary>Something on the layer disk that the guest takes over.</summary>

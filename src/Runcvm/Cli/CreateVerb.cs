@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Installation;
 using Runcvm.Kernels;
 using Runcvm.Machines;
+using Runcvm.Network;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Protocol.Messages;
@@ -25,21 +27,24 @@ internal static class CreateVerb
         var bundle = new Bundle(command.ValueOf(FlagsWithValue, "--bundle", "-b") ?? Environment.CurrentDirectory);
         MachineFolder folder = MachineFolder.Of(id);
         folder.Recreate();
+        IReadOnlyList<SafeFileHandle> sockets = [];
         try
         {
-            Prepare(bundle, id, folder, config);
+            sockets = MachineNetwork.Join(bundle.Spec, id);
+            Prepare(bundle, id, folder, config, sockets.Count > 0);
         }
         catch
         {
             folder.Remove();
+            MachineNetwork.RemoveLeftOvers();
             throw;
         }
 
-        LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
+        LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments, sockets.Count > 0 ? SharedPorts.HandOn(sockets) : []);
         return 1;
     }
 
-    private static void Prepare(Bundle bundle, string id, MachineFolder folder, HostConfig config)
+    private static void Prepare(Bundle bundle, string id, MachineFolder folder, HostConfig config, bool sharesAddresses)
     {
         JsonObject process = bundle.Spec["process"] as JsonObject ?? throw new UsageException("config.json describes no process");
         string[] environment = ProcessReader.Texts(process["env"]);
@@ -58,7 +63,6 @@ internal static class CreateVerb
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes, options.RootIsShare);
         if (options.RootIsShare) systems.Shares.Add(new Share(bundle.RootPath, IsFile: false, ReadOnly: false, "rbind"));
-        bool hasNetwork = HasNetwork(bundle.Spec);
         program.GiveAccess(folder, disks.Disks, initramfs);
 
         var setup = new Setup
@@ -93,7 +97,8 @@ internal static class CreateVerb
             BootTimeout = (int)config.BootTimeout.TotalSeconds,
             LogLevel = (int)options.LogLevel,
             KernelDebug = options.KernelDebug,
-            HasNetwork = hasNetwork,
+            SharesAddresses = sharesAddresses,
+            MaySpoof = options.MaySpoof || WorkloadKind.IsPrivileged(process),
             Notices = [.. warnings, .. systems.Notices, .. disks.Notices],
             Shares = [.. systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly))],
             ShareCache = (byte)options.ShareCache,
@@ -109,11 +114,11 @@ internal static class CreateVerb
             Vmlinux = kernel.VmlinuxPath,
             Initramfs = initramfs,
             Disks = disks.Disks,
-            Files = systems.Sources,
+            Files = sharesAddresses ? [.. systems.Sources.Select(static file => (NetworkChoice.ResolverOf(file.Source), file.Target))] : systems.Sources,
             Firecracker = program.IsFirecracker ? program.OnHost : null,
             Shares = systems.Shares,
             UseKvm = options.UseKvm,
-            HasNetwork = hasNetwork,
+            SharesAddresses = sharesAddresses,
             MemoryOverhead = MemoryOverhead.Of(options.UseKvm, systems.Shares.Count > 0),
         });
         bundle.Save();
@@ -136,15 +141,4 @@ internal static class CreateVerb
 
     private static List<KeyValuePair<string, string>> Sysctls(JsonObject spec)
         => [.. (spec["linux"]?["sysctl"] as JsonObject ?? []).Select(static item => KeyValuePair.Create(item.Key, item.Value!.GetValue<string>()))];
-
-    private static bool HasNetwork(JsonObject spec)
-    {
-        JsonNode? network = ProcessReader.Items(spec["linux"]?["namespaces"]).FirstOrDefault(static item => item?["type"]?.GetValue<string>() == "network");
-        if (network == null)
-            throw new UsageException("--network host is not available in this version of RunCVM; use a bridge network and publish ports with -p");
-        // Another process's namespace is another container's; one that an engine made for this container has a path of its own.
-        if (network["path"]?.GetValue<string>().StartsWith("/proc/", StringComparison.Ordinal) == true)
-            throw new UsageException("--network container:… is not available in this version of RunCVM; put both containers on one user-defined network");
-        return true;
-    }
 }

@@ -6,7 +6,8 @@ using Runcvm.Sandbox;
 
 namespace Runcvm.Cli;
 
-/// <summary>`runcvm delete`: the machine's state folder goes, then the sandbox.</summary>
+/// <summary>`runcvm delete`: the machine's state folder goes, then what it left in shared namespaces, then the
+/// sandbox.</summary>
 internal static class DeleteVerb
 {
     internal static int Run(CommandLine command, HostConfig config)
@@ -14,6 +15,7 @@ internal static class DeleteVerb
         bool force = command.AfterVerb.Any(static argument => argument is "--force" or "-f");
         MachineFolder? folder = command.ContainerId() is { } id ? MachineFolder.Of(id) : null;
         if (folder is { Exists: true } && (force || !IsRunning(folder))) folder.Remove();
+        MachineNetwork.RemoveLeftOvers();
         LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
         return 1;
     }

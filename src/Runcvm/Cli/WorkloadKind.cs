@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Protocol.Messages;
@@ -11,6 +12,8 @@ namespace Runcvm.Cli;
 /// <summary>What the image's own process is, and what the guest is told of it.</summary>
 internal static class WorkloadKind
 {
+    private static readonly CapabilitySet Privileged = CapabilitySet.Of(["CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO"]);
+
     /// <summary>Whether the command is systemd, or a link to it in this root.</summary>
     internal static bool IsSystemd(string rootPath, string[] arguments)
     {
@@ -38,6 +41,10 @@ internal static class WorkloadKind
         ProcessSpec spec = ProcessReader.Read(process, [.. visible]);
         return hasInit ? spec with { Arguments = WithoutInit(spec.Arguments) } : spec;
     }
+
+    /// <summary>Whether `--privileged` was given: nothing else gives these all.</summary>
+    internal static bool IsPrivileged(JsonObject process)
+        => CapabilitySet.Of(ProcessReader.Texts(process["capabilities"]?["bounding"])).Contains(Privileged);
 
     // docker: /sbin/docker-init -- PROGRAM …; podman: /run/podman-init -- PROGRAM …
     private static IReadOnlyList<string> WithoutInit(IReadOnlyList<string> arguments)

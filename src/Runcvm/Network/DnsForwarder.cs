@@ -11,7 +11,7 @@ namespace Runcvm.Network;
 internal sealed class DnsForwarder(EventLoop loop, IPv4End nameserver, Func<ReadOnlyMemory<byte>, ValueTask> write)
 {
     // Each question has a socket, and the namespace has 4096 ports. A client whose question is dropped asks again.
-    private const int MaxQuestions = 512;
+    private const int MaxQuestions = 2048;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly Queue<byte[]> _answers = new();

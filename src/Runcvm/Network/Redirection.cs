@@ -5,20 +5,30 @@ namespace Runcvm.Network;
 /// <summary>Who gets which packet: the guest has the container's addresses, but the namespace goes on using them for what
 /// is done on the guest's behalf, such as Docker's resolver asking the servers outside. So the namespace keeps TCP and
 /// UDP to ports from 61440 on, which are its own local ports (net.ipv4.ip_local_port_range) and above those that Linux
-/// takes by default in the guest; both learn of neighbours, which answer to the same MAC address; all else is the guest's.</summary>
+/// takes by default in the guest; both learn of neighbours, which answer to the same MAC address, and of answers to pings;
+/// all else is the guest's.</summary>
 internal static class Redirection
 {
+    private const uint Icmp = 1;
     private const uint Tcp = 6;
     private const uint Udp = 17;
     private const uint IcmpV6 = 58;
 
     private static readonly WordMatch[] Any = [];
 
+    // RFC 792: echo reply 0, unreachable 3, time exceeded 11.
+    private static readonly uint[] EchoReplyAndErrorsV4 = [0, 3, 11];
+
     /// <summary>Everything that leaves the guest leaves the container.</summary>
-    internal static void FromTap(RouteNetlink netlink, Link tap, Link link)
+    /// <param name="netlink">the namespace's</param>
+    /// <param name="tap">the guest's side</param>
+    /// <param name="link">the container's side</param>
+    /// <param name="allowed">what the guest may send, or null for anything</param>
+    internal static void FromTap(RouteNetlink netlink, Link tap, Link link, PacketProgram? allowed)
     {
         netlink.ResetIngress(tap);
-        netlink.AddIngressFilter(tap, new PacketFilter(PacketFilter.AnyProtocol, 1, Any, PacketAction.Redirect, link.Index));
+        if (allowed != null) netlink.AddIngressProgram(tap, 1, allowed);
+        netlink.AddIngressFilter(tap, new PacketFilter(PacketFilter.AnyProtocol, 2, Any, PacketAction.Redirect, link.Index));
     }
 
     /// <summary>What arrives for the container goes to the guest, but for the namespace's share.</summary>
@@ -35,6 +45,9 @@ internal static class Redirection
         yield return new(PacketFilter.IPv4, 2, ReservedPortV4(Tcp), PacketAction.Keep);
         yield return new(PacketFilter.IPv4, 2, ReservedPortV4(Udp), PacketAction.Keep);
 
+        // Of answers to pings and of errors nobody can say here whose they are; who did not ask does not listen.
+        foreach (uint type in EchoReplyAndErrorsV4) yield return new(PacketFilter.IPv4, 2, IcmpV4Type(type), PacketAction.Mirror, tap);
+
         // RFC 4861: router solicitation 133 and advertisement 134, neighbour solicitation 135 and advertisement 136,
         // redirect 137.
         yield return new(PacketFilter.IPv6, 3, IcmpV6Types(133, 0xFF), PacketAction.Mirror, tap);
@@ -42,6 +55,11 @@ internal static class Redirection
         yield return new(PacketFilter.IPv6, 3, IcmpV6Types(136, 0xFE), PacketAction.Mirror, tap);
         yield return new(PacketFilter.IPv6, 3, ReservedPortV6(Tcp), PacketAction.Keep);
         yield return new(PacketFilter.IPv6, 3, ReservedPortV6(Udp), PacketAction.Keep);
+
+        // RFC 4443: unreachable 1, too big 2, time exceeded 3, echo reply 129.
+        yield return new(PacketFilter.IPv6, 3, IcmpV6Types(1, 0xFF), PacketAction.Mirror, tap);
+        yield return new(PacketFilter.IPv6, 3, IcmpV6Types(2, 0xFE), PacketAction.Mirror, tap);
+        yield return new(PacketFilter.IPv6, 3, IcmpV6Types(129, 0xFF), PacketAction.Mirror, tap);
 
         yield return new(PacketFilter.AnyProtocol, 4, Any, PacketAction.Redirect, tap);
     }
@@ -54,6 +72,14 @@ internal static class Redirection
         new(4, 0, 0x0000_1FFF),
         new(8, protocol << 16, 0x00FF_0000),
         new(20, 0xF000, 0xF000),
+    ];
+
+    private static WordMatch[] IcmpV4Type(uint type) =>
+    [
+        new(0, 0x4500_0000, 0xFF00_0000),
+        new(4, 0, 0x0000_1FFF),
+        new(8, Icmp << 16, 0x00FF_0000),
+        new(20, type << 24, 0xFF00_0000),
     ];
 
     /// <summary>Extension headers, fragments among them, stand in the place of the protocol's number: they do not match.</summary>

@@ -1,5 +1,7 @@
+using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Netlink;
+using Runcvm.Linux.Sockets;
 using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Network;
@@ -7,12 +9,40 @@ namespace Runcvm.Network;
 /// <summary>The container's network, led into the machine: a tap for each of the container's interfaces, and their
 /// description, from which the guest makes copies. All of it goes with the taps' files and the network namespace.</summary>
 /// <param name="Interfaces">in the order of the container's interfaces; empty with <c>--network none</c></param>
-internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, NetworkInterface Description)> Interfaces)
+/// <param name="Sysctls">settings of the namespace that the guest takes over</param>
+internal sealed record SandboxNetwork(
+    IReadOnlyList<(SafeFileHandle Tap, NetworkInterface Description)> Interfaces,
+    IReadOnlyList<KeyValuePair<string, string>> Sysctls)
 {
+    /// <summary>Sockets of the namespace that the machine takes part in, if its own is only beside it.</summary>
+    internal SharedPorts? Shared { get; init; }
+
+    /// <summary>Where Docker's nameserver is asked: at its own address, or at the shared namespace's end of the cable.</summary>
+    internal uint Nameserver
+    {
+        get
+        {
+            const uint Docker = 0x7F00000B;
+            byte[]? outer = Shared == null ? null : Interfaces[0].Description.Routes.FirstOrDefault(static route => route.Gateway.Length == 4)?.Gateway;
+            return outer == null ? Docker : BinaryPrimitives.ReadUInt32BigEndian(outer);
+        }
+    }
+
+    /// <summary>A listening socket of those who see the machine's ports from outside it, or null when the port is taken.</summary>
+    internal SafeFileHandle? TryListen(ListeningPort port)
+    {
+        if (Shared != null) return Shared.TryListen(port.Port, port.LoopbackOnly);
+        SafeFileHandle socket = StreamListener.Make();
+        if (StreamListener.TryListen(socket, port.Port, port.LoopbackOnly)) return socket;
+        socket.Dispose();
+        return null;
+    }
+
     /// <summary>Sets up the calling thread's network namespace, which must be the container's own and never the host's.
     /// May be called again in a namespace in which an earlier machine died.</summary>
+    /// <param name="maySpoof">the guest may send from any address</param>
     /// <param name="tapOwner">a user who opens the taps by name, once their files are closed; null keeps them to the files</param>
-    internal static SandboxNetwork Prepare(uint? tapOwner = null)
+    internal static SandboxNetwork Prepare(bool maySpoof = false, uint? tapOwner = null)
     {
         using var netlink = new RouteNetlink();
         var interfaces = new List<(SafeFileHandle, NetworkInterface)>();
@@ -26,10 +56,11 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
             {
                 if (!ContainerInterface.IsOne(link, addresses)) continue;
                 NetworkInterface description = ContainerInterface.Describe(link, addresses, routes);
-                interfaces.Add((OpenTap(netlink, link, TapName(interfaces.Count), tapOwner), description));
+                PacketProgram? allowed = maySpoof ? null : SourceFilter.Of(description);
+                interfaces.Add((OpenTap(netlink, link, TapName(interfaces.Count), tapOwner, allowed), description));
             }
 
-            return new SandboxNetwork(interfaces);
+            return new SandboxNetwork(interfaces, NamespaceSysctls.Read(interfaces.Select(static item => item.Item2.Name)));
         }
         catch
         {
@@ -53,7 +84,7 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
         for (int i = 0; links.Find(link => link.Name == TapName(i)) is { Kind: "tun" } abandoned; i++) netlink.Remove(abandoned);
     }
 
-    private static SafeFileHandle OpenTap(RouteNetlink netlink, Link link, string name, uint? owner)
+    private static SafeFileHandle OpenTap(RouteNetlink netlink, Link link, string name, uint? owner, PacketProgram? allowed)
     {
         SafeFileHandle file = TapDevice.Open(name, owner);
         try
@@ -62,7 +93,7 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
             netlink.SetMtu(tap, link.Mtu);
             // Otherwise the namespace would greet the guest with neighbour discovery of an address of its own.
             netlink.TryDisableAddressGeneration(tap);
-            Redirection.FromTap(netlink, tap, link);
+            Redirection.FromTap(netlink, tap, link, allowed);
             netlink.SetUp(tap);
             // Last, because from here on the container's traffic is the guest's.
             Redirection.ToTap(netlink, link, tap);

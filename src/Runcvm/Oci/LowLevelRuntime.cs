@@ -8,10 +8,13 @@ internal static class LowLevelRuntime
     private static readonly string[] Candidates = ["runc", "crun"];
 
     /// <summary>Becomes the low-level runtime. Returns only by throwing.</summary>
-    internal static void Execute(string? configured, IReadOnlyList<string> arguments)
+    /// <param name="configured">its name or path, if the host says one</param>
+    /// <param name="arguments">its arguments</param>
+    /// <param name="variables">more environment for it</param>
+    internal static void Execute(string? configured, IReadOnlyList<string> arguments, params string[] variables)
     {
         string path = configured ?? Find();
-        CurrentProcess.Execute(path, [Path.GetFileName(path), .. arguments], CurrentProcess.Environment);
+        CurrentProcess.Execute(path, [Path.GetFileName(path), .. arguments], [.. CurrentProcess.Environment, .. variables]);
     }
 
     private static string Find()

@@ -45,6 +45,9 @@ internal sealed record MachineOptions
     /// <summary>A small init reaps children in front of the workload. Default: false.</summary>
     internal required bool Init { get; init; }
 
+    /// <summary>The guest may send from addresses that are not the container's. Default: false.</summary>
+    internal required bool MaySpoof { get; init; }
+
     /// <summary>Size of the sparse scratch disk in bytes. Default: 10 GiB.</summary>
     internal required long ScratchSizeBytes { get; init; }
 
@@ -97,6 +100,7 @@ internal sealed record MachineOptions
             CgroupMode = asked.CgroupMode ?? MachineChoice.CgroupModeOf(arguments),
             Systemd = systemd,
             Init = asked.Init,
+            MaySpoof = Allowed(asked.MaySpoof, usual.MaySpoof, "RUNCVM_NET_SPOOF", config),
             ScratchSizeBytes = asked.ScratchSizeBytes ?? OptionCatalogue.DefaultScratchSize,
             RootIsShare = asked.RootIsShare,
             ShareCache = asked.ShareCache,
@@ -108,6 +112,12 @@ internal sealed record MachineOptions
     /// <summary>The environment that the workload sees.</summary>
     internal static IReadOnlyList<string> WithoutRuncvm(IReadOnlyList<string> environment)
         => [.. environment.Where(entry => !IsOurs(entry))];
+
+    // What the host's own configuration switches on is allowed by that.
+    private static bool Allowed(bool asked, bool usual, string name, HostConfig config)
+        => !asked || usual || config.Allow.Contains(name)
+            ? asked
+            : throw new UsageException($"{name} reaches the host's network; list \"{Option.KeyOf(name)}\" under allow in {HostConfig.File} to let containers use it");
 
     private static bool IsOurs(string entry) => entry.StartsWith(Option.Prefix, StringComparison.Ordinal);
 

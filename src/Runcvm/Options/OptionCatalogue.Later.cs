@@ -8,9 +8,8 @@ internal static partial class OptionCatalogue
     [
         NotYet("RUNCVM_DISKS", "Disks in backing files, `src,dst,fs[,size];…`.", "none", Disks),
         NotYet("RUNCVM_SHARE_SOCKETS", "Forward Unix sockets that are bind-mounted.", "off", IsOff) with { NeedsAllow = true },
-        NotYet("RUNCVM_NETWORK_MODE", "`bridge`, or `host` for the address of the host.", "`bridge`",
+        NotYet("RUNCVM_NETWORK_MODE", "`bridge`, or `host` for the address of the host, for which `--network host` is the way here.", "`bridge`",
             text => text.OneOf("bridge or host", [("bridge", true), ("host", false)])),
-        NotYet("RUNCVM_NET_SPOOF", "The guest may use addresses that are not the container's.", "off", IsOff) with { NeedsAllow = true },
 
         // This version has no balloon device, which both answers allow.
         NotYet("RUNCVM_ENABLE_BALLOON", "Balloon device, by which `docker update -m` changes the guest's RAM.", "on",

@@ -6,7 +6,7 @@ internal static partial class OptionCatalogue
     internal const string StrictName = "RUNCVM_STRICT";
     internal const long DefaultScratchSize = 10 * ByteSize.Gibi;
 
-    internal static IReadOnlyList<Option> All { get; } = [.. Machine, .. Kernel, .. Workload, .. Storage, .. Inside, .. Later, .. Older];
+    internal static IReadOnlyList<Option> All { get; } = [.. Machine, .. Kernel, .. Workload, .. Storage, .. Network, .. Inside, .. Later, .. Older];
 
     internal static Option? Find(string name) => All.FirstOrDefault(option => option.Matches(name));
 

@@ -38,8 +38,12 @@ internal sealed record MachineDescription
     /// <summary>the guest kernel's log goes to standard error</summary>
     internal bool KernelDebug { get; init; }
 
-    /// <summary>whether the sandbox has a network namespace of its own</summary>
-    internal bool HasNetwork { get; init; }
+    /// <summary>whether the machine takes part in a network namespace that is not its own, with sockets of which the
+    /// supervisor listens</summary>
+    internal bool SharesAddresses { get; init; }
+
+    /// <summary>whether the guest may send from addresses that are not the container's</summary>
+    internal bool MaySpoof { get; init; }
 
     /// <summary>lines for the log at the INFO level: what happened before the supervisor started</summary>
     internal IReadOnlyList<string> Notices { get; init; } = [];
@@ -67,7 +71,8 @@ internal sealed record MachineDescription
         w.Int32(BootTimeout);
         w.Int32(LogLevel);
         w.Flag(KernelDebug);
-        w.Flag(HasNetwork);
+        w.Flag(SharesAddresses);
+        w.Flag(MaySpoof);
         w.Texts(Notices);
         w.List(Shares, static (w, share) =>
         {
@@ -89,7 +94,8 @@ internal sealed record MachineDescription
         BootTimeout = r.Int32(),
         LogLevel = r.Int32(),
         KernelDebug = r.Flag(),
-        HasNetwork = r.Flag(),
+        SharesAddresses = r.Flag(),
+        MaySpoof = r.Flag(),
         Notices = r.Texts(),
         Shares = r.List(static (ref WireReader r) => new ServedPath(r.Text(), r.Flag())),
         ShareCache = r.Byte(),

@@ -33,6 +33,9 @@ internal sealed class MachineFolder
 
     internal string LayerImage => Path.Combine(FullPath, "layer.erofs");
 
+    /// <summary>From the beginning of `create` to `delete`.</summary>
+    internal bool IsThere => Directory.Exists(FullPath);
+
     /// <summary>What a hypervisor that is another user may write to: nothing else of this folder.</summary>
     internal string Hypervisor => Path.Combine(FullPath, "hypervisor");
 

@@ -30,7 +30,8 @@ internal sealed record SandboxParts
 
     internal bool UseKvm { get; init; }
 
-    internal bool HasNetwork { get; init; }
+    /// <summary>the machine takes part in a network namespace that is not its own</summary>
+    internal bool SharesAddresses { get; init; }
 
     /// <summary>bytes that hypervisor and supervisor need beside the guest's memory</summary>
     internal long MemoryOverhead { get; init; }

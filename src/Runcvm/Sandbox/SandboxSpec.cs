@@ -32,14 +32,24 @@ internal static class SandboxSpec
         JsonObject linux = Child(spec, "linux");
         spec["root"] = new JsonObject { ["path"] = parts.Skeleton, ["readonly"] = true };
         RewriteProcess(Child(spec, "process"), ["/runcvm", "supervise"],
-            ["CAP_NET_ADMIN", .. (parts.Firecracker == null ? [] : UserCapabilities).Union(parts.Shares.Count > 0 ? FileServerCapabilities : [])]);
+        [
+            "CAP_NET_ADMIN",
+            .. (parts.Firecracker == null ? [] : UserCapabilities)
+                .Union(parts.Shares.Count > 0 ? FileServerCapabilities : [])
+                .Union(parts.SharesAddresses ? ["CAP_NET_BIND_SERVICE"] : []),
+        ]);
         spec["mounts"] = Mounts(parts);
         RewriteNamespaces(linux);
         RewriteDevices(linux, parts);
         RaiseLimits(Child(linux, "resources"), parts.MemoryOverhead);
         linux["maskedPaths"] = Texts("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats");
         linux["readonlyPaths"] = Texts("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
-        linux["sysctl"] = parts.HasNetwork ? new JsonObject { ["net.ipv4.ip_local_port_range"] = OwnPorts } : new JsonObject();
+        linux["sysctl"] = new JsonObject
+        {
+            ["net.ipv4.ip_local_port_range"] = OwnPorts,
+            // The supervisor listens where the guest does, without any capability.
+            ["net.ipv4.ip_unprivileged_port_start"] = "0",
+        };
         linux.Remove("rootfsPropagation");
         // --privileged and seccomp=unconfined are wishes about the workload; the sandbox stays closed.
         linux["seccomp"] ??= SeccompProfile.WithoutDangerousCalls();

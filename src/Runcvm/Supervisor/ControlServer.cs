@@ -16,7 +16,6 @@ internal sealed class ControlServer(EventLoop loop, GuestLink link, MachineLog l
     private readonly AsyncFile _listener = new(loop, UnixSocket.Listen(path));
     private readonly Dictionary<uint, (ProcessSession Session, AsyncFile Client)> _sessions = [];
     private readonly HashSet<Task> _connections = [];
-    private uint _nextId = Start.Workload + 1;
 
     internal async Task RunAsync()
     {
@@ -96,7 +95,7 @@ internal sealed class ControlServer(EventLoop loop, GuestLink link, MachineLog l
     {
         var reader = new WireReader(body);
         ProcessSpec process = Start.Read(ref reader).Process;
-        var session = new ProcessSession(loop, link, _nextId++, process.Terminal, files[0], files[1], files[2]);
+        var session = new ProcessSession(loop, link, link.NextId(), process.Terminal, files[0], files[1], files[2]);
         _sessions.Add(session.Id, (session, client));
         _connections.Add(link.SendAsync(MessageKind.Start, new Start(session.Id, process).Write));
         return session;

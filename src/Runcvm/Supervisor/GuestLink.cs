@@ -10,8 +10,12 @@ internal sealed class GuestLink(Multiplexer multiplexer)
     private readonly Channel _channel = multiplexer.Open(0);
     private MessageReader? _reader;
     private Task _lastSend = Task.CompletedTask;
+    private uint _lastId = Start.Workload;
 
     internal Multiplexer Multiplexer => multiplexer;
+
+    /// <summary>A number for a process or a connection that no other has.</summary>
+    internal uint NextId() => ++_lastId;
 
     internal ValueTask<(MessageKind Kind, byte[] Body)?> ReceiveAsync()
         => (_reader ??= new MessageReader(_channel.ReadAsync, MessageReader.MaxLengthOfGuest)).ReadAsync();

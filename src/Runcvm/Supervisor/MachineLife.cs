@@ -137,6 +137,7 @@ internal sealed class MachineLife(
     private async Task<int?> ServeAsync(IMachine machine, GuestLink link, ControlServer control)
     {
         StartWorkload(machine, link);
+        using var ports = new PortRelay(loop, link, network.TryListen, keepsPorts: network.Shared != null, _log);
         ProcessEnd? end = null;
         while (await ReceiveAsync(link) is var (kind, body))
         {
@@ -159,6 +160,9 @@ internal sealed class MachineLife(
                     break;
                 case MessageKind.Notice:
                     LogNotice(Read(body, Notice.Read));
+                    break;
+                case MessageKind.Listening:
+                    ports.Update(Read(body, Listening.Read).Ports);
                     break;
                 case MessageKind.Failed:
                     throw new UsageException($"the guest could not make the machine ready: {TextRing.Printable(Read(body, Failed.Read).Message)}");
@@ -217,11 +221,10 @@ internal sealed class MachineLife(
     private async Task ForwardQuestionsAsync(GuestLink link)
     {
         Channel channel = link.Multiplexer.Open(Start.DnsChannel);
-        const uint EngineNameserver = 0x7F00000B;
         const ushort DnsPort = 53;
         try
         {
-            await new DnsForwarder(loop, new IPv4End(EngineNameserver, DnsPort), channel.WriteAsync).RunAsync(channel.ReadAsync);
+            await new DnsForwarder(loop, new IPv4End(network.Nameserver, DnsPort), channel.WriteAsync).RunAsync(channel.ReadAsync);
         }
         catch (ChannelClosedException)
         {

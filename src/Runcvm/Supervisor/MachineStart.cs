@@ -41,6 +41,7 @@ internal static class MachineStart
             Clock = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100,
             Entropy = HostEntropy(),
             Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
+            NetworkSysctls = network.Sysctls,
             RootDisk = setup.RootDisk == null ? null : machine.DiskName(setup.RootDisk),
             ScratchDisk = machine.DiskName(setup.ScratchDisk),
             ModulesDisk = setup.ModulesDisk == null ? null : machine.DiskName(setup.ModulesDisk),

@@ -24,7 +24,10 @@ internal static class SuperviseVerb
             MachineDescription description = ReadDescription();
             using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
             FileDescriptor.Lock(alive);
-            SandboxNetwork network = description.HasNetwork ? SandboxNetwork.Prepare(description.IsFirecracker ? MachineDescription.HypervisorUser : null) : new SandboxNetwork([]);
+            SandboxNetwork network = SandboxNetwork.Prepare(description.MaySpoof, description.IsFirecracker ? MachineDescription.HypervisorUser : null) with
+            {
+                Shared = description.SharesAddresses ? new SharedPorts() : null,
+            };
             using UserThread? user = description.IsFirecracker ? new UserThread(MachineDescription.HypervisorUser) : null;
             // Its threads keep what it takes to serve files; this one, which starts the hypervisor, keeps nothing.
             ShareServer? shares = description.Shares.Count > 0 ? ShareServer.Start(description) : null;

@@ -53,6 +53,36 @@ public class DnsRelayTests
         relay.Stop();
     });
 
+    [Fact]
+    public void A_thousand_questions_at_once_are_all_answered() => TestNamespace.Run(() =>
+    {
+        const int Clients = 10, Questions = 100;
+        using var ns = new TestNamespace();
+        using Socket server = ContainerPlumbing.Bound("127.0.0.11", 53);
+        InternetSocket.SetReceiveBuffer(new SafeFileHandle(server.Handle, ownsHandle: false), Clients * Questions * 1024);
+        Socket[] clients = [.. Enumerable.Range(0, Clients).Select(static _ => ContainerPlumbing.Bound("127.0.0.1", 0))];
+        Relay relay = Relay.Start(ns);
+        for (int i = 0; i < Clients * Questions; i++)
+            ContainerPlumbing.Send(clients[i % Clients], "169.254.53.53", 53, $"question {i}");
+        byte[] buffer = new byte[100];
+        for (int i = 0; i < Clients * Questions; i++)
+        {
+            EndPoint from = new IPEndPoint(IPAddress.Any, 0);
+            int n = server.ReceiveFrom(buffer, ref from);
+            server.SendTo(buffer.AsSpan(0, n), from);
+        }
+
+        for (int i = 0; i < Clients; i++)
+        {
+            IEnumerable<string> answers = Enumerable.Range(0, Questions).Select(_ => ContainerPlumbing.Receive(clients[i])).ToList();
+            Assert.Equal(Questions, answers.Distinct().Count());
+            Assert.All(answers, answer => Assert.Equal(i, int.Parse(answer["question ".Length..], null) % Clients));
+            clients[i].Dispose();
+        }
+
+        relay.Stop();
+    });
+
     /// <summary>Both halves on one event loop, with a pair of sockets for the channel between them.</summary>
     private sealed class Relay(Thread thread, SafeFileHandle hangUp)
     {

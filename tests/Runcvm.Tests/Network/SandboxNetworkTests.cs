@@ -51,7 +51,7 @@ public class SandboxNetworkTests
         using SafeFileHandle tap = SandboxNetwork.Prepare().Interfaces[0].Tap;
         string filters = TestNamespace.Command("tc filter show dev eth0 ingress");
         Assert.Equal(4, Count(filters, "flowid 1:1"));
-        Assert.Equal(4, Count(filters, "Egress Mirror to device tap0"));
+        Assert.Equal(10, Count(filters, "Egress Mirror to device tap0"));
         Assert.Equal(1, Count(filters, "Egress Redirect to device tap0"));
         Assert.Equal(Count(orphaned, "match"), Count(filters, "match"));
         Assert.Contains("Egress Redirect to device eth0", TestNamespace.Command("tc filter show dev tap0 ingress"), StringComparison.Ordinal);

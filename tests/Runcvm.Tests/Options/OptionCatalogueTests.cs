@@ -43,7 +43,6 @@ public partial class OptionCatalogueTests
     [InlineData("RUNCVM_DISKS=/disks/a,/home,ext4,5G")]
     [InlineData("RUNCVM_SHARE_SOCKETS=1")]
     [InlineData("RUNCVM_NETWORK_MODE=host")]
-    [InlineData("RUNCVM_NET_SPOOF=1")]
     [InlineData("RUNCVM_BALLOON_SIZE_MIB=64")]
     [InlineData("RUNCVM_HUGETLB=1")]
     [InlineData("RUNCVM_QEMU_MEM_PREALLOC=1")]
@@ -57,6 +56,10 @@ public partial class OptionCatalogueTests
     [InlineData("RUNCVM_BREAK=prenet,preinit")]
     public void What_comes_later_is_refused_and_not_dropped(string entry)
         => Assert.Equal($"{entry} is not available in this version of RunCVM; leave it out", Machine.Refusal(entry));
+
+    [Fact]
+    public void What_reaches_the_hosts_network_needs_the_hosts_leave()
+        => Assert.Contains("list \"net_spoof\" under allow in /etc/runcvm/config.toml", Machine.Refusal("RUNCVM_NET_SPOOF=1"), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("RUNCVM_SHARE_SOCKETS=off")]

@@ -1,0 +1,83 @@
+using System.Buffers.Binary;
+using Runcvm.Linux.Interop;
+
+namespace Runcvm.Linux.Netlink;
+
+/// <summary>A program that looks at a frame, from the first byte of its Ethernet header, and drops it or lets the next filter
+/// decide: classic BPF, see bpf(4) of BSD and the kernel's Documentation/networking/filter.rst. Jumps lead forwards only, so
+/// it always ends; a load beyond the frame's end drops it.</summary>
+public sealed class PacketProgram
+{
+    // struct sock_filter: u16 code, u8 jump if true, u8 jump if false, u32 operand
+    private const int InstructionSize = 8;
+
+    private readonly List<(ushort Code, int True, int False, uint Operand)> _instructions = [];
+    private readonly List<int> _labels = [];
+
+    /// <summary>A place to jump to, which <see cref="Place"/> must follow.</summary>
+    public int Label()
+    {
+        _labels.Add(-1);
+        return _labels.Count - 1;
+    }
+
+    /// <summary>The label stands for what comes next.</summary>
+    public void Place(int label) => _labels[label] = _instructions.Count;
+
+    /// <summary>Reads 1, 2 or 4 bytes of the frame, as numbers are on the network.</summary>
+    public void Load(int offset, int size = 4)
+    {
+        int width = size switch { 1 => Libc.BPF_B, 2 => Libc.BPF_H, _ => Libc.BPF_W };
+        _instructions.Add(((ushort)(Libc.BPF_LD | width | Libc.BPF_ABS), 0, 0, (uint)offset));
+    }
+
+    /// <summary>Reads 1 if the frame had a VLAN tag, which the kernel takes out of it.</summary>
+    public void LoadHasVlanTag()
+        => _instructions.Add((Libc.BPF_LD | Libc.BPF_W | Libc.BPF_ABS, 0, 0, unchecked((uint)(Libc.SKF_AD_OFF + Libc.SKF_AD_VLAN_TAG_PRESENT))));
+
+    /// <summary>Jumps if what was read last is <paramref name="value"/>.</summary>
+    public void JumpIf(uint value, int label) => _instructions.Add((Libc.BPF_JMP | Libc.BPF_JEQ | Libc.BPF_K, label, -1, value));
+
+    /// <summary>Jumps if what was read last is something else.</summary>
+    public void JumpUnless(uint value, int label) => _instructions.Add((Libc.BPF_JMP | Libc.BPF_JEQ | Libc.BPF_K, -1, label, value));
+
+    /// <summary>Drops the frame.</summary>
+    public void Drop() => Return(Libc.TC_ACT_SHOT);
+
+    /// <summary>Leaves the frame to the next filter.</summary>
+    public void Pass() => Return(Libc.TC_ACT_UNSPEC);
+
+    /// <summary>How many instructions it has.</summary>
+    public int Length => _instructions.Count;
+
+    internal byte[] ToBytes()
+    {
+        byte[] bytes = new byte[_instructions.Count * InstructionSize];
+        for (int i = 0; i < _instructions.Count; i++)
+        {
+            (ushort code, int whenTrue, int whenFalse, uint operand) = _instructions[i];
+            Span<byte> item = bytes.AsSpan(i * InstructionSize);
+            BinaryPrimitives.WriteUInt16LittleEndian(item, code);
+            if ((code & 7) == Libc.BPF_JMP)
+            {
+                item[2] = Distance(i, whenTrue);
+                item[3] = Distance(i, whenFalse);
+            }
+
+            BinaryPrimitives.WriteUInt32LittleEndian(item[4..], operand);
+        }
+
+        return bytes;
+    }
+
+    private byte Distance(int from, int label)
+    {
+        if (label < 0) return 0;
+        int distance = _labels[label] - from - 1;
+        return distance is >= 0 and <= byte.MaxValue
+            ? (byte)distance
+            : throw new InvalidOperationException($"a jump over {distance} instructions is none of this program's");
+    }
+
+    private void Return(int verdict) => _instructions.Add((Libc.BPF_RET | Libc.BPF_K, 0, 0, unchecked((uint)verdict)));
+}

@@ -1,0 +1,63 @@
+using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Interop;
+
+namespace Runcvm.Linux.Sockets;
+
+/// <summary>TCP sockets that take connections over IPv4 and, where the namespace has it, IPv6. A socket belongs to the
+/// network namespace of the thread that made it, whoever uses it later.</summary>
+public static unsafe class StreamListener
+{
+    // struct sockaddr_in6
+    private const uint AddressSize = 28;
+
+    /// <summary>A socket, not blocking, for <see cref="TryListen"/>.</summary>
+    public static SafeFileHandle Make()
+    {
+        SafeFileHandle socket = Libc.socket(Libc.AF_INET6, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK, 0);
+        if (socket.IsInvalid) socket = Libc.socket(Libc.AF_INET, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK, 0);
+        SystemCall.Check(socket.IsInvalid ? -1 : 0, $"make a socket");
+        return socket;
+    }
+
+    /// <summary>Takes a port. False when somebody else has it.</summary>
+    /// <param name="socket">made by <see cref="Make"/></param>
+    /// <param name="port">the port</param>
+    /// <param name="loopbackOnly">only 127.0.0.1, else every address</param>
+    public static bool TryListen(SafeFileHandle socket, ushort port, bool loopbackOnly)
+    {
+        int on = 1;
+        SystemCall.Check(Libc.setsockopt(socket, Libc.SOL_SOCKET, Libc.SO_REUSEADDR, &on, sizeof(int)), $"share port {port}");
+        int result = Bind(socket, port, loopbackOnly, ipv6: true);
+        // Made where there is no IPv6, or there is IPv6 but no address to bind to.
+        if (result < 0 && SystemCall.LastError is Errno.EAFNOSUPPORT or Errno.EADDRNOTAVAIL)
+            result = Bind(socket, port, loopbackOnly, ipv6: false);
+        if (result < 0 && SystemCall.LastError == Errno.EADDRINUSE) return false;
+        SystemCall.Check(result, $"bind to port {port}");
+        result = Libc.listen(socket, 128);
+        if (result < 0 && SystemCall.LastError == Errno.EADDRINUSE) return false;
+        SystemCall.Check(result, $"listen on port {port}");
+        return true;
+    }
+
+    /// <summary>shutdown(SHUT_WR): the other side reads the end.</summary>
+    public static void EndWriting(SafeFileHandle socket)
+    {
+        // The connection may be gone already, which whoever reads it finds out.
+        _ = Libc.shutdown(socket, Libc.SHUT_WR);
+    }
+
+    private static int Bind(SafeFileHandle socket, ushort port, bool loopbackOnly, bool ipv6)
+    {
+        byte* address = stackalloc byte[(int)AddressSize];
+        var bytes = new Span<byte>(address, (int)AddressSize);
+        bytes.Clear();
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes, (ushort)(ipv6 ? Libc.AF_INET6 : Libc.AF_INET));
+        BinaryPrimitives.WriteUInt16BigEndian(bytes[2..], port);
+        ReadOnlySpan<byte> loopback = [127, 0, 0, 1];
+        // sin6_addr at 8, where ::ffff:127.0.0.1 stands for 127.0.0.1; sin_addr at 4.
+        if (loopbackOnly) loopback.CopyTo(bytes[(ipv6 ? 20 : 4)..]);
+        if (loopbackOnly && ipv6) bytes.Slice(18, 2).Fill(0xFF);
+        return Libc.bind(socket, address, ipv6 ? AddressSize : 16);
+    }
+}

@@ -1,0 +1,29 @@
+using Runcvm.Protocol.Wire;
+
+namespace Runcvm.Protocol.Messages;
+
+/// <summary>The TCP ports at which the guest listens now, sent whenever they have changed.</summary>
+public sealed record Listening(IReadOnlyList<ListeningPort> Ports)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w) => w.List(Ports, static (w, port) => port.Write(w));
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Listening Read(ref WireReader r) => new(r.List(ListeningPort.Read));
+}
+
+/// <summary>A port at which somebody listens.</summary>
+/// <param name="Port">TCP port</param>
+/// <param name="LoopbackOnly">at 127.0.0.1 or ::1 and nowhere else</param>
+public readonly record struct ListeningPort(ushort Port, bool LoopbackOnly)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w)
+    {
+        w.UInt16(Port);
+        w.Flag(LoopbackOnly);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static ListeningPort Read(ref WireReader r) => new(r.UInt16(), r.Flag());
+}

@@ -1,0 +1,74 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
+using Runcvm.Linux.Sockets;
+
+namespace Runcvm.Network;
+
+/// <summary>Sockets of the namespace that the machine joined (the host's, or another container's). The sandbox is not in it:
+/// `create` made them there, and the low-level runtime handed them on as it does for socket activation (sd_listen_fds(3)).
+/// Ports below 1024 take a capability, which one thread keeps that does nothing but bind.</summary>
+internal sealed class SharedPorts
+{
+    /// <summary>How many ports a machine can have there.</summary>
+    internal const int Count = 64;
+
+    private const string CountVariable = "LISTEN_FDS";
+    private const int FirstFile = 3;
+
+    private readonly Queue<SafeFileHandle> _sockets = [];
+    private readonly BlockingCollection<Action> _requests = [];
+
+    /// <summary>Takes over what this process inherited. Must be called while it has the capability.</summary>
+    internal SharedPorts()
+    {
+        string? count = Environment.GetEnvironmentVariable(CountVariable);
+        for (int i = 0; i < int.Parse(count ?? "0", CultureInfo.InvariantCulture); i++)
+        {
+            SafeFileHandle socket = FileDescriptor.Inherited(FirstFile + i);
+            // runc, when it hands them on, switches that off.
+            FileDescriptor.SetNonBlocking(socket);
+            _sockets.Enqueue(socket);
+        }
+
+        var thread = new Thread(Serve) { IsBackground = true };
+        thread.Start();
+    }
+
+    /// <summary>A listening socket for the port, or null when it is taken or all sockets are used.</summary>
+    internal SafeFileHandle? TryListen(ushort port, bool loopbackOnly)
+    {
+        if (!_sockets.TryDequeue(out SafeFileHandle? socket)) return null;
+        using var done = new ManualResetEventSlim();
+        bool listens = false;
+        _requests.Add(() =>
+        {
+            listens = StreamListener.TryListen(socket, port, loopbackOnly);
+            done.Set();
+        });
+        done.Wait();
+        if (listens) return socket;
+        _sockets.Enqueue(socket);
+        return null;
+    }
+
+    /// <summary>Puts sockets where the low-level runtime looks for them. What had these numbers is gone afterwards: only for a
+    /// process that is about to execute it.</summary>
+    /// <returns>what the runtime's environment must hold</returns>
+    internal static string[] HandOn(IReadOnlyList<SafeFileHandle> sockets)
+    {
+        const int OutOfTheWay = 300;
+        SafeFileHandle[] copies = [.. sockets.Select(static socket => FileDescriptor.Duplicate(socket, OutOfTheWay))];
+        for (int i = 0; i < copies.Length; i++) FileDescriptor.PlaceAt(copies[i], FirstFile + i);
+        return [$"{CountVariable}={copies.Length}", $"LISTEN_PID={CurrentProcess.Id}"];
+    }
+
+    private void Serve()
+    {
+        CapabilitySet only = CapabilitySet.Of(["CAP_NET_BIND_SERVICE"]);
+        CapabilitySet.Apply(only, only, CapabilitySet.Empty);
+        foreach (Action request in _requests.GetConsumingEnumerable()) request();
+    }
+}

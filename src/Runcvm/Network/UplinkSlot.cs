@@ -1,0 +1,80 @@
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Files;
+
+namespace Runcvm.Network;
+
+/// <summary>A machine's number among those that share a namespace's addresses, and all that follows from it: whoever knows
+/// the number can take everything away again.</summary>
+/// <param name="Number">from 0</param>
+internal sealed record UplinkSlot(int Number)
+{
+    /// <summary>The machine's end of the cable.</summary>
+    internal const string InnerDevice = "eth0";
+
+    internal const byte PrefixLength = 31;
+
+    private const string Root = "/run/runcvm/.uplinks";
+
+    // Pairs of addresses in 169.254.192.0/19, where no cloud and no resolver that is known has one of its own.
+    private const int Count = 4096;
+
+    /// <summary>The end of the cable in the shared namespace.</summary>
+    internal string OuterDevice => string.Create(CultureInfo.InvariantCulture, $"rcvm-{Number}");
+
+    internal byte[] OuterAddress => Address(0);
+
+    internal byte[] InnerAddress => Address(1);
+
+    /// <summary>The machine's network namespace, kept by a mount.</summary>
+    internal string Inner => Claim + ".inner";
+
+    /// <summary>The shared one, unless it is the host's.</summary>
+    internal string Outer => Claim + ".outer";
+
+    /// <summary>A file that holds the container's id.</summary>
+    private string Claim => string.Create(CultureInfo.InvariantCulture, $"{Root}/{Number}");
+
+    /// <summary>The container that has it; empty while it is being claimed.</summary>
+    internal string Owner => File.Exists(Claim) ? File.ReadAllText(Claim) : "";
+
+    internal static IEnumerable<UplinkSlot> Taken()
+    {
+        if (!Directory.Exists(Root)) yield break;
+        foreach (string file in Directory.GetFiles(Root))
+        {
+            if (int.TryParse(Path.GetFileName(file), CultureInfo.InvariantCulture, out int number)) yield return new UplinkSlot(number);
+        }
+    }
+
+    /// <summary>The first free one, which is the container's from here on.</summary>
+    internal static UplinkSlot Take(string id)
+    {
+        Directory.CreateDirectory(Root);
+        for (int number = 0; number < Count; number++)
+        {
+            var slot = new UplinkSlot(number);
+            try
+            {
+                using SafeFileHandle file = FileDescriptor.Open(slot.Claim, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, 0x180);
+                FileDescriptor.WriteAll(file, System.Text.Encoding.UTF8.GetBytes(id));
+                return slot;
+            }
+            catch (LinuxException e) when (e.Errno == Errno.EEXIST)
+            {
+            }
+        }
+
+        throw new UsageException($"{Count} machines share addresses with the host or other containers already; remove some");
+    }
+
+    /// <summary>Last of all: the number may be taken by somebody else from here on.</summary>
+    internal void Release() => File.Delete(Claim);
+
+    private byte[] Address(int end)
+    {
+        int number = (Number * 2) + end;
+        return [169, 254, (byte)(192 + (number >> 8)), (byte)number];
+    }
+}

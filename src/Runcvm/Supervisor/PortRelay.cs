@@ -1,0 +1,140 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Sockets;
+using Runcvm.Protocol.Frames;
+using Runcvm.Protocol.Messages;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>Listens where the guest listens, for those who share its addresses but not its machine: containers that joined
+/// the sandbox's network namespace, and whoever uses the namespace that the machine joined.</summary>
+/// <param name="loop">the loop</param>
+/// <param name="link">to the guest</param>
+/// <param name="tryListen">gives a listening socket for a port, or null when the port is taken</param>
+/// <param name="keepsPorts">whether a port stays taken when the guest no longer listens</param>
+/// <param name="log">says which ports are taken</param>
+internal sealed class PortRelay(
+    EventLoop loop, GuestLink link, Func<ListeningPort, SafeFileHandle?> tryListen, bool keepsPorts, MachineLog log) : IDisposable
+{
+    // The guest names them: neither files nor memory of the sandbox may run out. A connection may hold two windows.
+    private const int MaxPorts = 256;
+    private const int MaxConnections = 256;
+    private const int BufferSize = 32 * 1024;
+
+    private readonly Dictionary<ListeningPort, AsyncFile> _listeners = [];
+    private readonly HashSet<ListeningPort> _refused = [];
+    private readonly HashSet<Task> _tasks = [];
+    private int _connections;
+
+    /// <summary>Takes over what the guest says.</summary>
+    internal void Update(IReadOnlyList<ListeningPort> ports)
+    {
+        foreach (ListeningPort gone in keepsPorts ? [] : _listeners.Keys.Except(ports).ToArray())
+        {
+            _listeners.Remove(gone, out AsyncFile? listener);
+            listener!.Dispose();
+        }
+
+        _refused.IntersectWith(ports);
+        foreach (ListeningPort port in ports)
+        {
+            if (_listeners.ContainsKey(port) || _listeners.Count >= MaxPorts) continue;
+            if (tryListen(port) is { } socket) Listen(port, new AsyncFile(loop, socket));
+            else if (_refused.Add(port)) log.Info($"port {port.Port} of the machine is taken by somebody else in the namespace that it shares");
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (AsyncFile listener in _listeners.Values) listener.Dispose();
+        _listeners.Clear();
+    }
+
+    private void Listen(ListeningPort port, AsyncFile listener)
+    {
+        _listeners.Add(port, listener);
+        _tasks.RemoveWhere(static task => task.IsCompleted);
+        _tasks.Add(AcceptAsync(port.Port, listener));
+    }
+
+    private async Task AcceptAsync(ushort port, AsyncFile listener)
+    {
+        try
+        {
+            while (true)
+            {
+                await listener.ReadableAsync();
+                while (UnixSocket.TryAccept(listener.Handle) is { } connection)
+                {
+                    _tasks.RemoveWhere(static task => task.IsCompleted);
+                    if (_connections < MaxConnections) _tasks.Add(RelayAsync(port, new AsyncFile(loop, connection)));
+                    else connection.Dispose();
+                }
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            // The guest no longer listens, or the machine is ending.
+        }
+    }
+
+    private async Task RelayAsync(ushort port, AsyncFile socket)
+    {
+        uint id = link.NextId();
+        Channel input = link.Multiplexer.Open(Start.ChannelOf(id, 0));
+        Channel output = link.Multiplexer.Open(Start.ChannelOf(id, 1));
+        _connections++;
+        try
+        {
+            await link.SendAsync(MessageKind.Connect, new Connect(id, port).Write);
+            await Task.WhenAll(SendAsync(socket, input, output), ReceiveAsync(socket, input, output));
+        }
+        catch (Exception e) when (e is LinuxException or ObjectDisposedException or ChannelClosedException)
+        {
+            // One side has broken off; the other finds out by the same.
+        }
+        finally
+        {
+            _connections--;
+            Abandon(socket, input, output);
+        }
+    }
+
+    private static async Task SendAsync(AsyncFile socket, Channel input, Channel output)
+    {
+        byte[] buffer = new byte[BufferSize];
+        try
+        {
+            for (int n; (n = await socket.ReadAsync(buffer)) > 0;) await input.WriteAsync(buffer.AsMemory(0, n));
+            input.End();
+        }
+        catch
+        {
+            Abandon(socket, input, output);
+            throw;
+        }
+    }
+
+    private static async Task ReceiveAsync(AsyncFile socket, Channel input, Channel output)
+    {
+        byte[] buffer = new byte[BufferSize];
+        try
+        {
+            for (int n; (n = await output.ReadAsync(buffer)) > 0;) await socket.WriteAsync(buffer.AsMemory(0, n));
+            StreamListener.EndWriting(socket.Handle);
+        }
+        catch
+        {
+            Abandon(socket, input, output);
+            throw;
+        }
+    }
+
+    private static void Abandon(AsyncFile socket, Channel input, Channel output)
+    {
+        socket.Dispose();
+        input.Close();
+        output.Close();
+    }
+}

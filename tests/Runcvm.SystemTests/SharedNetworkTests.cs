@@ -1,0 +1,65 @@
+namespace Runcvm.SystemTests;
+
+/// <summary>Network namespaces that a machine shares with the host, or with another container.</summary>
+public class SharedNetworkTests(DockerEngine engine) : MachineTest(engine)
+{
+    private const string Server = "mkdir /www; echo answer >/www/page; httpd -p 8085 -h /www; httpd -p 127.0.0.1:8086 -h /www; echo serving; exec sleep 1000";
+
+    [Fact]
+    public async Task With_the_hosts_network_the_outside_is_reached_and_services_answer_at_the_hosts_addresses()
+    {
+        OnlyMachines();
+        string name = await StartAsync("--network", "host", Busybox, "sh", "-c", Server);
+        await LoggedAsync(name, "serving");
+        string gateway = (await Engine.BesideAsync("ip", "-4", "-o", "route", "show", "default")).Text.Split(' ')[2];
+        string own = (await Engine.BesideAsync("ip", "-4", "-o", "route", "get", gateway)).Text.Split("src ")[1].Split(' ')[0];
+        (await ExecAsync(name, "ping", "-c", "1", "-W", "5", gateway)).Succeeded();
+        foreach (string address in (string[])[$"{own}:8085", "127.0.0.1:8085", "[::1]:8085", "127.0.0.1:8086"])
+            await Eventually.TrueAsync(async () => await FetchAsync(address) == "answer\n", $"{address} answers");
+        Assert.NotEqual("answer\n", await FetchAsync($"{own}:8086"));
+
+        Assert.Contains("rcvm-", (await Engine.BesideAsync("iptables-save")).Text, StringComparison.Ordinal);
+        (await Docker.RunAsync("kill", name)).Succeeded();
+        await Eventually.TrueAsync(
+            async () => !(await Engine.BesideAsync("sh", "-c", "iptables-save; ip link; ls /run/runcvm/.uplinks; grep uplinks /proc/mounts")).Stdout
+                .Contains("rcvm-", StringComparison.Ordinal),
+            "nothing is left of a killed machine");
+        Assert.Empty((await Engine.BesideAsync("ls", "/run/runcvm/.uplinks")).Text);
+    }
+
+    [Fact]
+    public async Task A_machine_joins_the_network_of_a_container_and_each_reaches_the_other()
+    {
+        OnlyMachines();
+        string network = NewName("joined");
+        (await Docker.RunAsync("network", "create", network)).Succeeded();
+        string container = NewName("first");
+        (await Docker.RunAsync("run", "-d", "--name", container, "--network", network, "--runtime=runc", Busybox, "sleep", "1000")).Succeeded();
+        string name = await StartAsync("--network", "container:" + container, Busybox, "sh", "-c", Server);
+        await LoggedAsync(name, "serving");
+        await Eventually.TrueAsync(
+            async () => (await ExecAsync(container, "wget", "-q", "-O", "-", "http://127.0.0.1:8085/page")).Stdout == "answer\n",
+            "the container reaches the machine at its own loopback address");
+        Assert.Equal("answer", (await RunAsync("--network", network, Busybox, "wget", "-q", "-O", "-", $"http://{container}:8085/page")).Text);
+        Assert.Contains(container, (await ExecAsync(name, "nslookup", container)).Text, StringComparison.Ordinal);
+        await Docker.RunAsync("rm", "--force", name, container);
+        await Docker.RunAsync("network", "rm", network);
+    }
+
+    [Fact]
+    public async Task A_container_that_joins_a_machine_reaches_it_at_the_loopback_address_and_a_second_machine_is_refused()
+    {
+        OnlyMachines();
+        string name = await StartAsync(Busybox, "sh", "-c", Server);
+        await LoggedAsync(name, "serving");
+        string own = await Docker.InspectAsync(name, "{{.NetworkSettings.IPAddress}}");
+        CommandResult beside = await Docker.RunAsync(
+            "run", "--rm", "--runtime=runc", "--network", "container:" + name, Busybox, "sh", "-c",
+            $"for at in 127.0.0.1:8085 {own}:8085 127.0.0.1:8086; do for try in 1 2 3 4 5; do wget -q -O - http://$at/page && break; sleep 1; done; done");
+        Assert.Equal("answer\nanswer\nanswer", beside.Text);
+        (await RunAsync("--network", "container:" + name, Busybox, "true")).Refused("two machines cannot share one network namespace");
+    }
+
+    private async Task<string> FetchAsync(string address)
+        => (await Engine.BesideAsync("curl", "-s", "-m", "5", $"http://{address}/page")).Stdout;
+}
