@@ -57,6 +57,9 @@ internal sealed class ProcessTable(EventLoop loop, Multiplexer multiplexer, Cont
                 Resize resize = Resize.Read(ref r);
                 if (_running.TryGetValue(resize.Id, out GuestProcess? resized)) resized.Resize(resize.Rows, resize.Columns);
                 break;
+            case MessageKind.ReadKernelLog:
+                _ = control.SendAsync(KernelMessages.Read(ReadKernelLog.Read(ref r).Id));
+                break;
             default:
                 throw new WireFormatException($"the host sent message {(byte)kind}, which this guest does not know");
         }

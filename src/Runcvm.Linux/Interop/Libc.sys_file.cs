@@ -5,6 +5,7 @@ namespace Runcvm.Linux.Interop;
 
 internal static partial class Libc
 {
+    internal const int LOCK_SH = 1;
     internal const int LOCK_EX = 2;
     internal const int LOCK_NB = 4;
 

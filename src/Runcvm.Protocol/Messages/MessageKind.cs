@@ -12,6 +12,12 @@ public enum MessageKind : byte
     Signal = 3,
     /// <summary>to the guest: <see cref="Messages.Resize"/></summary>
     Resize = 4,
+    /// <summary>to the guest: <see cref="Messages.ReadKernelLog"/>, answered by <see cref="KernelLog"/></summary>
+    ReadKernelLog = 5,
+    /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of <see cref="ConsoleText"/></summary>
+    WatchConsole = 32,
+    /// <summary>to the supervisor only, without a body: where the start's time went; answered by <see cref="BootReport"/></summary>
+    ReadBootReport = 33,
     /// <summary>guest to host, first of all: <see cref="Messages.Hello"/></summary>
     Hello = 64,
     /// <summary>from the guest: <see cref="Messages.Started"/></summary>
@@ -26,4 +32,10 @@ public enum MessageKind : byte
     Stopped = 69,
     /// <summary>guest to host: <see cref="Messages.Notice"/></summary>
     Notice = 70,
+    /// <summary>from the guest: <see cref="Messages.KernelLog"/></summary>
+    KernelLog = 71,
+    /// <summary>from the supervisor: <see cref="Messages.ConsoleText"/></summary>
+    ConsoleText = 96,
+    /// <summary>from the supervisor: <see cref="Messages.BootReport"/></summary>
+    BootReport = 97,
 }

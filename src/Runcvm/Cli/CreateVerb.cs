@@ -40,6 +40,8 @@ internal static class CreateVerb
 
     private static void Prepare(Bundle bundle, string id, MachineFolder folder, HostConfig config)
     {
+        var timeline = new Timeline();
+        timeline.Ended(Timeline.Begin);
         JsonObject process = bundle.Spec["process"] as JsonObject ?? throw new UsageException("config.json describes no process");
         string[] environment = ProcessReader.Texts(process["env"]);
         bool isSystemd = WorkloadKind.IsSystemd(bundle.RootPath, ProcessReader.Texts(process["args"]));
@@ -49,10 +51,13 @@ internal static class CreateVerb
         HostDevices.Check(bundle.Spec["linux"]);
         var systems = GuestFileSystems.From(bundle.Spec["mounts"]);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
+        timeline.Ended("options");
         InstalledFiles installed = InstalledFiles.Own();
         Kernel kernel = new KernelStore(Path.Combine(installed.Library, "kernels")).Find(options.Kernel);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
-        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes);
+        timeline.Ended("kernel and initramfs");
+        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes, config.ImageCacheBytes);
+        timeline.Ended("root image and disks");
         bool hasNetwork = HasNetwork(bundle.Spec);
 
         var setup = new Setup
@@ -105,6 +110,16 @@ internal static class CreateVerb
             MemoryOverhead = MemoryOverhead.Of(options.UseKvm),
         });
         bundle.Save();
+        timeline.Ended("sandbox's configuration");
+        var record = new MachineRecord
+        {
+            Kernel = kernel.Name,
+            Bundle = bundle.Folder,
+            Created = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
+            Disks = [.. disks.Disks.Select(static item => KeyValuePair.Create(item.Disk.Serial, item.Source))],
+            Steps = timeline.Steps,
+        };
+        Save(folder.Record, record.Write);
     }
 
     private static void Save(string path, Action<WireWriter> write)

@@ -18,13 +18,20 @@ internal sealed record MachineDisks(
     internal const string Modules = "modules";
     internal const string Layer = "layer";
 
-    internal static MachineDisks Prepare(string rootPath, string id, MachineFolder folder, Kernel kernel, long scratchSize)
+    internal static MachineDisks Prepare(string rootPath, string id, MachineFolder folder, Kernel kernel, long scratchSize, long imageCacheSize)
     {
         var notices = new List<string>();
         LayerChain chain = LayerChain.Of(rootPath);
+        // Before it is looked for: from now on nobody removes it.
+        File.WriteAllText(folder.RootImage, chain.Key);
         string image = new RootImageCache().Ensure(chain, out BuildReport? built);
-        File.WriteAllText(folder.RootImage, Path.GetFileNameWithoutExtension(image));
-        if (built != null) notices.Add($"built the root image in {built.Seconds:F1} s ({built.Bytes / (1024 * 1024)} MiB; {built.Reason})");
+        if (built != null)
+        {
+            notices.Add($"built the root image in {built.Seconds:F1} s ({built.Bytes / (1024 * 1024)} MiB; {built.Reason})");
+            int removed = new ImageEviction().Shrink(imageCacheSize).Count;
+            if (removed > 0) notices.Add($"removed {removed} root images that were not used for long (image_cache_size in {Options.HostConfig.File})");
+        }
+
         ScratchDisk scratch = ScratchDisk.Ensure(chain, id, scratchSize);
         var disks = new List<(string, MachineDisk)>
         {

@@ -1,3 +1,6 @@
+using System.Text;
+using Runcvm.Operating;
+
 namespace Runcvm.Installation;
 
 /// <summary><c>runcvm install</c> puts the running program where Docker finds it, and tells Docker. Doing it again is an update.</summary>
@@ -22,6 +25,9 @@ internal static class InstallVerb
             output.WriteLine($"installed {files.Guest}");
             SandboxSkeleton.Make(files.Sandbox);
             output.WriteLine($"installed {files.Sandbox}");
+            WriteText(files.ManualPage, ManualPage.Text());
+            foreach ((string shell, string file) in files.Completions) WriteText(file, CompletionScript.For(shell));
+            output.WriteLine($"installed {files.ManualPage}, and completions for bash, zsh and fish");
             docker?.Apply(DockerEngine.Find(), output);
         }
         catch (UnauthorizedAccessException e)
@@ -31,6 +37,9 @@ internal static class InstallVerb
 
         return 0;
     }
+
+    private static void WriteText(string file, string text)
+        => AtomicFile.Write(file, AtomicFile.Readable, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
 
     // Beside a fresh build, or where a former installation put it.
     private static string GuestBesideUs()

@@ -21,6 +21,8 @@ internal static class UninstallVerb
 
             Remove(files.Host, output);
             Remove(files.Guest, output);
+            Remove(files.ManualPage, output);
+            foreach ((_, string file) in files.Completions) Remove(file, output);
             if (Directory.Exists(files.Sandbox))
             {
                 SandboxSkeleton.Remove(files.Sandbox);

@@ -14,7 +14,7 @@ using Runcvm.Sandbox;
 namespace Runcvm.Supervisor;
 
 /// <summary>One machine from the start of its hypervisor to the exit code of its workload.</summary>
-internal sealed class MachineLife(EventLoop loop, MachineDescription description, SandboxNetwork network)
+internal sealed class MachineLife(EventLoop loop, MachineDescription description, SandboxNetwork network, Timeline timeline)
 {
     private const int SigChild = 17;
     private const int SigWindowChanged = 28;
@@ -26,6 +26,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
     private readonly TextRing _console = new(ConsoleKept);
     private readonly TextRing _errors = new(ErrorsKept);
     private readonly Queue<int> _earlySignals = new();
+    private Observation? _observation;
     private ProcessSession? _workload;
     private Task _relays = Task.CompletedTask;
     private Task _dns = Task.CompletedTask;
@@ -35,6 +36,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
     internal async Task<int> RunAsync()
     {
         foreach (string notice in description.Notices) _log.Info(notice);
+        timeline.Ended(BootSteps.Network);
         _started = System.Diagnostics.Stopwatch.GetTimestamp();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using IMachine machine = QemuMachine.Start(loop, Settings());
@@ -58,10 +60,11 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
     private async Task<int> RunAsync(IMachine machine)
     {
         var link = new GuestLink(new Multiplexer());
+        _observation = new Observation(_console, timeline, link);
         Task pump = link.Multiplexer.RunAsync(machine.Stream.ReadAsync, machine.Stream.WriteAsync);
         try
         {
-            using var control = new ControlServer(loop, link, _workloadStarted.Task, MachineFolder.InSandbox.ControlSocket);
+            using var control = new ControlServer(loop, link, _workloadStarted.Task, _observation, MachineFolder.InSandbox.ControlSocket);
             Task serving = control.RunAsync();
             await AwaitHelloAsync(machine, link, pump);
             int? code = await ServeAsync(link, control);
@@ -113,6 +116,8 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
                 $"runcvm speaks version {Hello.CurrentVersion} of its protocol and runcvm-init version {hello.Version}; install both from one build (runcvm install)");
         }
 
+        BootSteps.AddHello(timeline, hello);
+        _observation!.KernelRelease = TextRing.Printable(hello.KernelRelease);
         _log.Info($"guest kernel {TextRing.Printable(hello.KernelRelease)} was up {hello.BootMilliseconds} ms after its start, {Elapsed()} ms after the hypervisor's");
     }
 
@@ -127,7 +132,9 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
             {
                 case MessageKind.Started when Read(body, Started.Read).Id == Start.Workload:
                     _workloadStarted.TrySetResult();
+                    timeline.Ended(BootSteps.Workload);
                     _log.Info($"the workload runs, {Elapsed()} ms after the hypervisor's start");
+                    BootSteps.Report(_log, timeline);
                     while (_earlySignals.TryDequeue(out int number)) await _workload!.SignalAsync(number);
                     break;
                 case MessageKind.Exited when Read(body, Exited.Read) is { Id: Start.Workload } exited:
@@ -141,6 +148,9 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
                     break;
                 case MessageKind.Notice:
                     _log.Info("guest: " + TextRing.Printable(Read(body, Notice.Read).Message));
+                    break;
+                case MessageKind.KernelLog:
+                    _observation!.Deliver(body);
                     break;
                 case MessageKind.Failed:
                     throw new UsageException($"the guest could not make the machine ready: {TextRing.Printable(Read(body, Failed.Read).Message)}");

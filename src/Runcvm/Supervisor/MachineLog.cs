@@ -9,10 +9,18 @@ namespace Runcvm.Supervisor;
 internal sealed class MachineLog(int level)
 {
     private const int InfoLevel = 2;
+    private const int DebugLevel = 3;
 
     internal void Info(string message)
     {
         if (level >= InfoLevel) Error(message);
+    }
+
+    internal bool ShowsDebug => level >= DebugLevel;
+
+    internal void Debug(string message)
+    {
+        if (ShowsDebug) Error(message);
     }
 
     internal static void Error(string message) => Console.Error.WriteLine($"runcvm: {message}");

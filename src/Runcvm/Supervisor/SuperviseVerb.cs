@@ -19,6 +19,8 @@ internal static class SuperviseVerb
     {
         CurrentProcess.IgnoreBrokenPipes();
         ExecuteAgainWithSignalsBlocked("supervise");
+        var timeline = new Timeline();
+        timeline.Ended(BootSteps.Runtime);
         try
         {
             MachineDescription description = ReadDescription();
@@ -27,7 +29,7 @@ internal static class SuperviseVerb
             SandboxNetwork network = description.HasNetwork ? SandboxNetwork.Prepare() : new SandboxNetwork([]);
             DropCapabilities();
             using var loop = new EventLoop();
-            return loop.Run(new MachineLife(loop, description, network).RunAsync);
+            return loop.Run(new MachineLife(loop, description, network, timeline).RunAsync);
         }
         catch (Exception e) when (e is LinuxException or UsageException or WireFormatException or ChannelClosedException or IOException)
         {
