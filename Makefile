@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test unit-test system-test deps engine build install install-files uninstall kernel format clean bench root
+.PHONY: demo test unit-test system-test lab-test deps engine build install install-files uninstall kernel format clean bench root deb dist
 
 ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 DOTNET := $(or $(shell command -v dotnet),/usr/local/share/dotnet/dotnet)
@@ -17,7 +17,7 @@ demo: deps build
 	examples/dind/demo.sh
 
 ## test: everything, on a Docker engine of its own
-test: unit-test system-test
+test: unit-test system-test lab-test
 
 unit-test: deps
 	$(DOTNET) test --project tests/Runcvm.Tests
@@ -25,6 +25,10 @@ unit-test: deps
 system-test: deps build install-files kernel
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
 	$(DOTNET) test --project tests/Runcvm.SystemTests --no-build --output Detailed
+
+## lab-test: one container on a KVM that QEMU emulates
+lab-test: deps build install-files kernel
+	tests/kvm-lab/smoke.sh
 
 ## deps: installs with apt what is missing
 deps: root
@@ -53,6 +57,14 @@ uninstall: root
 ## kernel: Debian's cloud kernel, unless a kernel is there already
 kernel: root
 	compgen -G '/usr/local/lib/runcvm/kernels/*/*/vmlinux' >/dev/null || /usr/local/bin/runcvm kernel add debian
+
+## deb: a package for Debian and Ubuntu, into build/
+deb: build
+	tools/package.sh deb
+
+## dist: an archive with an installer for other distributions, into build/
+dist: build
+	tools/package.sh dist
 
 format:
 	$(DOTNET) format --verify-no-changes

@@ -13,7 +13,7 @@ install_packages() {
     local missing=() package
     # clang, a linker and zlib are what Native AOT links with.
     for package in qemu-system-x86 erofs-utils e2fsprogs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
-        clang binutils zlib1g-dev curl ca-certificates procps; do
+        clang binutils zlib1g-dev curl ca-certificates procps busybox-static; do
         [ "$package" != qemu-system-x86 ] || [ "$(uname -m)" = x86_64 ] || package=qemu-system-arm
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
     done
@@ -22,6 +22,11 @@ install_packages() {
         say "installing with apt: ${missing[*]}"
         apt-get -q update
         DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"
+    fi
+    # For tests/kvm-lab. QEMU's own package had it until QEMU 8.
+    if [ ! -x /usr/lib/qemu/virtiofsd ] && [ ! -x /usr/libexec/virtiofsd ] && apt-cache show virtiofsd >/dev/null 2>&1; then
+        say "installing with apt: virtiofsd"
+        DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends virtiofsd
     fi
 }
 

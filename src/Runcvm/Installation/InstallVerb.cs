@@ -8,9 +8,10 @@ internal static class InstallVerb
 {
     internal static int Run(string[] args, TextWriter output)
     {
-        var arguments = new VerbArguments("install", args, ["--prefix", "--guest", "--daemon-json"], ["--no-docker"]);
+        var arguments = new VerbArguments("install", args, ["--prefix", "--guest", "--daemon-json"], ["--no-docker", "--no-files"]);
         var files = new InstalledFiles(arguments.PathOf("--prefix") ?? InstalledFiles.DefaultPrefix);
-        string guest = arguments.PathOf("--guest") ?? GuestBesideUs();
+        bool withFiles = !arguments.Has("--no-files");
+        string guest = arguments.PathOf("--guest") ?? (withFiles ? GuestBesideUs() : files.Guest);
         if (!File.Exists(guest)) throw new UsageException($"the guest program {guest} does not exist");
         try
         {
@@ -19,15 +20,9 @@ internal static class InstallVerb
                 ? null
                 : DockerRegistration.Adding(files.Host, arguments.PathOf("--daemon-json") ?? InstalledFiles.DaemonJson);
 
-            AtomicFile.Copy("/proc/self/exe", files.Host, AtomicFile.Program);
-            output.WriteLine($"installed {files.Host}");
-            AtomicFile.Copy(guest, files.Guest, AtomicFile.Program);
-            output.WriteLine($"installed {files.Guest}");
+            if (withFiles) CopyFiles(files, guest, output);
             SandboxSkeleton.Make(files.Sandbox);
             output.WriteLine($"installed {files.Sandbox}");
-            WriteText(files.ManualPage, ManualPage.Text());
-            foreach ((string shell, string file) in files.Completions) WriteText(file, CompletionScript.For(shell));
-            output.WriteLine($"installed {files.ManualPage}, and completions for bash, zsh and fish");
             docker?.Apply(DockerEngine.Find(), output);
         }
         catch (UnauthorizedAccessException e)
@@ -36,6 +31,17 @@ internal static class InstallVerb
         }
 
         return 0;
+    }
+
+    private static void CopyFiles(InstalledFiles files, string guest, TextWriter output)
+    {
+        AtomicFile.Copy("/proc/self/exe", files.Host, AtomicFile.Program);
+        output.WriteLine($"installed {files.Host}");
+        AtomicFile.Copy(guest, files.Guest, AtomicFile.Program);
+        output.WriteLine($"installed {files.Guest}");
+        WriteText(files.ManualPage, ManualPage.Text());
+        foreach ((string shell, string file) in files.Completions) WriteText(file, CompletionScript.For(shell));
+        output.WriteLine($"installed {files.ManualPage}, and completions for bash, zsh and fish");
     }
 
     private static void WriteText(string file, string text)

@@ -7,13 +7,13 @@ namespace Runcvm.Machines;
 /// them cannot do is not here.</summary>
 internal interface IMachine : IDisposable
 {
-    /// <summary>The byte stream to the guest.</summary>
-    AsyncFile Stream { get; }
+    /// <summary>The byte stream to the guest, as soon as there is one. Not before the guest has booted, where it has to dial.</summary>
+    Task<AsyncFile> Stream { get; }
 
     /// <summary>What the guest's kernel writes to its console.</summary>
     AsyncFile Console { get; }
 
-    /// <summary>What the hypervisor itself writes to its standard error.</summary>
+    /// <summary>What the hypervisor itself writes to its standard error and its log.</summary>
     AsyncFile Errors { get; }
 
     /// <summary>"QEMU" or "Firecracker", for messages.</summary>
@@ -21,6 +21,10 @@ internal interface IMachine : IDisposable
 
     /// <summary>Ends with the hypervisor.</summary>
     Task<ExitStatus> Exited { get; }
+
+    /// <summary>What the guest looks for to find a disk: a serial number, or a device's path.</summary>
+    /// <param name="serial">as it was in the settings</param>
+    string DiskName(string serial);
 
     /// <summary>Ends the hypervisor at once; what the guest has not flushed is lost.</summary>
     void Kill();

@@ -30,11 +30,12 @@ internal static partial class CommandTree
     // The verbs below it read their arguments themselves.
     private static Command Kernel()
     {
-        Argument<string[]> arguments = new("ARGUMENT") { Description = "list, add debian, default, remove: runcvm kernel help says all.", Arity = ArgumentArity.ZeroOrMore };
+        Argument<string[]> arguments = new("ARGUMENT") { Description = "list, add, build, default, remove …; runcvm kernel help says all.", Arity = ArgumentArity.ZeroOrMore };
         var verb = new Command("kernel", "kernels that machines boot: list, add, default, remove") { arguments };
         verb.TreatUnmatchedTokensAsErrors = false;
         verb.SetAction(parsed => ProgressLine.Around(
-            "working on kernels", parsed.GetValue(arguments) is ["add", ..], () => KernelVerb.Run(Words(parsed), Console.Out)));
+            "working on kernels", parsed.GetValue(arguments) is ["add" or "build", ..],
+            () => KernelVerb.Run(Words(parsed), Console.Out, Path.Combine(InstalledFiles.Own().Library, "kernels"))));
         return verb;
     }
 
@@ -43,7 +44,7 @@ internal static partial class CommandTree
         var verb = new Command("install", "puts RunCVM on this host and registers it with Docker")
         {
             Text("--prefix", "Where to: /usr/local by default."), Text("--guest", "The guest program, where it is not beside this one."),
-            Text("--daemon-json", "Docker's configuration, where it is elsewhere."), Flag("--no-docker", "Leave Docker as it is."),
+            Text("--daemon-json", "Docker's configuration, where it is elsewhere."), Flag("--no-docker", "Leave Docker as it is."), Flag("--no-files", "Leave the programs: a package has put them there."),
         };
         verb.SetAction(parsed => InstallVerb.Run(Words(parsed), Console.Out));
         return verb;
@@ -54,7 +55,7 @@ internal static partial class CommandTree
         var verb = new Command("uninstall", "takes back what install did")
         {
             Text("--prefix", "Where from."), Text("--daemon-json", "Docker's configuration, where it is elsewhere."),
-            Flag("--no-docker", "Leave Docker as it is."), Flag("--force", "Also while machines run."), Flag("--purge", "Also remove /var/lib/runcvm."),
+            Flag("--no-docker", "Leave Docker as it is."), Flag("--no-files", "Leave the programs: a package takes them away."), Flag("--force", "Also while machines run."), Flag("--purge", "Also remove /var/lib/runcvm."),
         };
         verb.SetAction(parsed => UninstallVerb.Run(Words(parsed), Console.Out));
         return verb;

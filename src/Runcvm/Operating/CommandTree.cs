@@ -45,7 +45,7 @@ internal static partial class CommandTree
     /// <summary>Mistakes as one sentence, with the way to the help.</summary>
     internal static void Check(ParseResult parsed)
     {
-        string verb = Path(parsed.CommandResult);
+        string verb = Spoken(parsed.CommandResult);
         Command command = parsed.CommandResult.Command;
         if (command.TreatUnmatchedTokensAsErrors && parsed.UnmatchedTokens is [var first, ..])
             throw new UsageException($"{verb} does not know '{first}'; see {verb} --help");
@@ -57,8 +57,8 @@ internal static partial class CommandTree
     private static string OneLine(string message)
         => string.Join(' ', message.Split((char[])['\n', '\t', '\r'], StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.');
 
-    private static string Path(CommandResult result)
-        => result.Parent is CommandResult parent ? $"{Path(parent)} {result.Command.Name}" : result.Command.Name;
+    private static string Spoken(CommandResult result)
+        => result.Parent is CommandResult parent ? $"{Spoken(parent)} {result.Command.Name}" : result.Command.Name;
 
     private static Command MakeRoot()
     {

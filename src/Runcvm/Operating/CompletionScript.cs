@@ -55,7 +55,7 @@ internal static class CompletionScript
         .. verb.Name switch
         {
             "completion" => ["bash", "zsh", "fish"],
-            "kernel" => ["list", "add", "default", "remove"],
+            "kernel" => ["list", "add", "build", "default", "remove"],
             "help" => CommandTree.Verbs.Select(static other => other.Name),
             _ => Array.Empty<string>(),
         },

@@ -4,7 +4,6 @@ using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Linux.Sockets;
 using Runcvm.Machines;
-using Runcvm.Machines.Qemu;
 using Runcvm.Network;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
@@ -18,13 +17,9 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
 {
     private const int SigChild = 17;
     private const int SigWindowChanged = 28;
-    private const int ConsoleKept = 64 * 1024;
-    private const int ErrorsKept = 8 * 1024;
-    private const int LinesShown = 12;
 
     private readonly MachineLog _log = new(description.LogLevel);
-    private readonly TextRing _console = new(ConsoleKept);
-    private readonly TextRing _errors = new(ErrorsKept);
+    private readonly LastWords _words = new();
     private readonly Queue<int> _earlySignals = new();
     private Observation? _observation;
     private ProcessSession? _workload;
@@ -39,10 +34,8 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         timeline.Ended(BootSteps.Network);
         _started = System.Diagnostics.Stopwatch.GetTimestamp();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
-        using IMachine machine = QemuMachine.Start(loop, Settings());
-        foreach ((SafeFileHandle tap, _) in network.Interfaces) tap.Dispose();
-        Task console = _console.FillAsync(machine.Console, description.KernelDebug ? MachineLog.Copy : null);
-        Task errors = _errors.FillAsync(machine.Errors);
+        using IMachine machine = MachineStart.Start(loop, description, network);
+        Task words = _words.ListenAsync(machine, description.KernelDebug ? MachineLog.Copy : null);
         Task forwarding = ForwardSignalsAsync(signals);
         try
         {
@@ -53,21 +46,21 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
             machine.Kill();
             await machine.Exited;
             signals.Dispose();
-            await Task.WhenAll(console, errors, forwarding, _dns);
+            await Task.WhenAll(words, forwarding, _dns);
         }
     }
 
     private async Task<int> RunAsync(IMachine machine)
     {
         var link = new GuestLink(new Multiplexer());
-        _observation = new Observation(_console, timeline, link);
-        Task pump = link.Multiplexer.RunAsync(machine.Stream.ReadAsync, machine.Stream.WriteAsync);
+        _observation = new Observation(_words.Console, timeline, link);
+        Task pump = PumpAsync(machine, link);
         try
         {
             using var control = new ControlServer(loop, link, _workloadStarted.Task, _observation, MachineFolder.InSandbox.ControlSocket);
             Task serving = control.RunAsync();
             await AwaitHelloAsync(machine, link, pump);
-            int? code = await ServeAsync(link, control);
+            int? code = await ServeAsync(machine, link, control);
             control.Dispose();
             await serving;
             if (code != null) return code.Value;
@@ -79,7 +72,13 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
             throw new UsageException($"the guest broke the protocol and was stopped: {e.Message}", e);
         }
 
-        throw await DiedAsync(machine);
+        throw await _words.OfDeadAsync(loop, machine);
+    }
+
+    private static async Task PumpAsync(IMachine machine, GuestLink link)
+    {
+        AsyncFile stream = await machine.Stream;
+        await link.Multiplexer.RunAsync(stream.ReadAsync, stream.WriteAsync);
     }
 
     private async Task AwaitHelloAsync(IMachine machine, GuestLink link, Task pump)
@@ -88,17 +87,13 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         Task<bool> timeout = loop.DelayAsync(TimeSpan.FromSeconds(description.BootTimeout), answered.Token);
         Task<(MessageKind Kind, byte[] Body)?> hello = ReceiveAsync(link);
         Task first = await Task.WhenAny(hello, machine.Exited, timeout, pump);
-        if (first == machine.Exited) throw await DiedAsync(machine);
-        if (first == timeout)
-        {
-            throw new UsageException(
-                $"the guest did not answer within {description.BootTimeout} s (boot_timeout in /etc/runcvm/config.toml){LastWords("its console ends with", _console)}");
-        }
+        if (first == machine.Exited) throw await _words.OfDeadAsync(loop, machine);
+        if (first == timeout) throw _words.OfSilent(description.BootTimeout);
 
         if (await hello is not var (kind, body))
         {
             await pump;
-            throw await DiedAsync(machine);
+            throw await _words.OfDeadAsync(loop, machine);
         }
 
         answered.Cancel();
@@ -122,9 +117,9 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
     }
 
     // Null when the stream ended too early.
-    private async Task<int?> ServeAsync(GuestLink link, ControlServer control)
+    private async Task<int?> ServeAsync(IMachine machine, GuestLink link, ControlServer control)
     {
-        StartWorkload(link);
+        StartWorkload(machine, link);
         ProcessEnd? end = null;
         while (await ReceiveAsync(link) is var (kind, body))
         {
@@ -184,15 +179,9 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         return read(ref reader);
     }
 
-    private void StartWorkload(GuestLink link)
+    private void StartWorkload(IMachine machine, GuestLink link)
     {
-        var reader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Setup));
-        Setup setup = ProvidedFiles.Fill(Setup.Read(ref reader)) with
-        {
-            Clock = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100,
-            Entropy = HostEntropy(),
-            Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
-        };
+        Setup setup = MachineStart.Setup(machine, network);
         if (setup.DnsRelay) _dns = ForwardQuestionsAsync(link);
         _ = link.SendAsync(MessageKind.Setup, setup.Write);
         var processReader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Process));
@@ -252,25 +241,6 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         }
     }
 
-    private async Task<UsageException> DiedAsync(IMachine machine)
-    {
-        using var given = new CancellationTokenSource();
-        Task<bool> patience = loop.DelayAsync(TimeSpan.FromSeconds(2), given.Token);
-        await Task.WhenAny(machine.Exited, patience);
-        given.Cancel();
-        string how = !machine.Exited.IsCompleted ? "closed the stream"
-            : machine.Exited.Result.Signal != 0 ? $"was killed by signal {machine.Exited.Result.Signal}"
-            : $"ended with code {machine.Exited.Result.Code}";
-        return new UsageException(
-            $"{machine.Name} {how} before the workload had ended{LastWords("it said", _errors)}{LastWords("the guest's console ends with", _console)}");
-    }
-
-    private static string LastWords(string introduction, TextRing ring)
-    {
-        string lines = ring.LastLines(LinesShown);
-        return lines.Length == 0 ? "" : $"; {introduction}:\n{lines}";
-    }
-
     private long Elapsed() => (long)System.Diagnostics.Stopwatch.GetElapsedTime(_started).TotalMilliseconds;
 
     private static SafeFileHandle Standard(int number) => new(number, ownsHandle: false);
@@ -278,25 +248,4 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
     private static bool IsNullDevice(int number)
         => FileStatus.TryOf($"/proc/self/fd/{number}", followLinks: true) is { Kind: FileKind.CharacterDevice } status
             && status.SpecialDevice == FileStatus.Device(1, 3);
-
-    private static byte[] HostEntropy()
-    {
-        byte[] seed = new byte[64];
-        using SafeFileHandle random = FileDescriptor.Open("/dev/urandom", OpenFlags.ReadOnly);
-        _ = FileDescriptor.TryRead(random, seed);
-        return seed;
-    }
-
-    private MachineSettings Settings() => new()
-    {
-        Program = description.Hypervisor,
-        UseKvm = description.UseKvm,
-        Cpus = description.Cpus,
-        MemoryMebibytes = description.MemoryBytes / (1024 * 1024),
-        Vmlinux = SandboxSpec.Vmlinux,
-        Initramfs = SandboxSpec.Initramfs,
-        KernelCommandLine = description.KernelCommandLine,
-        Disks = [.. description.Disks.Select(static disk => new MachineSettings.Disk(disk.Serial, disk.Path, disk.ReadOnly))],
-        Cards = [.. network.Interfaces.Select(static item => new MachineSettings.NetworkCard(item.Tap, item.Description.HardwareAddress))],
-    };
 }

@@ -14,11 +14,12 @@ internal static class Command
         TimeSpan? timeout = null,
         IReadOnlyDictionary<string, string>? environment = null)
     {
+        TimeSpan patience = Patience.Times(timeout ?? DefaultTimeout);
         using Process process = Start(program, arguments, environment);
         string command = $"{program} {string.Join(' ', process.StartInfo.ArgumentList)}";
         using var output = new MemoryStream();
         using var error = new MemoryStream();
-        using var deadline = new CancellationTokenSource(timeout ?? DefaultTimeout);
+        using var deadline = new CancellationTokenSource(patience);
         try
         {
             await Task.WhenAll(
@@ -31,7 +32,7 @@ internal static class Command
         {
             process.Kill(entireProcessTree: true);
             var soFar = new CommandResult(command, -1, output.ToArray(), error.ToArray());
-            throw new TimeoutException($"no end after {(timeout ?? DefaultTimeout).TotalSeconds} s: {soFar}");
+            throw new TimeoutException($"no end after {patience.TotalSeconds} s: {soFar}");
         }
 
         return new CommandResult(command, process.ExitCode, output.ToArray(), error.ToArray());

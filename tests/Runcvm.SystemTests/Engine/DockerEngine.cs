@@ -10,7 +10,8 @@ public sealed class DockerEngine : IAsyncLifetime
 
     // The name is that of network devices as well, which have 15 characters, four of them for a suffix.
     private readonly string _name = $"rcvm{Environment.ProcessId % 10_000}";
-    private readonly string _folder = Path.Combine("/var/tmp", $"runcvm-tests-{Environment.ProcessId}");
+    private readonly string _folder = Path.Combine(
+        Environment.GetEnvironmentVariable("RUNCVM_TEST_FOLDER") ?? "/var/tmp", $"runcvm-tests-{Environment.ProcessId}");
     private Process? _script;
     private string _processId = "";
 
@@ -23,8 +24,14 @@ public sealed class DockerEngine : IAsyncLifetime
 
     public static string Hypervisor { get; } = Environment.GetEnvironmentVariable("RUNCVM_TEST_HYPERVISOR") ?? "qemu";
 
+    /// <summary><c>RUNCVM_ACCEL</c> of the machines; null leaves the choice to the runtime.</summary>
+    public static string? Acceleration { get; } = Environment.GetEnvironmentVariable("RUNCVM_ACCEL");
+
     /// <summary>The command line of this engine.</summary>
     internal Docker Docker { get; private set; } = null!;
+
+    /// <summary>The first process of the engine's namespaces.</summary>
+    internal string ProcessId => _processId;
 
     internal TestImages Images { get; private set; } = null!;
 
@@ -37,7 +44,7 @@ public sealed class DockerEngine : IAsyncLifetime
         if (!File.Exists(Runtime)) throw new InvalidOperationException($"no runtime at {Runtime}: see RUNCVM_TEST_RUNTIME");
         string script = Path.Combine(Repository.Tests, "Engine/engine.sh");
         _script = Command.Start("setsid", ["bash", script, _folder, _name, Runtime]);
-        _processId = await _script.StandardOutput.ReadLineAsync().WaitAsync(StartTimeout)
+        _processId = await _script.StandardOutput.ReadLineAsync().WaitAsync(Patience.Times(StartTimeout))
             ?? throw new InvalidOperationException(await _script.StandardError.ReadToEndAsync());
         Docker = new Docker(Path.Combine(_folder, "docker.sock"));
         Images = new TestImages(Docker);
@@ -48,7 +55,7 @@ public sealed class DockerEngine : IAsyncLifetime
     {
         if (_script is null) return;
         _script.StandardInput.Close();
-        await _script.WaitForExitAsync().WaitAsync(StopTimeout);
+        await _script.WaitForExitAsync().WaitAsync(Patience.Times(StopTimeout));
         _script.Dispose();
     }
 

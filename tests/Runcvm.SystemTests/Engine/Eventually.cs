@@ -9,7 +9,7 @@ internal static class Eventually
 
     public static async Task TrueAsync(Func<Task<bool>> condition, string what, TimeSpan? within = null)
     {
-        TimeSpan deadline = within ?? TimeSpan.FromSeconds(30);
+        TimeSpan deadline = Patience.Times(within ?? TimeSpan.FromSeconds(30));
         var clock = Stopwatch.StartNew();
         while (!await condition())
         {

@@ -45,7 +45,11 @@ public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
 
     /// <summary>The arguments of `docker run` and `docker create` that choose the runtime under test.</summary>
     protected static string[] RuntimeArguments { get; } = DockerEngine.RunsMachines
-        ? ["--runtime=runcvm", "-e", $"RUNCVM_HYPERVISOR={DockerEngine.Hypervisor}"]
+        ?
+        [
+            "--runtime=runcvm", "-e", $"RUNCVM_HYPERVISOR={DockerEngine.Hypervisor}",
+            .. DockerEngine.Acceleration is { } acceleration ? (string[])["-e", $"RUNCVM_ACCEL={acceleration}"] : [],
+        ]
         : ["--runtime=runcvm"];
 
     protected Task<CommandResult> ExecAsync(string name, params string[] command)

@@ -52,7 +52,7 @@ internal sealed class Terminal : IDisposable
         _child.Dispose();
         _child = null;
         return status.ShellCode;
-    }).WaitAsync(Command.DefaultTimeout);
+    }).WaitAsync(Patience.Times(Command.DefaultTimeout));
 
     public void Dispose()
     {

@@ -17,13 +17,13 @@ internal sealed class QemuMachine : IMachine
     private QemuMachine(EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle console, SafeFileHandle errors)
     {
         _process = process;
-        Stream = Watch(loop, stream);
+        Stream = Task.FromResult(Watch(loop, stream));
         Console = Watch(loop, console);
         Errors = Watch(loop, errors);
         Exited = AsyncFile.WaitForExitAsync(loop, process);
     }
 
-    public AsyncFile Stream { get; }
+    public Task<AsyncFile> Stream { get; }
 
     public AsyncFile Console { get; }
 
@@ -54,11 +54,13 @@ internal sealed class QemuMachine : IMachine
         }
     }
 
+    public string DiskName(string serial) => serial;
+
     public void Kill() => _process.Kill(SigKill);
 
     public void Dispose()
     {
-        Stream.Dispose();
+        Stream.Result.Dispose();
         Console.Dispose();
         Errors.Dispose();
     }

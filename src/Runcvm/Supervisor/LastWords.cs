@@ -1,0 +1,52 @@
+using Runcvm.Linux.Events;
+using Runcvm.Machines;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>What hypervisor and guest kernel said last: all that is known of a machine that did not make it.</summary>
+internal sealed class LastWords
+{
+    private const int ConsoleKept = 64 * 1024;
+    private const int ErrorsKept = 8 * 1024;
+    private const int LinesShown = 12;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    private readonly TextRing _console = new(ConsoleKept);
+    private readonly TextRing _errors = new(ErrorsKept);
+    private Task _listening = Task.CompletedTask;
+
+    /// <summary>For those who watch it.</summary>
+    internal TextRing Console => _console;
+
+    /// <summary>Listens until the machine's files end.</summary>
+    /// <param name="machine">just started</param>
+    /// <param name="copy">gets the console's bytes as they come</param>
+    internal Task ListenAsync(IMachine machine, Action<ReadOnlyMemory<byte>>? copy)
+        => _listening = Task.WhenAll(_console.FillAsync(machine.Console, copy), _errors.FillAsync(machine.Errors));
+
+    /// <summary>The error of a hypervisor that ended, or closed the stream, too early.</summary>
+    internal async Task<UsageException> OfDeadAsync(EventLoop loop, IMachine machine)
+    {
+        using var given = new CancellationTokenSource();
+        Task<bool> patience = loop.DelayAsync(Patience, given.Token);
+        // What it wrote before its end may not have been read yet.
+        await Task.WhenAny(Task.WhenAll(machine.Exited, _listening), patience);
+        given.Cancel();
+        string how = !machine.Exited.IsCompleted ? "closed the stream"
+            : machine.Exited.Result.Signal != 0 ? $"was killed by signal {machine.Exited.Result.Signal}"
+            : $"ended with code {machine.Exited.Result.Code}";
+        return new UsageException(
+            $"{machine.Name} {how} before the workload had ended{Lines("it said", _errors)}{Lines("the guest's console ends with", _console)}");
+    }
+
+    /// <summary>The error of a guest that did not answer.</summary>
+    internal UsageException OfSilent(int seconds) => new(
+        $"the guest did not answer within {seconds} s (boot_timeout in /etc/runcvm/config.toml){Lines("its console ends with", _console)}");
+
+    private static string Lines(string introduction, TextRing ring)
+    {
+        string lines = ring.LastLines(LinesShown);
+        return lines.Length == 0 ? "" : $"; {introduction}:\n{lines}";
+    }
+}

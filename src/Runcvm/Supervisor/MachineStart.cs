@@ -1,0 +1,61 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Files;
+using Runcvm.Machines;
+using Runcvm.Machines.Qemu;
+using Runcvm.Network;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>From what `create` decided to a hypervisor that runs, and to what the guest is told first.</summary>
+internal static class MachineStart
+{
+    internal static IMachine Start(EventLoop loop, MachineDescription description, SandboxNetwork network)
+    {
+        IMachine machine = QemuMachine.Start(loop, Settings(description, network));
+        // The hypervisor has its own copies by now.
+        foreach ((SafeFileHandle tap, _) in network.Interfaces) tap.Dispose();
+        return machine;
+    }
+
+    /// <summary>The set-up with all that is known only now.</summary>
+    internal static Setup Setup(IMachine machine, SandboxNetwork network)
+    {
+        var reader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Setup));
+        Setup setup = Protocol.Messages.Setup.Read(ref reader);
+        return ProvidedFiles.Fill(setup) with
+        {
+            Clock = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100,
+            Entropy = HostEntropy(),
+            Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
+            RootDisk = machine.DiskName(setup.RootDisk),
+            ScratchDisk = machine.DiskName(setup.ScratchDisk),
+            ModulesDisk = setup.ModulesDisk == null ? null : machine.DiskName(setup.ModulesDisk),
+            LayerDisk = setup.LayerDisk == null ? null : machine.DiskName(setup.LayerDisk),
+        };
+    }
+
+    private static byte[] HostEntropy()
+    {
+        byte[] seed = new byte[64];
+        using SafeFileHandle random = FileDescriptor.Open("/dev/urandom", OpenFlags.ReadOnly);
+        _ = FileDescriptor.TryRead(random, seed);
+        return seed;
+    }
+
+    private static MachineSettings Settings(MachineDescription description, SandboxNetwork network) => new()
+    {
+        Program = description.Hypervisor,
+        UseKvm = description.UseKvm,
+        Cpus = description.Cpus,
+        MemoryMebibytes = description.MemoryBytes / (1024 * 1024),
+        Vmlinux = SandboxSpec.Vmlinux,
+        Initramfs = SandboxSpec.Initramfs,
+        KernelCommandLine = description.KernelCommandLine,
+        Disks = [.. description.Disks.Select(static disk => new MachineSettings.Disk(disk.Serial, disk.Path, disk.ReadOnly))],
+        Cards = [.. network.Interfaces.Select(static item => new MachineSettings.NetworkCard(item.Tap, item.Description.HardwareAddress))],
+    };
+}
