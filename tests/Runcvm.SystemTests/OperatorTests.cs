@@ -68,11 +68,8 @@ public class OperatorTests(DockerEngine engine) : MachineTest(engine)
         (string name, _) = await MachineAsync();
         using Process watching = Command.Start("nsenter", Beside("console", name));
         // Errors of the kernel are what its console shows; the workload has a root of its own there, and may write to its log.
-        (await ExecAsync(name, "sh", "-c", @"mknod /tmp/kmsg c 1 11; printf '<2>seen \033[2J live' > /tmp/kmsg")).Succeeded();
-        string? line;
-        do line = await watching.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
-        while (line?.Contains("seen", StringComparison.Ordinal) == false);
-        Assert.NotNull(line);
+        (await ExecAsync(name, "sh", "-c", @"mknod /tmp/kmsg c 1 11; printf '<2>seen \033[2J live\n' > /tmp/kmsg")).Succeeded();
+        string line = await LineWithAsync(watching, "seen", name);
         Assert.DoesNotContain('\e', line);
         (await Docker.RunAsync("rm", "--force", name)).Succeeded();
         await watching.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
@@ -119,7 +116,7 @@ public class OperatorTests(DockerEngine engine) : MachineTest(engine)
     public async Task The_doctor_boots_a_machine_and_leaves_nothing()
     {
         OnlyMachines();
-        const string Traces = "ls /var/lib/runcvm /var/lib/runcvm/scratch /var/lib/runcvm/images /run/runcvm; ps -e -o comm= | grep -cE '^(qemu|firecracker)'";
+        const string Traces = "find /var/lib/runcvm -type f ! -name '.*' | sort; ls /run/runcvm; ps -e -o comm= | grep -cE '^(qemu|firecracker)'";
         (await RunAsync(Busybox, "true")).Succeeded();
         string before = (await Engine.BesideAsync("sh", "-c", Traces)).Stdout;
         CommandResult result = await Command.RunAsync("nsenter", Beside("doctor", "--json"), timeout: TimeSpan.FromMinutes(4));
@@ -144,8 +141,31 @@ public class OperatorTests(DockerEngine engine) : MachineTest(engine)
     private async Task<(string Name, string Id)> MachineAsync(params string[] options)
     {
         string name = await StartAsync([.. options, Busybox, "sh", "-c", "echo up; sleep 1000"]);
-        await LoggedAsync(name, "up");
+        await Eventually.TrueAsync(
+            async () => (await Docker.RunAsync("logs", name)).Stdout.Contains("up", StringComparison.Ordinal), $"'up' in the logs of {name}", TimeSpan.FromMinutes(2));
         return (name, await Docker.InspectAsync(name, "{{.Id}}"));
+    }
+
+    private async Task<string> LineWithAsync(Process watching, string text, string name)
+    {
+        var lines = new List<string>();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        try
+        {
+            while (await watching.StandardOutput.ReadLineAsync(patience.Token) is { } line)
+            {
+                if (line.Contains(text, StringComparison.Ordinal)) return line;
+                lines.Add(line);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Told below.
+        }
+
+        string there = (await OperateAsync("console", "--no-follow", name)).ToString();
+        Assert.Fail($"'{text}' was not among the {lines.Count} lines seen live ({lines.LastOrDefault()}); the console holds: {there}");
+        return "";
     }
 
     private Task<CommandResult> OperateAsync(params string[] arguments) => Command.RunAsync("nsenter", Beside(arguments));
