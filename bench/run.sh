@@ -4,10 +4,11 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . ./lib.sh
 . ./measure.sh
+. ./kernel.sh
 
 readonly RUNS=${RUNS:-7}
 readonly IMAGE_MIB=${IMAGE_MIB:-512}
-readonly ALL=(start exec image create)
+readonly ALL=(start exec image create kernel)
 
 main() {
     [ "$(id -u)" = 0 ] || die "this needs root, try: sudo $0"

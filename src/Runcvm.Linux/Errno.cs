@@ -15,6 +15,8 @@ public enum Errno
     EINTR = 4,
     /// <summary>input/output error</summary>
     EIO = 5,
+    /// <summary>no such device or address; of lseek(2): nothing beyond here</summary>
+    ENXIO = 6,
     /// <summary>argument list too long</summary>
     E2BIG = 7,
     /// <summary>exec format error</summary>
@@ -43,6 +45,10 @@ public enum Errno
     EISDIR = 21,
     /// <summary>invalid argument</summary>
     EINVAL = 22,
+    /// <summary>too many open files in the system</summary>
+    ENFILE = 23,
+    /// <summary>too many open files in this process</summary>
+    EMFILE = 24,
     /// <summary>not a terminal</summary>
     ENOTTY = 25,
     /// <summary>no space left on device</summary>
@@ -53,8 +59,12 @@ public enum Errno
     EPIPE = 32,
     /// <summary>result too large for the buffer</summary>
     ERANGE = 34,
+    /// <summary>deadlock avoided</summary>
+    EDEADLK = 35,
     /// <summary>file name too long</summary>
     ENAMETOOLONG = 36,
+    /// <summary>no locks available</summary>
+    ENOLCK = 37,
     /// <summary>system call not implemented</summary>
     ENOSYS = 38,
     /// <summary>directory not empty</summary>
@@ -63,6 +73,10 @@ public enum Errno
     ELOOP = 40,
     /// <summary>no data available (also: no such extended attribute)</summary>
     ENODATA = 61,
+    /// <summary>protocol error</summary>
+    EPROTO = 71,
+    /// <summary>value too large for the type</summary>
+    EOVERFLOW = 75,
     /// <summary>operation not supported</summary>
     EOPNOTSUPP = 95,
     /// <summary>address family not supported</summary>
@@ -73,4 +87,6 @@ public enum Errno
     ECONNRESET = 104,
     /// <summary>connection refused</summary>
     ECONNREFUSED = 111,
+    /// <summary>the file is no longer where it was</summary>
+    ESTALE = 116,
 }

@@ -22,15 +22,18 @@ internal static class DataFolders
         ("/var/lib/rancher", ["/usr/local/bin/k3s", "/usr/bin/k3s"]),
     ];
 
-    internal static void MoveToScratch(GuestRoot root)
+    /// <param name="root">of the workload</param>
+    /// <param name="covered">where something else will be mounted: it wins</param>
+    internal static void MoveToScratch(GuestRoot root, IReadOnlyCollection<string> covered)
     {
         foreach ((string folder, string[] engines) in Known)
         {
+            if (covered.Contains(folder)) continue;
             if (Exists(root, folder) || Array.Exists(engines, engine => Exists(root, engine))) Move(root, folder);
         }
 
         string? dataRoot = ConfiguredDataRoot(root);
-        if (dataRoot != null && !Array.Exists(Known, known => known.Folder == dataRoot)) Move(root, dataRoot);
+        if (dataRoot != null && !Array.Exists(Known, known => known.Folder == dataRoot) && !covered.Contains(dataRoot)) Move(root, dataRoot);
     }
 
     private static void Move(GuestRoot root, string folder)

@@ -21,8 +21,13 @@ internal static class GuestBoot
         try
         {
             MountKernelFileSystems();
-            IReadOnlyList<string> failures = BootModules.LoadAll();
-            File.WriteAllText("/proc/sys/kernel/modprobe", "/modprobe");
+            IReadOnlyList<string> failures = [];
+            if (BootModules.Exist)
+            {
+                failures = BootModules.LoadAll();
+                File.WriteAllText("/proc/sys/kernel/modprobe", "/modprobe");
+            }
+
             using var loop = new EventLoop();
             loop.Run(async () =>
             {

@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Guest.Network;
+using Runcvm.Guest.Shares;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
 using Runcvm.Protocol.Messages;
@@ -16,12 +17,15 @@ internal static class RootAssembly
     {
         SetIdentity(setup);
         MountModules(setup);
-        MountRoot(setup);
+        var shares = new GuestShares(setup.Mounts.Count(static mount => mount.Share > 0) + (setup.RootShare > 0 ? 1 : 0));
+        MountScratch(setup);
+        if (setup.RootDisk == null) shares.Mount(GuestRoot.Path, new GuestMount("fuse", "root", "/", 0, "") { Share = setup.RootShare });
+        else MountImage(setup, setup.RootDisk);
         var root = new GuestRoot();
-        DataFolders.MoveToScratch(root);
+        DataFolders.MoveToScratch(root, [.. setup.Mounts.Select(static mount => mount.Target)]);
         // Mounted by the workload itself, see SpawnedProcess; an image need not have the folder.
         root.Directory("/proc").Dispose();
-        foreach (GuestMount mount in setup.Mounts) Mount(root, mount);
+        MountAll(root, setup.Mounts, shares);
         FinishDevices();
         CgroupMounts.Add(root, setup.Cgroups);
         ProvideFiles(root, setup.Files);
@@ -48,11 +52,15 @@ internal static class RootAssembly
 
     private static string ModulesFolder => "/lib/modules/" + File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
 
-    private static void MountRoot(Setup setup)
+    private static void MountScratch(Setup setup)
     {
-        MountPoint.Add(Disk.Find(setup.RootDisk), "/lower", "erofs", MountFlags.ReadOnly);
         // The template was made without initialising its inode tables, and a sparse file reads as zeros anyway.
         MountPoint.Add(Disk.Find(setup.ScratchDisk), "/scratch", "ext4", MountFlags.NoAtime, "noinit_itable");
+    }
+
+    private static void MountImage(Setup setup, string disk)
+    {
+        MountPoint.Add(Disk.Find(disk), "/lower", "erofs", MountFlags.ReadOnly);
         Node.MakeDirectory("/scratch/upper");
         Node.MakeDirectory("/scratch/work");
         if (setup.LayerDisk != null)
@@ -76,7 +84,24 @@ internal static class RootAssembly
         File.WriteAllBytes(Done, []);
     }
 
-    private static void Mount(GuestRoot root, GuestMount mount)
+    private static void MountAll(GuestRoot root, IReadOnlyList<GuestMount> mounts, GuestShares shares)
+    {
+        foreach (GuestMount mount in mounts)
+        {
+            if (mount.Share > 0) shares.Mount(root, mount);
+            else if (mount.IsFile) BindDevice(root, mount);
+            else MountOwn(root, mount);
+        }
+    }
+
+    // A device of the guest's own, at another place.
+    private static void BindDevice(GuestRoot root, GuestMount mount)
+    {
+        using SafeFileHandle target = root.FileAt(mount.Target);
+        MountPoint.Bind(mount.Source, FileDescriptor.PathOf(target));
+    }
+
+    private static void MountOwn(GuestRoot root, GuestMount mount)
     {
         using SafeFileHandle target = root.Directory(mount.Target);
         MountPoint.Add(mount.Source, FileDescriptor.PathOf(target), mount.Type, (MountFlags)mount.Flags, mount.Data);
@@ -114,10 +139,20 @@ internal static class RootAssembly
 
     private static void ShowModules(GuestRoot root, Setup setup)
     {
-        if (setup.ModulesDisk == null) return;
-        string source = setup.MountAllModules ? "/lib/modules" : ModulesFolder;
+        string folder = ModulesFolder;
+        // Where all is built in, the initramfs still has the indexes that say so to the image's modprobe.
+        if (setup.ModulesDisk == null && !File.Exists(folder + "/modules.builtin")) return;
+        // An image that brings this kernel's modules knows them best, and may have added to them.
+        if (!setup.MountAllModules && HasModules(root, folder)) return;
+        string source = setup.MountAllModules ? "/lib/modules" : folder;
         using SafeFileHandle target = root.Directory(source);
         MountPoint.Bind(source, FileDescriptor.PathOf(target), recursive: true);
+    }
+
+    private static bool HasModules(GuestRoot root, string folder)
+    {
+        using SafeFileHandle? found = root.TryFind(folder + "/modules.dep");
+        return found != null;
     }
 
     private static void SetSysctl(string name, string value)

@@ -1,3 +1,4 @@
+using Runcvm.Guest.Shares;
 using Runcvm.Linux;
 using Runcvm.Linux.Mounts;
 
@@ -9,6 +10,7 @@ internal static class Shutdown
     internal static void UnmountAll()
     {
         MountPoint.SyncAll();
+        GuestShares.AwaitQuiet();
         IReadOnlyList<MountInfo> mounts = MountInfo.ReadAll();
         for (int i = mounts.Count - 1; i >= 0; i--)
         {
@@ -16,6 +18,7 @@ internal static class Shutdown
             if (target == GuestRoot.Path || target.StartsWith(GuestRoot.Path + "/", StringComparison.Ordinal)) Detach(target);
         }
 
+        GuestShares.AwaitQuiet();
         Release("/scratch");
         MountPoint.SyncAll();
     }

@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Guest.Boot;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
 
@@ -8,6 +9,9 @@ namespace Runcvm.Guest.Modules;
 internal static class BootModules
 {
     public const string Folder = "/boot-modules";
+
+    /// <summary>Whether this kernel has modules at all. One with everything built in needs nobody to load any.</summary>
+    public static bool Exist => Directory.Exists(Folder);
 
     /// <summary>Loads them all. One that fails does not keep the others from being tried: the root may need only those.</summary>
     /// <returns>a sentence for each module that could not be loaded</returns>
@@ -39,11 +43,12 @@ internal static class BootModules
     private static bool IsOfUse(string file)
     {
         if (file.Contains("-virtio_pci", StringComparison.Ordinal)) return HasEntries("/sys/bus/pci/devices");
-        // The stream is a console port or vsock; the drivers come in that order.
-        if (file.Contains("vsock", StringComparison.Ordinal)) return !HasEntries("/sys/bus/virtio/drivers/virtio_console", "virtio");
+        // The stream is a console port or vsock. Buses come before both.
+        if (file.Contains("vsock", StringComparison.Ordinal)) return VirtioDevices.Any(VirtioDevices.Vsock);
+        if (file.Contains("virtio_console", StringComparison.Ordinal)) return VirtioDevices.Any(VirtioDevices.Console);
         return true;
     }
 
-    private static bool HasEntries(string folder, string prefix = "")
-        => Directory.Exists(folder) && Directory.GetFileSystemEntries(folder, prefix + "*").Length > 0;
+    private static bool HasEntries(string folder)
+        => Directory.Exists(folder) && Directory.GetFileSystemEntries(folder).Length > 0;
 }

@@ -30,6 +30,14 @@ public enum OpenFlags
     Path = 1 << 9,
     /// <summary>O_NOCTTY</summary>
     NoControllingTerminal = 1 << 10,
+    /// <summary>O_DSYNC</summary>
+    DataSynchronous = 1 << 11,
+    /// <summary>O_SYNC</summary>
+    Synchronous = 1 << 12,
+    /// <summary>O_NOATIME</summary>
+    NoAccessTime = 1 << 13,
+    /// <summary>O_TMPFILE</summary>
+    TemporaryFile = 1 << 14,
 }
 
 /// <summary>The numbers behind <see cref="OpenFlags"/>.</summary>
@@ -51,6 +59,10 @@ internal static class OpenFlagValues
         if (flags.HasFlag(OpenFlags.NoFollow)) native |= Arm64 ? 0x8000 : 0x20000;
         if (flags.HasFlag(OpenFlags.CloseOnExec)) native |= 0x80000;
         if (flags.HasFlag(OpenFlags.Path)) native |= 0x200000;
+        if (flags.HasFlag(OpenFlags.DataSynchronous)) native |= 0x1000;
+        if (flags.HasFlag(OpenFlags.Synchronous)) native |= 0x101000;
+        if (flags.HasFlag(OpenFlags.NoAccessTime)) native |= 0x40000;
+        if (flags.HasFlag(OpenFlags.TemporaryFile)) native |= 0x400000 | (Arm64 ? 0x4000 : 0x10000);
         return native;
     }
 }

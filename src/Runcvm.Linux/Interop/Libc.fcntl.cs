@@ -13,10 +13,18 @@ internal static unsafe partial class Libc
     internal const int F_SETFD = 2;
     internal const int F_GETFL = 3;
     internal const int F_SETFL = 4;
+    internal const int F_OFD_GETLK = 36;
+    internal const int F_OFD_SETLK = 37;
+    internal const int AT_SYMLINK_FOLLOW = 0x400;
+    internal const int RWF_APPEND = 0x10;
 
     /// <summary>open(2)</summary>
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial SafeFileHandle open(string pathname, int flags, uint mode);
+
+    /// <summary>open(2) of a path that need not be UTF-8</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int open(byte* pathname, int flags, uint mode);
 
     /// <summary>openat(2)</summary>
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -34,6 +42,10 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int fcntl(int fd, int cmd, nint arg);
 
+    /// <summary>fcntl(2) with a lock</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int fcntl(SafeFileHandle fd, int cmd, flock_t* arg);
+
     /// <summary>fallocate(2)</summary>
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int fallocate(SafeFileHandle fd, int mode, long offset, long len);
@@ -45,5 +57,16 @@ internal static unsafe partial class Libc
         internal ulong flags;
         internal ulong mode;
         internal ulong resolve;
+    }
+
+    /// <summary>struct flock</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct flock_t
+    {
+        internal short l_type;
+        internal short l_whence;
+        internal long l_start;
+        internal long l_len;
+        internal int l_pid;
     }
 }

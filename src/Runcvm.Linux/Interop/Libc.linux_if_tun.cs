@@ -4,6 +4,7 @@ internal static partial class Libc
 {
     internal const int IFNAMSIZ = 16;
     internal const uint TUNSETIFF = 0x400454CA;
+    internal const uint TUNSETPERSIST = 0x400454CB;
     internal const uint TUNSETOWNER = 0x400454CC;
     internal const uint TUNSETVNETHDRSZ = 0x400454D8;
     internal const ushort IFF_TAP = 0x0002;

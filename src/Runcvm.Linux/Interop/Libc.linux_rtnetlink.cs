@@ -4,6 +4,7 @@ namespace Runcvm.Linux.Interop;
 internal static partial class Libc
 {
     internal const ushort RTM_NEWLINK = 16;
+    internal const ushort RTM_DELLINK = 17;
     internal const ushort RTM_GETLINK = 18;
     internal const ushort RTM_NEWADDR = 20;
     internal const ushort RTM_GETADDR = 22;

@@ -8,6 +8,7 @@ internal static partial class Libc
     internal const int LOCK_SH = 1;
     internal const int LOCK_EX = 2;
     internal const int LOCK_NB = 4;
+    internal const int LOCK_UN = 8;
 
     /// <summary>flock(2)</summary>
     [LibraryImport(Name, SetLastError = true)]

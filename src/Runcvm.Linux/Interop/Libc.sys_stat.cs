@@ -5,6 +5,31 @@ namespace Runcvm.Linux.Interop;
 
 internal static unsafe partial class Libc
 {
+    internal const uint STATX_BASIC_STATS = 0x7ff;
+    internal const uint STATX_MNT_ID = 0x1000;
+    internal const long UTIME_NOW = 0x3fffffff;
+    internal const long UTIME_OMIT = 0x3ffffffe;
+
+    /// <summary>mknodat(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int mknodat(SafeFileHandle dirfd, byte* pathname, uint mode, ulong dev);
+
+    /// <summary>mkdirat(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int mkdirat(SafeFileHandle dirfd, byte* pathname, uint mode);
+
+    /// <summary>chmod(2) of a path that need not be UTF-8</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int chmod(byte* pathname, uint mode);
+
+    /// <summary>fchmod(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int fchmod(SafeFileHandle fd, uint mode);
+
+    /// <summary>utimensat(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int utimensat(SafeFileHandle dirfd, byte* pathname, timespec* times, int flags);
+
     /// <summary>mknod(2)</summary>
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int mknod(string pathname, uint mode, ulong dev);
@@ -62,5 +87,6 @@ internal static unsafe partial class Libc
         internal uint stx_rdev_minor;
         internal uint stx_dev_major;
         internal uint stx_dev_minor;
+        internal ulong stx_mnt_id;
     }
 }

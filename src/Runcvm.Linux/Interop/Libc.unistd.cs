@@ -92,4 +92,52 @@ internal static unsafe partial class Libc
     /// <summary>syscall(2): for calls without a wrapper in every C library in use. All arguments are passed as machine words.</summary>
     [LibraryImport(Name, SetLastError = true)]
     internal static partial nint syscall(nint number, nint a = 0, nint b = 0, nint c = 0, nint d = 0, nint e = 0, nint f = 0);
+
+    /// <summary>pread(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial nint pread(SafeFileHandle fd, byte* buf, nuint count, long offset);
+
+    /// <summary>pwrite(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial nint pwrite(SafeFileHandle fd, byte* buf, nuint count, long offset);
+
+    /// <summary>fdatasync(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int fdatasync(SafeFileHandle fd);
+
+    /// <summary>syncfs(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int syncfs(SafeFileHandle fd);
+
+    /// <summary>unlinkat(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int unlinkat(SafeFileHandle dirfd, byte* pathname, int flags);
+
+    /// <summary>symlinkat(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int symlinkat(byte* target, SafeFileHandle newdirfd, byte* linkpath);
+
+    /// <summary>linkat(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int linkat(int olddirfd, byte* oldpath, SafeFileHandle newdirfd, byte* newpath, int flags);
+
+    /// <summary>readlinkat(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial nint readlinkat(SafeFileHandle dirfd, byte* pathname, byte* buf, nuint bufsiz);
+
+    /// <summary>fchownat(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int fchownat(SafeFileHandle dirfd, byte* pathname, uint owner, uint group, int flags);
+
+    /// <summary>truncate(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int truncate(byte* path, long length);
+
+    /// <summary>close(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int close(int fd);
+
+    /// <summary>dup(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int dup(SafeFileHandle oldfd);
 }

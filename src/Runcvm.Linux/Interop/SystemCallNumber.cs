@@ -14,6 +14,7 @@ internal static class SystemCallNumber
     internal static nint pivot_root => Arm64 ? 41 : 155;
     internal static nint finit_module => Arm64 ? 273 : 313;
     internal static nint getdents64 => Arm64 ? 61 : 217;
+    internal static nint renameat2 => Arm64 ? 276 : 316;
     internal static nint reboot => Arm64 ? 142 : 169;
 
     // Numbers from 424 on are the same on every architecture.

@@ -29,6 +29,9 @@ public sealed partial class RouteNetlink
     /// <summary>Switches the interface off. Its IPv6 addresses and its routes go.</summary>
     public void SetDown(Link link) => _socket.Request(FlagsRequest(link, 0), $"set {link.Name} down");
 
+    /// <summary>Removes the interface, with its filters and routes.</summary>
+    public void Remove(Link link) => _socket.Request(ChangeLink(link, type: Libc.RTM_DELLINK), $"remove {link.Name}");
+
     /// <summary>Sets the largest packet, in bytes.</summary>
     public void SetMtu(Link link, uint mtu)
     {
@@ -83,9 +86,9 @@ public sealed partial class RouteNetlink
         return w;
     }
 
-    private static NetlinkWriter ChangeLink(Link link, uint flags = 0, uint change = 0)
+    private static NetlinkWriter ChangeLink(Link link, uint flags = 0, uint change = 0, ushort type = Libc.RTM_NEWLINK)
     {
-        var w = new NetlinkWriter(Libc.RTM_NEWLINK, Libc.NLM_F_ACK);
+        var w = new NetlinkWriter(type, Libc.NLM_F_ACK);
         w.Zeros(4);
         w.Int32(link.Index);
         w.UInt32(flags);

@@ -18,7 +18,8 @@ public static unsafe class TapDevice
     /// <summary>Makes the interface in this thread's network namespace. It goes when the last copy of the file is closed.
     /// Frames have a virtio-net header of 12 bytes in front.</summary>
     /// <param name="name">at most 15 bytes; must not exist yet</param>
-    /// <param name="owner">a user who may open it again without capabilities</param>
+    /// <param name="owner">a user who may open it by name, without capabilities, once the file is closed; the interface then stays
+    /// as long as the network namespace, or until it is removed</param>
     public static SafeFileHandle Open(string name, uint? owner = null)
     {
         if (Encoding.UTF8.GetByteCount(name) >= Libc.IFNAMSIZ) throw new LinuxException(Errno.ENAMETOOLONG, $"make tap interface {name}");
@@ -34,7 +35,12 @@ public static unsafe class TapDevice
             SystemCall.Check(Libc.ioctl(tap, Libc.TUNSETIFF, request), $"make tap interface {name}");
             int size = VirtioHeaderSize;
             SystemCall.Check(Libc.ioctl(tap, Libc.TUNSETVNETHDRSZ, &size), $"set the header size of {name}");
-            if (owner is { } user) SystemCall.Check(Libc.ioctl(tap, Libc.TUNSETOWNER, (nint)user), $"set the owner of {name}");
+            if (owner is { } user)
+            {
+                SystemCall.Check(Libc.ioctl(tap, Libc.TUNSETOWNER, (nint)user), $"set the owner of {name}");
+                SystemCall.Check(Libc.ioctl(tap, Libc.TUNSETPERSIST, (nint)1), $"keep {name}");
+            }
+
             return tap;
         }
         catch

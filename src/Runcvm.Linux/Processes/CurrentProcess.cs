@@ -80,6 +80,16 @@ public static unsafe class CurrentProcess
         SystemCall.Check(Libc.prlimit(0, resource, &limit, null), $"set resource limit {resource} to {soft}:{hard}");
     }
 
+    /// <summary>Raises the soft limit of open files to the hard one.</summary>
+    /// <returns>the limit</returns>
+    public static long RaiseOpenFiles()
+    {
+        Libc.rlimit limit;
+        SystemCall.Check(Libc.prlimit(0, Rlimit.OpenFiles, null, &limit), $"read the limit of open files");
+        if (limit.rlim_cur != limit.rlim_max) SetLimit(Rlimit.OpenFiles, limit.rlim_max, limit.rlim_max);
+        return (long)Math.Min(limit.rlim_max, int.MaxValue);
+    }
+
     /// <summary>Sets the ids for good: supplementary groups, group, user.</summary>
     public static void SetIdentity(uint user, uint group, ReadOnlySpan<uint> groups)
     {

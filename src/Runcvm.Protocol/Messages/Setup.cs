@@ -31,8 +31,11 @@ public sealed record Setup
     /// <summary>random bytes from the host</summary>
     public byte[] Entropy { get; init; } = [];
 
-    /// <summary>serial number of the disk with the root image</summary>
-    public required string RootDisk { get; init; }
+    /// <summary>serial number of the disk with the root image; null when the root is a share</summary>
+    public string? RootDisk { get; init; }
+
+    /// <summary>from 1 on: the share that is the root; 0 when it is a disk</summary>
+    public uint RootShare { get; init; }
 
     /// <summary>serial number of the scratch disk</summary>
     public required string ScratchDisk { get; init; }
@@ -83,7 +86,8 @@ public sealed record Setup
         w.Text(DomainName);
         w.Int64(Clock);
         w.Bytes(Entropy);
-        w.Text(RootDisk);
+        w.OptionalText(RootDisk);
+        w.UInt32(RootShare);
         w.Text(ScratchDisk);
         w.OptionalText(ModulesDisk);
         w.OptionalText(LayerDisk);
@@ -111,7 +115,8 @@ public sealed record Setup
         DomainName = r.Text(),
         Clock = r.Int64(),
         Entropy = r.Bytes(),
-        RootDisk = r.Text(),
+        RootDisk = r.OptionalText(),
+        RootShare = r.UInt32(),
         ScratchDisk = r.Text(),
         ModulesDisk = r.OptionalText(),
         LayerDisk = r.OptionalText(),
@@ -153,6 +158,12 @@ public sealed record LayerPath(string Path, bool WithContents)
 /// <param name="Data">options of the file system</param>
 public sealed record GuestMount(string Type, string Source, string Target, ulong Flags, string Data)
 {
+    /// <summary>from 1 on: the share of the host that is mounted; 0 for file systems of the guest's own kernel</summary>
+    public uint Share { get; init; }
+
+    /// <summary>the target is a file; else a directory</summary>
+    public bool IsFile { get; init; }
+
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)
     {
@@ -161,10 +172,13 @@ public sealed record GuestMount(string Type, string Source, string Target, ulong
         w.Text(Target);
         w.UInt64(Flags);
         w.Text(Data);
+        w.UInt32(Share);
+        w.Flag(IsFile);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
-    public static GuestMount Read(ref WireReader r) => new(r.Text(), r.Text(), r.Text(), r.UInt64(), r.Text());
+    public static GuestMount Read(ref WireReader r)
+        => new(r.Text(), r.Text(), r.Text(), r.UInt64(), r.Text()) { Share = r.UInt32(), IsFile = r.Flag() };
 }
 
 /// <summary>A file laid over one of the image.</summary>

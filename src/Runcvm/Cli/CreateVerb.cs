@@ -15,6 +15,7 @@ namespace Runcvm.Cli;
 internal static class CreateVerb
 {
     private const string InitramfsCache = InstalledFiles.Cache + "/initramfs";
+    private const string ImageKernelCache = InstalledFiles.Cache + "/image-kernels";
 
     private static readonly string[] FlagsWithValue = ["--bundle", "-b", "--console-socket", "--pid-file", "--preserve-fds"];
 
@@ -45,26 +46,32 @@ internal static class CreateVerb
         JsonObject process = bundle.Spec["process"] as JsonObject ?? throw new UsageException("config.json describes no process");
         string[] environment = ProcessReader.Texts(process["env"]);
         bool isSystemd = WorkloadKind.IsSystemd(bundle.RootPath, ProcessReader.Texts(process["args"]));
-        HostFacts host = HostFacts.Look(config);
+        InstalledFiles installed = InstalledFiles.Own();
+        HostFacts host = HostFacts.Look(config, installed.Library);
         MachineOptions options = MachineOptions.From(environment, config, host, Resources(bundle.Spec, isSystemd), out IReadOnlyList<string> warnings);
+        HypervisorProgram program = HypervisorProgram.Of(options, host);
 
         HostDevices.Check(bundle.Spec["linux"]);
         var systems = GuestFileSystems.From(bundle.Spec["mounts"]);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
         timeline.Ended("options");
-        InstalledFiles installed = InstalledFiles.Own();
-        Kernel kernel = new KernelStore(Path.Combine(installed.Library, "kernels")).Find(options.Kernel);
+        Kernel kernel = options.Kernel == ImageKernel.Choice
+            ? ImageKernel.Ensure(bundle.RootPath, ImageKernelCache)
+            : new KernelStore(installed.Kernels).Find(options.Kernel);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         timeline.Ended("kernel and initramfs");
-        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes, config.ImageCacheBytes);
+        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes, options.RootIsShare, config.ImageCacheBytes);
         timeline.Ended("root image and disks");
+        if (options.RootIsShare) systems.Shares.Add(new Share(bundle.RootPath, IsFile: false, ReadOnly: false, "rbind"));
         bool hasNetwork = HasNetwork(bundle.Spec);
+        program.GiveAccess(folder, disks.Disks, initramfs);
 
         var setup = new Setup
         {
             HostName = bundle.Spec["hostname"]?.GetValue<string>() ?? "",
             DomainName = bundle.Spec["domainname"]?.GetValue<string>() ?? "",
-            RootDisk = MachineDisks.Root,
+            RootDisk = options.RootIsShare ? null : MachineDisks.Root,
+            RootShare = options.RootIsShare ? (uint)systems.Shares.Count : 0,
             ScratchDisk = MachineDisks.Scratch,
             ModulesDisk = kernel.ModulesImagePath == null ? null : MachineDisks.Modules,
             LayerDisk = disks.LayerPaths.Count == 0 ? null : MachineDisks.Layer,
@@ -81,17 +88,20 @@ internal static class CreateVerb
         };
         var description = new MachineDescription
         {
+            IsFirecracker = program.IsFirecracker,
             UseKvm = options.UseKvm,
             Cpus = options.Cpus,
             MemoryBytes = options.MemoryBytes,
-            Hypervisor = host.QemuPath ?? throw new UsageException("qemu-system-x86_64 is not on PATH; install it (apt-get install qemu-system-x86), or name it in /etc/runcvm/config.toml as qemu"),
-            KernelCommandLine = KernelCommandLine.Build(options.UseKvm, HostClock.TimestampKilohertz(), options.KernelDebug, options.KernelArguments),
+            Hypervisor = program.InSandbox,
+            KernelCommandLine = KernelCommandLine.Build(program.IsFirecracker, options.UseKvm, HostClock.TimestampKilohertz(), options.KernelDebug, options.KernelArguments),
             Disks = [.. disks.Disks.Select(static item => item.Disk)],
             BootTimeout = (int)config.BootTimeout.TotalSeconds,
             LogLevel = (int)options.LogLevel,
             KernelDebug = options.KernelDebug,
             HasNetwork = hasNetwork,
-            Notices = [.. warnings, .. disks.Notices],
+            Notices = [.. warnings, .. systems.Notices, .. disks.Notices],
+            Shares = [.. systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly))],
+            ShareCache = (byte)options.ShareCache,
         };
         Save(folder.Description, description.Write);
         Save(folder.Setup, setup.Write);
@@ -105,9 +115,11 @@ internal static class CreateVerb
             Initramfs = initramfs,
             Disks = disks.Disks,
             Files = systems.Sources,
+            Firecracker = program.IsFirecracker ? program.OnHost : null,
+            Shares = systems.Shares,
             UseKvm = options.UseKvm,
             HasNetwork = hasNetwork,
-            MemoryOverhead = MemoryOverhead.Of(options.UseKvm),
+            MemoryOverhead = MemoryOverhead.Of(options.UseKvm, systems.Shares.Count > 0),
         });
         bundle.Save();
         timeline.Ended("sandbox's configuration");

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
+using Runcvm.Machines.Firecracker;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Protocol.Wire;
@@ -24,7 +25,7 @@ internal static class UpdateVerb
         if (folder is { Exists: true })
         {
             if (resources == null) throw new UsageException("update of a machine needs --resources FILE; use docker update or podman update, which give it");
-            arguments = Rewrite(command, resources, ReadDescription(folder));
+            arguments = Rewrite(command, resources, ReadDescription(folder), folder);
         }
 
         LowLevelRuntime.Execute(config.LowLevelRuntime, arguments);
@@ -32,25 +33,40 @@ internal static class UpdateVerb
     }
 
     // The rewritten resources go to the low-level runtime on its standard input, whatever they came in on.
-    private static List<string> Rewrite(CommandLine command, string resources, MachineDescription machine)
+    private static List<string> Rewrite(CommandLine command, string resources, MachineDescription machine, MachineFolder folder)
     {
         using SafeFileHandle source = resources == "-" ? FileDescriptor.Duplicate(new SafeFileHandle(StandardInput, false)) : FileDescriptor.Open(resources, OpenFlags.ReadOnly);
         JsonObject limits = JsonNode.Parse(FileDescriptor.ReadToEnd(source)) as JsonObject ?? throw new UsageException("the resources for update are no JSON object");
-        CheckMemory(limits, machine);
-        SandboxSpec.RaiseLimits(limits, MemoryOverhead.Of(machine.UseKvm));
+        TakeMemoryBack(limits, machine, folder);
+        SandboxSpec.RaiseLimits(limits, MemoryOverhead.Of(machine.UseKvm, machine.Shares.Count > 0));
         using SafeFileHandle rewritten = FileDescriptor.InMemory("resources", Encoding.UTF8.GetBytes(limits.ToJsonString()));
         FileDescriptor.Rewind(rewritten);
         FileDescriptor.PlaceAt(rewritten, StandardInput);
         return [.. command.Arguments.Select(argument => argument == resources ? "-" : argument)];
     }
 
-    private static void CheckMemory(JsonObject limits, MachineDescription machine)
+    // Less than the guest was started with is a wish that only the guest can grant: the sandbox's own limit stays, or the kernel
+    // would end a machine whose guest is slow to give back, or will not.
+    private static void TakeMemoryBack(JsonObject limits, MachineDescription machine, MachineFolder folder)
     {
         const long Mebibyte = 1024 * 1024;
-        if (limits["memory"]?["limit"]?.GetValue<long>() is > 0 and long limit && limit < machine.MemoryBytes)
+        if (limits["memory"]?["limit"]?.GetValue<long>() is not (> 0 and long limit)) return;
+        long asked = limit / Mebibyte;
+        long has = machine.MemoryBytes / Mebibyte;
+        if (limit < MachineSize.LeastMemory) throw new UsageException($"a machine needs at least {ByteSize.Text(MachineSize.LeastMemory)} of memory, not {asked} MiB");
+        if (machine.IsFirecracker)
+        {
+            new FirecrackerApi(new FirecrackerFiles(folder.Hypervisor).Api).SetBalloon(Math.Max(0, has - asked));
+            foreach (string name in (string[])["limit", "swap"])
+            {
+                if (limits["memory"]?[name]?.GetValue<long>() is > 0 and long bytes && bytes < machine.MemoryBytes)
+                    limits["memory"]![name] = machine.MemoryBytes;
+            }
+        }
+        else if (asked < has)
         {
             throw new UsageException(
-                $"the machine was started with {machine.MemoryBytes / Mebibyte} MiB of memory, and this version of RunCVM cannot take any of it back ({limit / Mebibyte} MiB asked for); stop it, and start one with a smaller -m");
+                $"the machine was started with {has} MiB of memory, and QEMU cannot take any of it back in this version of RunCVM ({asked} MiB asked for); stop it, and start one with a smaller -m");
         }
     }
 

@@ -22,9 +22,12 @@ internal static class Sha256
     ];
 
     /// <summary>The digest of the text's UTF-8 bytes, in lower-case hex.</summary>
-    internal static string Hex(string text)
+    internal static string Hex(string text) => Hex(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>The digest of the bytes, in lower-case hex.</summary>
+    internal static string Hex(byte[] bytes)
     {
-        byte[] message = Padded(Encoding.UTF8.GetBytes(text));
+        byte[] message = Padded(bytes);
         uint[] state =
         [
             0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,

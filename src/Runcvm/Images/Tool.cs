@@ -8,26 +8,14 @@ namespace Runcvm.Images;
 /// <summary>A program of the host that makes file systems.</summary>
 internal static class Tool
 {
-    // Engines started by an init system may have a PATH without the sbin folders.
-    private const string Places = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
     /// <summary>What a file system tool gets to see. Nothing is inherited: SOURCE_DATE_EPOCH would change the times in
     /// images, and messages are read, so they must be the untranslated ones.</summary>
-    internal static readonly string[] Environment = [$"PATH={Places}", "LC_ALL=C"];
+    internal static readonly string[] Environment = [$"PATH={ProgramPath.SystemFolders}", "LC_ALL=C"];
 
     /// <summary>The program's file.</summary>
     /// <exception cref="UsageException">it is not installed</exception>
     internal static string Find(string name, string package)
-    {
-        string search = System.Environment.GetEnvironmentVariable("PATH") is { Length: > 0 } path ? $"{path}:{Places}" : Places;
-        foreach (string folder in search.Split(':', StringSplitOptions.RemoveEmptyEntries))
-        {
-            string file = Path.Combine(folder, name);
-            if (File.Exists(file)) return file;
-        }
-
-        throw new UsageException($"{name} is not installed: run 'apt-get install {package}'");
-    }
+        => ProgramPath.TryFind(name) ?? throw new UsageException($"{name} is not installed: run 'apt-get install {package}'");
 
     /// <summary>Runs a program to its end.</summary>
     /// <returns>null on success, else the last line it wrote to stderr</returns>

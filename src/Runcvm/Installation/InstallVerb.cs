@@ -8,7 +8,7 @@ internal static class InstallVerb
 {
     internal static int Run(string[] args, TextWriter output)
     {
-        var arguments = new VerbArguments("install", args, ["--prefix", "--guest", "--daemon-json"], ["--no-docker", "--no-files"]);
+        var arguments = new VerbArguments("install", args, ["--prefix", "--guest", "--daemon-json", "--firecracker", "--sha256"], ["--no-docker", "--no-files"]);
         var files = new InstalledFiles(arguments.PathOf("--prefix") ?? InstalledFiles.DefaultPrefix);
         bool withFiles = !arguments.Has("--no-files");
         string guest = arguments.PathOf("--guest") ?? (withFiles ? GuestBesideUs() : files.Guest);
@@ -20,6 +20,8 @@ internal static class InstallVerb
                 ? null
                 : DockerRegistration.Adding(files.Host, arguments.PathOf("--daemon-json") ?? InstalledFiles.DaemonJson);
 
+            if (arguments.TextOf("--firecracker") is { } firecracker)
+                FirecrackerInstall.Run(firecracker, arguments.TextOf("--sha256"), files.Firecracker, output);
             if (withFiles) CopyFiles(files, guest, output);
             SandboxSkeleton.Make(files.Sandbox);
             output.WriteLine($"installed {files.Sandbox}");

@@ -20,6 +20,10 @@ internal sealed record InstalledFiles(string Prefix)
 
     internal string Guest => $"{Library}/runcvm-init";
 
+    internal string Firecracker => $"{Library}/firecracker";
+
+    internal string Kernels => $"{Library}/kernels";
+
     internal string ManualPage => $"{Prefix}/share/man/man8/runcvm.8";
 
     /// <summary>Where bash, zsh and fish look for completions, and for which of them a file is.</summary>

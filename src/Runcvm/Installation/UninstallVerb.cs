@@ -21,7 +21,7 @@ internal static class UninstallVerb
 
             if (!arguments.Has("--no-files"))
             {
-                string[] copied = [files.Host, files.Guest, files.ManualPage, .. files.Completions.Select(static item => item.File)];
+                string[] copied = [files.Host, files.Guest, files.Firecracker, files.ManualPage, .. files.Completions.Select(static item => item.File)];
                 foreach (string file in copied) Remove(file, output);
             }
 

@@ -25,6 +25,9 @@ internal sealed class VerbArguments
     /// <summary>An absolute path, or null where the option is not there.</summary>
     internal string? PathOf(string name) => _values.TryGetValue(name, out string? value) && value.Length > 0 ? Path.GetFullPath(value) : null;
 
+    /// <summary>As it was written, or null where the option is not there.</summary>
+    internal string? TextOf(string name) => _values.TryGetValue(name, out string? value) && value.Length > 0 ? value : null;
+
     private static UsageException Unknown(string verb, string argument, string[] values, string[] flags)
-        => new($"runcvm {verb} does not know '{argument}'; it takes {string.Join(", ", values.Select(v => v + " PATH").Concat(flags))}");
+        => new($"runcvm {verb} does not know '{argument}'; it takes {string.Join(", ", values.Select(v => v + (v == "--sha256" ? " HEX" : " PATH")).Concat(flags))}");
 }

@@ -4,6 +4,9 @@ namespace Runcvm.Kernels;
 
 internal static class Decompression
 {
+    // Distribution kernels unpack to 60 MB at most.
+    private const long UnpackedAtMost = 512 << 20;
+
     public static Compression Detect(ReadOnlySpan<byte> data)
     {
         if (data.StartsWith<byte>([0x1f, 0x8b])) return Compression.Gzip;
@@ -38,7 +41,13 @@ internal static class Decompression
         using var packed = new MemoryStream(data.ToArray());
         using var gzip = new GZipStream(packed, CompressionMode.Decompress);
         using var unpacked = new MemoryStream();
-        gzip.CopyTo(unpacked);
+        byte[] some = new byte[64 * 1024];
+        while (gzip.Read(some) is > 0 and var length)
+        {
+            if (unpacked.Length > UnpackedAtMost) throw new UsageException($"the kernel unpacks to more than {UnpackedAtMost >> 20} MiB");
+            unpacked.Write(some, 0, length);
+        }
+
         return unpacked.ToArray();
     }
 
@@ -49,14 +58,14 @@ internal static class Decompression
             case Compression.Xz:
             case Compression.Lzma:
                 // xz takes the output's name from the input's suffix.
-                Tool.Run("xz", "--decompress", "--keep", "--force", "--quiet", packed);
+                Tool.RunBounded("xz", "--decompress", "--keep", "--force", "--quiet", packed);
                 break;
             case Compression.Zstd:
                 // Kernels are packed with windows larger than zstd accepts unasked.
-                Tool.Run("zstd", "--decompress", "--force", "--quiet", "--long=31", "-o", unpacked, packed);
+                Tool.RunBounded("zstd", "--decompress", "--force", "--quiet", "--long=31", "-o", unpacked, packed);
                 break;
             default:
-                Tool.Run("lz4", "-d", "-f", "-q", packed, unpacked);
+                Tool.RunBounded("lz4", "-d", "-f", "-q", packed, unpacked);
                 break;
         }
     }

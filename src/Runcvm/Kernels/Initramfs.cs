@@ -9,7 +9,7 @@ namespace Runcvm.Kernels;
 internal static class Initramfs
 {
     // A new layout of the archive must not find those of the old one.
-    private const string Layout = "1";
+    private const string Layout = "2";
 
     private static readonly TimeSpan AbandonedAfter = TimeSpan.FromHours(1);
 
@@ -44,21 +44,24 @@ internal static class Initramfs
         foreach (string folder in Folders) cpio.Directory(folder);
         // The guest mounts the modules image here, where modprobe looks for them.
         cpio.Directory($"lib/modules/{kernel.Release}");
+        foreach (string index in FilesIn(kernel.ModuleIndexFolder, "*"))
+            cpio.File($"lib/modules/{kernel.Release}/{Path.GetFileName(index)}", 0x1A4, File.ReadAllBytes(index));
         // Without it the kernel starts the first process with no standard streams.
         cpio.CharacterDevice("dev/console", 0x180, 5, 1);
         cpio.File(["modprobe", "init"], 0x1ED, File.ReadAllBytes(guestInitPath));
-        cpio.Directory("boot-modules");
-        foreach (string module in BootModules(kernel))
+        // The guest takes its being there for "this kernel has modules".
+        if (kernel.ModulesImagePath is not null) cpio.Directory("boot-modules");
+        foreach (string module in FilesIn(kernel.BootModulesFolder, "*.ko"))
             cpio.File("boot-modules/" + Path.GetFileName(module), 0x1A4, File.ReadAllBytes(module));
         cpio.End();
     }
 
-    private static string[] BootModules(Kernel kernel)
+    private static string[] FilesIn(string folder, string pattern)
     {
-        if (!Directory.Exists(kernel.BootModulesFolder)) return [];
-        string[] modules = Directory.GetFiles(kernel.BootModulesFolder, "*.ko");
-        Array.Sort(modules, StringComparer.Ordinal);
-        return modules;
+        if (!Directory.Exists(folder)) return [];
+        string[] files = Directory.GetFiles(folder, pattern);
+        Array.Sort(files, StringComparer.Ordinal);
+        return files;
     }
 
     /// <summary>Size and time stand for the content, which is too much to read at every start.</summary>

@@ -18,6 +18,9 @@ internal sealed record Kernel
     /// <summary>EROFS image whose root is the content of <c>/lib/modules/RELEASE</c>; null when everything is built in.</summary>
     public string? ModulesImagePath { get; init; }
 
+    /// <summary>The indexes by which programs learn that what they ask for is built in; only where there is no image.</summary>
+    public string ModuleIndexFolder => Path.Combine(Folder, "module-index");
+
     /// <summary>The modules without which no root file system can be reached, named in the order in which they load.</summary>
     public string BootModulesFolder => Path.Combine(Folder, "boot-modules");
 }

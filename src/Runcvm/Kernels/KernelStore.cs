@@ -5,6 +5,9 @@ namespace Runcvm.Kernels;
 /// <summary>The kernels of this host: <c>ROOT/DIST/VERSION/{vmlinux,config,modules.erofs,release,boot-modules}</c>.</summary>
 internal sealed class KernelStore(string root)
 {
+    /// <summary>Under which the kernels are kept that RunCVM built itself, and which are preferred.</summary>
+    public const string TunedDist = "runcvm";
+
     public const string DefaultRoot = "/usr/local/lib/runcvm/kernels";
 
     public string Root { get; } = root.Length > 1 ? root.TrimEnd('/') : root;
@@ -18,7 +21,7 @@ internal sealed class KernelStore(string root)
     public Kernel Find(string? choice)
     {
         if (!string.IsNullOrEmpty(choice)) return Choose(choice, "RUNCVM_KERNEL");
-        return DefaultChoice() is { } name ? Choose(name, DefaultPath) : Newest(null) ?? throw NoKernel();
+        return DefaultChoice() is { } name ? Choose(name, DefaultPath) : Newest(TunedDist) ?? Newest(null) ?? throw NoKernel();
     }
 
     /// <summary>As <see cref="Find"/> for a choice that is not empty.</summary>
@@ -83,8 +86,8 @@ internal sealed class KernelStore(string root)
         return newest is null ? null : TryOpen(newest[..newest.IndexOf('/')], newest[(newest.IndexOf('/') + 1)..]);
     }
 
-    /// <summary>Links are not followed, at either level: they could lead out of the store.</summary>
-    private Kernel? TryOpen(string dist, string version)
+    /// <summary>The kernel of that name, or null. Links are not followed, at either level: they could lead out of the store.</summary>
+    public Kernel? TryOpen(string dist, string version)
     {
         string folder = Path.Combine(Root, dist, version);
         if (FileStatus.TryOf(Path.Combine(Root, dist)) is not { Kind: FileKind.Directory }) return null;

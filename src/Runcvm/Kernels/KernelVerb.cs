@@ -1,12 +1,13 @@
 namespace Runcvm.Kernels;
 
-/// <summary><c>runcvm kernel list|add|default|remove</c></summary>
+/// <summary><c>runcvm kernel list|add|build|default|remove</c></summary>
 internal static class KernelVerb
 {
     private const string Usage =
         """
         runcvm kernel list
-        runcvm kernel add debian|ubuntu|PACKAGE|FILE.deb... [--as DIST]
+        runcvm kernel add debian|ubuntu|PACKAGE|FILE.deb...|ROOTFOLDER [--as DIST]
+        runcvm kernel build [--source FOLDER|ARCHIVE] [--in FOLDER]
         runcvm kernel default [DIST|DIST/VERSION]
         runcvm kernel remove DIST/VERSION
         """;
@@ -26,6 +27,9 @@ internal static class KernelVerb
                 return Add(store, args[1..^2], dist, output);
             case ["add", _, ..]:
                 return Add(store, args[1..], null, output);
+            case ["build", .. var options]:
+                output.WriteLine($"built {Build(store, options, output).Name}");
+                return 0;
             case ["default"]:
                 output.WriteLine(store.Find(null).Name);
                 return 0;
@@ -53,6 +57,19 @@ internal static class KernelVerb
         Kernel kernel = KernelPackage.Add(store, sources, dist);
         output.WriteLine($"added {kernel.Name}");
         return 0;
+    }
+
+    private static Kernel Build(KernelStore store, string[] options, TextWriter output)
+    {
+        string? source = null, folder = null;
+        for (int i = 0; i < options.Length; i += 2)
+        {
+            if (i + 1 < options.Length && options[i] == "--source") source = options[i + 1];
+            else if (i + 1 < options.Length && options[i] == "--in") folder = options[i + 1];
+            else throw new UsageException("unknown use of 'runcvm kernel build'; these are known:\n" + Usage);
+        }
+
+        return KernelBuild.Run(store, source, folder, output);
     }
 
     private static void SetDefault(KernelStore store, string name, TextWriter output)

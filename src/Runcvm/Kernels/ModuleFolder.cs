@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Kernels;
@@ -8,28 +9,26 @@ internal static class ModuleFolder
     // A command line holds 2 MB at most; so many paths are far from it.
     private const int FilesPerRun = 500;
 
-    /// <summary>The folder inside an unpacked package, or null for a kernel that has everything built in.</summary>
-    public static string? FindIn(string content, string release)
-    {
-        foreach (string lib in (ReadOnlySpan<string>)["lib", "usr/lib"])
-        {
-            string folder = Path.Combine(content, lib, "modules", release);
-            if (Directory.Exists(Path.Combine(folder, "kernel"))) return folder;
-        }
+    // Debian's largest kernel has about 4 500 files in 400 MB.
+    private const int FilesAtMost = 20_000;
+    private const ulong BytesAtMost = 2UL << 30;
 
-        return null;
-    }
+    private static readonly EnumerationOptions PlainFiles = new() { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
 
-    /// <summary>Moves the folder to a place of its own, unpacks the modules, and makes the indexes that packages lack.</summary>
-    public static string Prepare(string modules, string release, string work)
+    /// <summary>Copies the folder to a place of its own, unpacks the modules, and sees to the indexes.</summary>
+    public static string Prepare(SafeFileHandle modules, string release, string work, Indexes indexes)
     {
         string folder = Path.Combine(work, "lib/modules", release);
-        Node.MakeDirectory(Path.GetDirectoryName(folder)!);
-        Directory.Move(modules, folder);
+        Copy(FileDescriptor.PathOf(modules), folder);
+        Unpack(folder);
+        if (indexes == Indexes.Take)
+        {
+            TakeIndexes(folder);
+            return folder;
+        }
+
         // Some versions of depmod look below usr/lib, others below lib.
         Directory.CreateSymbolicLink(Path.Combine(work, "usr"), ".");
-        foreach (string link in (ReadOnlySpan<string>)["build", "source"]) File.Delete(Path.Combine(folder, link));
-        Unpack(folder);
         Tool.Run("depmod", "-b", work, release);
         return folder;
     }
@@ -47,6 +46,36 @@ internal static class ModuleFolder
     public static void MakeImage(string modules, string image)
         => Tool.Run("mkfs.erofs", "--quiet", "--all-root", "-T0", image, modules);
 
+    /// <summary>Plain files with plain names, and no links: those lead to where the kernel was built, or anywhere.</summary>
+    private static void Copy(string from, string to)
+    {
+        int files = 0;
+        ulong bytes = 0;
+        foreach (string path in Directory.EnumerateFiles(from, "*", PlainFiles))
+        {
+            string name = Path.GetRelativePath(from, path);
+            if (FileStatus.TryOf(path) is not { Kind: FileKind.Regular } status || !name.Split('/').All(KernelStore.IsName)) continue;
+            bytes += status.Size;
+            if (++files > FilesAtMost || bytes > BytesAtMost)
+                throw new UsageException($"the kernel's modules are more than {FilesAtMost} files or {BytesAtMost >> 30} GiB");
+            string target = Path.Combine(to, name);
+            Node.MakeDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(path, target);
+        }
+    }
+
+    private static void TakeIndexes(string folder)
+    {
+        string dependencies = Path.Combine(folder, "modules.dep");
+        if (!File.Exists(dependencies))
+            throw new UsageException($"the kernel {Path.GetFileName(folder)} has no modules.dep: run 'depmod {Path.GetFileName(folder)}' where it is installed");
+        string text = File.ReadAllText(dependencies);
+        foreach (string suffix in (ReadOnlySpan<string>)[".xz", ".zst", ".gz"]) text = text.Replace(".ko" + suffix, ".ko", StringComparison.Ordinal);
+        File.WriteAllText(dependencies, text);
+        // These repeat the names of packed files, and would be believed before the text.
+        foreach (string binary in Directory.GetFiles(folder, "*.bin")) File.Delete(binary);
+    }
+
     /// <summary>The kernel is asked to unpack nothing: not every kernel can, and here it is done once for all machines.</summary>
     private static void Unpack(string folder)
     {
@@ -58,6 +87,6 @@ internal static class ModuleFolder
     private static void RunOn(string folder, string pattern, string tool, params string[] options)
     {
         string[] files = Directory.GetFiles(folder, pattern, SearchOption.AllDirectories);
-        foreach (string[] some in files.Chunk(FilesPerRun)) Tool.Run(tool, [.. options, .. some]);
+        foreach (string[] some in files.Chunk(FilesPerRun)) Tool.RunBounded(tool, [.. options, .. some]);
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Runcvm.Linux.Processes;
 
 namespace Runcvm.Kernels;
 
@@ -13,13 +14,21 @@ internal static class Tool
         ["dpkg-deb"] = "dpkg",
         ["gzip"] = "gzip",
         ["lz4"] = "lz4",
+        ["make"] = "make",
         ["mkfs.erofs"] = "erofs-utils",
+        ["prlimit"] = "util-linux",
+        ["tar"] = "tar",
         ["xz"] = "xz-utils",
         ["zstd"] = "zstd",
     };
 
     /// <summary>Runs the program to its end and returns what it printed.</summary>
     public static string Run(string name, params IReadOnlyList<string> arguments) => RunIn("", name, arguments);
+
+    /// <summary>As <see cref="Run"/>, for a program that unpacks what may be a stranger's: a small file that unpacks without
+    /// end is stopped.</summary>
+    public static void RunBounded(string name, params IReadOnlyList<string> arguments)
+        => Run("prlimit", ["--fsize=536870912", "--cpu=120", "--as=4294967296", Find(name), .. arguments]);
 
     /// <summary>As <see cref="Run"/>, started in <paramref name="folder"/>.</summary>
     public static string RunIn(string folder, string name, params IReadOnlyList<string> arguments)
@@ -56,18 +65,11 @@ internal static class Tool
         return (process.ExitCode, output, errors.GetAwaiter().GetResult());
     }
 
-    /// <summary>The sbin folders are looked at too: they are not in everyone's PATH, and depmod lives there.</summary>
     private static string Find(string name)
     {
-        string path = $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/usr/bin:/sbin:/bin";
-        foreach (string folder in path.Split(':', StringSplitOptions.RemoveEmptyEntries))
-        {
-            string candidate = Path.Combine(folder, name);
-            if (File.Exists(candidate)) return candidate;
-        }
-
         string package = Packages.GetValueOrDefault(name, name);
-        throw new UsageException($"{name} is needed and not on this machine: install it with 'apt-get install {package}'");
+        return ProgramPath.TryFind(name)
+            ?? throw new UsageException($"{name} is needed and not on this machine: install it with 'apt-get install {package}'");
     }
 
     /// <summary>Some tools get hundreds of files; nobody reads them all in a sentence.</summary>

@@ -24,12 +24,25 @@ internal sealed record MachineSettings
 
     internal required IReadOnlyList<NetworkCard> Cards { get; init; }
 
+    /// <summary>guest memory in huge pages</summary>
+    internal bool HugePages { get; init; }
+
+    /// <summary>a device by which the host can ask for memory back</summary>
+    internal bool Balloon { get; init; }
+
+    /// <summary>where a hypervisor that is another user may make files</summary>
+    internal string Folder { get; init; } = "";
+
+    /// <summary>The host serves files: there is a second stream for that.</summary>
+    internal bool HasShares { get; init; }
+
     /// <param name="Serial">by which the guest finds it</param>
     /// <param name="Path">its file</param>
     /// <param name="ReadOnly">the guest cannot write to it</param>
     internal sealed record Disk(string Serial, string Path, bool ReadOnly);
 
     /// <param name="Tap">open tap device</param>
+    /// <param name="TapName">its name, for a hypervisor that opens it once more</param>
     /// <param name="HardwareAddress">6 bytes</param>
-    internal sealed record NetworkCard(SafeFileHandle Tap, byte[] HardwareAddress);
+    internal sealed record NetworkCard(SafeFileHandle Tap, string TapName, byte[] HardwareAddress);
 }

@@ -11,7 +11,8 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
 {
     /// <summary>Sets up the calling thread's network namespace, which must be the container's own and never the host's.
     /// May be called again in a namespace in which an earlier machine died.</summary>
-    internal static SandboxNetwork Prepare()
+    /// <param name="tapOwner">a user who opens the taps by name, once their files are closed; null keeps them to the files</param>
+    internal static SandboxNetwork Prepare(uint? tapOwner = null)
     {
         using var netlink = new RouteNetlink();
         var interfaces = new List<(SafeFileHandle, NetworkInterface)>();
@@ -19,11 +20,13 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
         {
             List<LinkAddress> addresses = netlink.Addresses();
             List<LinkRoute> routes = netlink.Routes();
-            foreach (Link link in netlink.Links())
+            List<Link> links = netlink.Links();
+            RemoveAbandoned(netlink, links);
+            foreach (Link link in links)
             {
                 if (!ContainerInterface.IsOne(link, addresses)) continue;
                 NetworkInterface description = ContainerInterface.Describe(link, addresses, routes);
-                interfaces.Add((OpenTap(netlink, link, $"tap{interfaces.Count}"), description));
+                interfaces.Add((OpenTap(netlink, link, TapName(interfaces.Count), tapOwner), description));
             }
 
             return new SandboxNetwork(interfaces);
@@ -35,9 +38,24 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
         }
     }
 
-    private static SafeFileHandle OpenTap(RouteNetlink netlink, Link link, string name)
+    /// <summary>The tap of the interface at this place in <see cref="Interfaces"/>.</summary>
+    internal static string TapName(int index) => $"tap{index}";
+
+    /// <summary>Lets go of the taps: whoever runs the machine has them, or opens them now.</summary>
+    internal void CloseTaps()
     {
-        SafeFileHandle file = TapDevice.Open(name);
+        foreach ((SafeFileHandle tap, _) in Interfaces) tap.Dispose();
+    }
+
+    // One with an owner outlives its machine where the engine keeps the namespace.
+    private static void RemoveAbandoned(RouteNetlink netlink, List<Link> links)
+    {
+        for (int i = 0; links.Find(link => link.Name == TapName(i)) is { Kind: "tun" } abandoned; i++) netlink.Remove(abandoned);
+    }
+
+    private static SafeFileHandle OpenTap(RouteNetlink netlink, Link link, string name, uint? owner)
+    {
+        SafeFileHandle file = TapDevice.Open(name, owner);
         try
         {
             Link tap = netlink.FindLink(name) ?? throw new InvalidOperationException($"the interface {name} is gone");

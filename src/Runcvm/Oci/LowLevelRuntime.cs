@@ -1,5 +1,4 @@
 using Runcvm.Linux.Processes;
-using Runcvm.Options;
 
 namespace Runcvm.Oci;
 
@@ -19,7 +18,7 @@ internal static class LowLevelRuntime
     {
         foreach (string name in Candidates)
         {
-            if (HostFacts.OnPath(name) is { } path) return path;
+            if (ProgramPath.TryFind(name) is { } path) return path;
         }
 
         throw new UsageException("neither runc nor crun is on PATH; install one (apt-get install runc), or name it in /etc/runcvm/config.toml as low_level_runtime");

@@ -30,12 +30,12 @@ internal static partial class CommandTree
     // The verbs below it read their arguments themselves.
     private static Command Kernel()
     {
-        Argument<string[]> arguments = new("ARGUMENT") { Description = "list, add, build, default, remove …; runcvm kernel help says all.", Arity = ArgumentArity.ZeroOrMore };
+        Argument<string[]> arguments = new("ARGUMENT") { Description = "list, add, build, default, remove and so on; runcvm kernel help says all.", Arity = ArgumentArity.ZeroOrMore };
         var verb = new Command("kernel", "kernels that machines boot: list, add, default, remove") { arguments };
         verb.TreatUnmatchedTokensAsErrors = false;
         verb.SetAction(parsed => ProgressLine.Around(
             "working on kernels", parsed.GetValue(arguments) is ["add" or "build", ..],
-            () => KernelVerb.Run(Words(parsed), Console.Out, Path.Combine(InstalledFiles.Own().Library, "kernels"))));
+            () => KernelVerb.Run(Words(parsed), Console.Out, InstalledFiles.Own().Kernels)));
         return verb;
     }
 
@@ -44,7 +44,9 @@ internal static partial class CommandTree
         var verb = new Command("install", "puts RunCVM on this host and registers it with Docker")
         {
             Text("--prefix", "Where to: /usr/local by default."), Text("--guest", "The guest program, where it is not beside this one."),
-            Text("--daemon-json", "Docker's configuration, where it is elsewhere."), Flag("--no-docker", "Leave Docker as it is."), Flag("--no-files", "Leave the programs: a package has put them there."),
+            Text("--daemon-json", "Docker's configuration, where it is elsewhere."),
+            Text("--firecracker", "Put this Firecracker, a file or an address, beside it."), Text("--sha256", "What the Firecracker must hash to."),
+            Flag("--no-docker", "Leave Docker as it is."), Flag("--no-files", "Leave the programs: a package has put them there."),
         };
         verb.SetAction(parsed => InstallVerb.Run(Words(parsed), Console.Out));
         return verb;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Runcvm.Installation;
 using Runcvm.Linux.Processes;
 using Runcvm.Options;
 
@@ -18,7 +19,7 @@ internal static class HostChecks
 
     private static Finding Processor(HostConfig config) => RuntimeInformation.ProcessArchitecture switch
     {
-        Architecture.X64 or Architecture.Arm64 => Finding.Fine("processor", $"{RuntimeInformation.ProcessArchitecture}, {HostFacts.Look(config).Cpus} CPUs"),
+        Architecture.X64 or Architecture.Arm64 => Finding.Fine("processor", $"{RuntimeInformation.ProcessArchitecture}, {HostFacts.Look(config, InstalledFiles.Own().Library).Cpus} CPUs"),
         var other => Finding.Problem("processor", $"{other}", "RunCVM runs on x86-64 and arm64 only"),
     };
 
@@ -32,7 +33,7 @@ internal static class HostChecks
 
     private static Finding Virtualization(HostConfig config)
     {
-        HostFacts host = HostFacts.Look(config);
+        HostFacts host = HostFacts.Look(config, InstalledFiles.Own().Library);
         if (host is { KvmExists: true, KvmIsReal: true }) return Finding.Fine("virtualization", "KVM, by the processor");
         return host.KvmExists
             ? Finding.Warning("virtualization", "/dev/kvm is there, but the processor has neither vmx nor svm: a KVM in software, under which guests crawl or abort; machines run with QEMU's TCG",

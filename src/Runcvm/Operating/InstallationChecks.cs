@@ -48,7 +48,7 @@ internal static class InstallationChecks
     {
         try
         {
-            Kernel kernel = new KernelStore(Path.Combine(InstalledFiles.Own().Library, "kernels")).Find(null);
+            Kernel kernel = new KernelStore(InstalledFiles.Own().Kernels).Find(null);
             return Finding.Fine("guest kernel", $"{kernel.Name} ({kernel.Release})");
         }
         catch (UsageException e)

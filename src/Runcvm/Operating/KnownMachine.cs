@@ -27,7 +27,7 @@ internal sealed record KnownMachine
 
     internal string Status => ProcessId != null ? "running" : LockFile.IsHeld(Folder.Lock) ? "running elsewhere" : "created";
 
-    internal string Hypervisor => Path.GetFileName(Description.Hypervisor).StartsWith("firecracker", StringComparison.Ordinal) ? "firecracker" : "qemu";
+    internal string Hypervisor => Description.IsFirecracker ? "firecracker" : "qemu";
 
     internal string Acceleration => Description.UseKvm ? "kvm" : "tcg";
 

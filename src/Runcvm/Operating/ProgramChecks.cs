@@ -1,4 +1,6 @@
+using Runcvm.Installation;
 using Runcvm.Kernels;
+using Runcvm.Linux.Processes;
 using Runcvm.Options;
 
 namespace Runcvm.Operating;
@@ -10,18 +12,18 @@ internal static class ProgramChecks
 
     private static Finding Qemu(HostConfig config)
     {
-        HostFacts host = HostFacts.Look(config);
+        HostFacts host = HostFacts.Look(config, InstalledFiles.Own().Library);
         const string Cure = "apt-get install qemu-system-x86 (qemu-system-arm on arm64), or set qemu in " + HostConfig.File;
         if (host.QemuPath != null) return WithVersion("QEMU", host.QemuPath, Cure);
-        return host.FirecrackerPath == null || !host.KvmIsReal
+        return host.Firecracker == null || !host.KvmIsReal
             ? Finding.Problem("QEMU", "not found", Cure)
             : Finding.Warning("QEMU", "not found; machines run with Firecracker only", Cure);
     }
 
-    private static Finding? Firecracker(HostConfig config) => HostFacts.Look(config) switch
+    private static Finding? Firecracker(HostConfig config) => HostFacts.Look(config, InstalledFiles.Own().Library) switch
     {
-        { FirecrackerPath: { } path } => WithVersion("Firecracker", path, "install another build of it"),
-        { KvmIsReal: true } => Finding.Warning("Firecracker", "not found; machines run with QEMU", "put a release of Firecracker on the PATH, or set firecracker in " + HostConfig.File),
+        { Firecracker: { } program } => WithVersion("Firecracker", program.Path, "install another build of it"),
+        { KvmIsReal: true } => Finding.Warning("Firecracker", "not found; machines run with QEMU", "runcvm install --firecracker FILE|URL"),
         // Without a real KVM it could not run.
         _ => null,
     };
@@ -29,7 +31,7 @@ internal static class ProgramChecks
     private static Finding LowLevelRuntime(HostConfig config)
     {
         const string Cure = "apt-get install runc, or set low_level_runtime in " + HostConfig.File;
-        string? path = config.LowLevelRuntime ?? HostFacts.OnPath("runc") ?? HostFacts.OnPath("crun");
+        string? path = config.LowLevelRuntime ?? ProgramPath.TryFind("runc") ?? ProgramPath.TryFind("crun");
         return path == null ? Finding.Problem("low-level runtime", "neither runc nor crun is found", Cure) : WithVersion("low-level runtime", path, Cure);
     }
 
@@ -37,7 +39,7 @@ internal static class ProgramChecks
 
     private static Finding Ext4Tool(HostConfig config) => Tool_("mkfs.ext4", "e2fsprogs", "scratch disks");
 
-    private static Finding Tool_(string name, string package, string makes) => HostFacts.OnPath(name) is { } path
+    private static Finding Tool_(string name, string package, string makes) => ProgramPath.TryFind(name) is { } path
         ? Finding.Fine(name, path)
         : Finding.Problem(name, $"not found; it makes {makes}", $"apt-get install {package}");
 

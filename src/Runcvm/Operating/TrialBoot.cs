@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Runcvm.Images;
 using Runcvm.Installation;
+using Runcvm.Linux.Processes;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Sandbox;
@@ -41,7 +42,7 @@ internal static class TrialBoot
     }
 
     // Not from the check's argument: where the configuration is broken, the trial is left out.
-    private static string ConfiguredRuntime() => HostConfig.Load().LowLevelRuntime ?? HostFacts.OnPath("runc") ?? "crun";
+    private static string ConfiguredRuntime() => HostConfig.Load().LowLevelRuntime ?? ProgramPath.TryFind("runc") ?? "crun";
 
     private static void Edit(string folder)
     {

@@ -17,8 +17,11 @@ internal sealed record HostConfig
     /// <summary>Path of QEMU. Default: null, found on the PATH.</summary>
     internal string? Qemu { get; init; }
 
-    /// <summary>Path of Firecracker. Default: null, found on the PATH.</summary>
+    /// <summary>Path of Firecracker. Default: null, found on the PATH, beside the installation or below /opt.</summary>
     internal string? Firecracker { get; init; }
+
+    /// <summary>What is called Firecracker here is a test double that runs without KVM. Default: false.</summary>
+    internal bool FirecrackerIsTestDouble { get; init; }
 
     /// <summary>How long a guest may take to answer, in whole seconds. Default: 120.</summary>
     internal TimeSpan BootTimeout { get; init; } = TimeSpan.FromSeconds(DefaultBootTimeout);
@@ -52,6 +55,7 @@ internal sealed record HostConfig
                 case "low_level_runtime": config = config with { LowLevelRuntime = line.Single() }; break;
                 case "qemu": config = config with { Qemu = line.AbsolutePath() }; break;
                 case "firecracker": config = config with { Firecracker = line.AbsolutePath() }; break;
+                case "firecracker_is_test_double": config = config with { FirecrackerIsTestDouble = new OptionText(line.Where, line.Single()).Flag() }; break;
                 case "boot_timeout": config = config with { BootTimeout = Seconds(line) }; break;
                 case "image_cache_size": config = config with { ImageCacheBytes = CacheSize(line) }; break;
                 case "allow": config = config with { Allow = Allowed(line) }; break;
@@ -94,7 +98,7 @@ internal sealed record HostConfig
     /// <summary>Every key that the file may have.</summary>
     internal static IEnumerable<string> Keys =>
     [
-        "low_level_runtime", "qemu", "firecracker", "boot_timeout", "image_cache_size", "allow",
+        "low_level_runtime", "qemu", "firecracker", "firecracker_is_test_double", "boot_timeout", "image_cache_size", "allow",
         .. OptionCatalogue.All.Where(option => option.Replacement is null).Select(option => option.Key),
     ];
 }

@@ -1,25 +1,28 @@
 using System.Runtime.InteropServices;
+using Runcvm.Linux.Processes;
 
 namespace Runcvm.Options;
 
 /// <summary>What the host has that options depend on.</summary>
 /// <param name="Cpus">CPUs that are online</param>
 /// <param name="KvmIsReal">KVM rests on the CPU's own virtualization, so that a guest runs well under it</param>
-/// <param name="FirecrackerPath">null where there is none</param>
+/// <param name="Firecracker">null where there is none</param>
 /// <param name="QemuPath">null where there is none</param>
 /// <param name="KvmExists">there is a /dev/kvm, real or not</param>
-internal sealed record HostFacts(int Cpus, bool KvmIsReal, string? FirecrackerPath, string? QemuPath, bool KvmExists)
+internal sealed record HostFacts(int Cpus, bool KvmIsReal, FirecrackerProgram? Firecracker, string? QemuPath, bool KvmExists)
 {
     /// <summary>Looks at this host.</summary>
-    internal static HostFacts Look(HostConfig config)
+    /// <param name="config">its configuration</param>
+    /// <param name="library">the installation's folder of programs</param>
+    internal static HostFacts Look(HostConfig config, string library)
     {
         bool kvm = File.Exists("/dev/kvm");
         bool arm64 = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
         return new HostFacts(
             OnlineCpus(),
             kvm && (arm64 || HasVirtualization("/proc/cpuinfo")),
-            Existing(config.Firecracker, "firecracker") ?? OnPath("firecracker"),
-            Existing(config.Qemu, "qemu") ?? OnPath(arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64"),
+            FindFirecracker(config, library),
+            Existing(config.Qemu, "qemu") ?? ProgramPath.TryFind(arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64"),
             kvm);
     }
 
@@ -31,12 +34,14 @@ internal sealed record HostFacts(int Cpus, bool KvmIsReal, string? FirecrackerPa
         return flags is not null && flags.Split(' ').Any(flag => flag is "vmx" or "svm");
     }
 
-    internal static string? OnPath(string program)
+    private static FirecrackerProgram? FindFirecracker(HostConfig config, string library)
     {
-        // Daemons are sometimes started with no PATH, or with one that lacks what an administrator's shell has.
-        string path = $"{Environment.GetEnvironmentVariable("PATH")}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        return path.Split(':').Where(folder => folder.StartsWith('/')).Select(folder => $"{folder}/{program}").FirstOrDefault(File.Exists);
+        string? path = Existing(config.Firecracker, "firecracker") ?? ProgramPath.TryFind("firecracker")
+            ?? Below([$"{library}/firecracker", .. Directory.Exists("/opt") ? Directory.GetDirectories("/opt").Select(static folder => $"{folder}/bin/firecracker") : []]);
+        return path is null ? null : new FirecrackerProgram(path, config.FirecrackerIsTestDouble);
     }
+
+    private static string? Below(IEnumerable<string> places) => places.FirstOrDefault(File.Exists);
 
     private static string? Existing(string? path, string key)
         => path is null || File.Exists(path) ? path : throw new UsageException($"{HostConfig.File} sets {key} to {path}, which does not exist");

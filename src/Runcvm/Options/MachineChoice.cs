@@ -3,16 +3,22 @@ namespace Runcvm.Options;
 /// <summary>What a machine runs on, from what was asked for and what the host has.</summary>
 internal static class MachineChoice
 {
+    /// <summary>The limit of Firecracker.</summary>
+    internal const int MostFirecrackerCpus = 32;
+
+    private const string WayOut = "set RUNCVM_HYPERVISOR=qemu";
+
     internal static Hypervisor Hypervisor(RequestedOptions asked, HostFacts host)
     {
         if (asked.Hypervisor == Options.Hypervisor.Firecracker)
         {
-            throw new UsageException(host.KvmIsReal
-                ? "RUNCVM_HYPERVISOR=firecracker is not available in this version of RunCVM; set RUNCVM_HYPERVISOR=qemu"
-                : "RUNCVM_HYPERVISOR=firecracker needs KVM, and this host has none that is real (no vmx or svm in "
-                    + "/proc/cpuinfo); set RUNCVM_HYPERVISOR=qemu, which also runs without KVM");
+            CheckFirecracker(asked, host);
+            return Options.Hypervisor.Firecracker;
         }
 
+        // A test double is nothing that a host should end up with by itself.
+        bool canFirecracker = host.Firecracker is { IsTestDouble: false } && UseKvm(asked, host) && asked.Cpus is not > MostFirecrackerCpus;
+        if (asked.Hypervisor == Options.Hypervisor.Auto && canFirecracker) return Options.Hypervisor.Firecracker;
         if (host.QemuPath is null)
         {
             throw new UsageException(
@@ -21,6 +27,28 @@ internal static class MachineChoice
         }
 
         return Options.Hypervisor.Qemu;
+    }
+
+    private static void CheckFirecracker(RequestedOptions asked, HostFacts host)
+    {
+        if (asked.Acceleration == Acceleration.Tcg)
+            throw new UsageException($"RUNCVM_ACCEL=tcg is for QEMU, and Firecracker has KVM only; leave it out, or {WayOut}");
+        if (host.Firecracker is not { IsTestDouble: true } && !UseKvm(asked, host))
+        {
+            throw new UsageException(
+                "RUNCVM_HYPERVISOR=firecracker needs KVM, and this host has none that is real (no vmx or svm in "
+                + $"/proc/cpuinfo); {WayOut}, which also runs without KVM");
+        }
+
+        if (host.Firecracker is null)
+        {
+            throw new UsageException(
+                "RUNCVM_HYPERVISOR=firecracker finds no Firecracker on this host (on the PATH, in the installation's lib/runcvm, in /opt/*/bin, nor as "
+                + $"firecracker in {HostConfig.File}); put a release of its project there with runcvm install --firecracker FILE|URL, or {WayOut}");
+        }
+
+        if (asked.Cpus > MostFirecrackerCpus)
+            throw new UsageException($"RUNCVM_CPUS={asked.Cpus} is more than the {MostFirecrackerCpus} that Firecracker can give; ask for fewer, or {WayOut}");
     }
 
     internal static bool UseKvm(RequestedOptions asked, HostFacts host) => asked.Acceleration switch

@@ -14,7 +14,7 @@ internal sealed record MachineOptions
     /// <summary>What runs the machine. Default: Firecracker where it can, else QEMU.</summary>
     internal required Hypervisor Hypervisor { get; init; }
 
-    /// <summary>QEMU uses KVM instead of TCG. Default: where KVM is real.</summary>
+    /// <summary>KVM, always so with Firecracker; else QEMU's TCG. Default: where KVM is real.</summary>
     internal required bool UseKvm { get; init; }
 
     /// <summary>vCPUs. Default: the container's limit; without one the host's CPUs, at most 2.</summary>
@@ -48,6 +48,12 @@ internal sealed record MachineOptions
     /// <summary>Size of the sparse scratch disk in bytes. Default: 10 GiB.</summary>
     internal required long ScratchSizeBytes { get; init; }
 
+    /// <summary>The root is the container's own, served like a volume. Default: false, an image and a disk.</summary>
+    internal required bool RootIsShare { get; init; }
+
+    /// <summary>How long the guest may believe what it knows of shared files. Default: Auto.</summary>
+    internal required ShareCache ShareCache { get; init; }
+
     /// <summary>What RunCVM itself writes to the container's log. Default: Error.</summary>
     internal required LogLevel LogLevel { get; init; }
 
@@ -75,11 +81,14 @@ internal sealed record MachineOptions
         string arguments = string.Join(' ', new[] { asked.KernelArgs, asked.KernelAppend }.Where(a => !string.IsNullOrEmpty(a)));
         bool systemd = asked.Systemd ?? resources.WorkloadIsSystemd;
         warnings = said;
+        Hypervisor hypervisor = MachineChoice.Hypervisor(asked, host);
+        bool isFirecracker = hypervisor == Hypervisor.Firecracker;
+        int cpus = MachineSize.Cpus(asked.Cpus, usual.Cpus, host, resources, said);
         return new MachineOptions
         {
-            Hypervisor = MachineChoice.Hypervisor(asked, host),
-            UseKvm = MachineChoice.UseKvm(asked, host),
-            Cpus = MachineSize.Cpus(asked.Cpus, usual.Cpus, host, resources, said),
+            Hypervisor = hypervisor,
+            UseKvm = !(isFirecracker && host.Firecracker!.IsTestDouble) && MachineChoice.UseKvm(asked, host),
+            Cpus = isFirecracker ? Math.Min(cpus, MachineChoice.MostFirecrackerCpus) : cpus,
             MemoryBytes = MachineSize.Memory(asked.MemoryBytes, usual.MemoryBytes, systemd, resources),
             Kernel = asked.Kernel,
             KernelArguments = arguments,
@@ -89,6 +98,8 @@ internal sealed record MachineOptions
             Systemd = systemd,
             Init = asked.Init,
             ScratchSizeBytes = asked.ScratchSizeBytes ?? OptionCatalogue.DefaultScratchSize,
+            RootIsShare = asked.RootIsShare,
+            ShareCache = asked.ShareCache,
             LogLevel = asked.Debug ? LogLevel.Debug : asked.LogLevel ?? LogLevel.Error,
             Strict = strict,
         };

@@ -4,7 +4,8 @@ internal static partial class OptionCatalogue
 {
     private static Option[] Kernel =>
     [
-        new("RUNCVM_KERNEL", "The kernel: `DIST` or `DIST/VERSION` out of the kernel store, or an absolute path inside the store.",
+        new("RUNCVM_KERNEL", "The kernel: `DIST` or `DIST/VERSION` out of the kernel store, an absolute path inside the store, or `image`: "
+            + "the kernel that is installed in the image.",
             "the tuned kernel where it is built, else Debian's",
             (o, text) => o with { Kernel = KernelName(text) }),
         new("RUNCVM_KERNEL_ARGS", "Goes to the end of the kernel's command line. `systemd.unified_cgroup_hierarchy=0` gives cgroup v1, "
@@ -32,8 +33,7 @@ internal static partial class OptionCatalogue
     // The image can set this too, so it may name nothing outside the store; the store checks what a path leads to.
     private static string KernelName(OptionText text)
     {
-        const string Accepted = "DIST, DIST/VERSION or an absolute path in the kernel store";
-        if (text.Value == "image") throw text.NotAvailable();
+        const string Accepted = "image, DIST, DIST/VERSION or an absolute path in the kernel store";
         string[] parts = (text.Value[0] == '/' ? text.Value[1..] : text.Value).Split('/');
         bool plain = parts.All(part => part is not ("" or "." or "..") && part.All(c => char.IsAsciiLetterOrDigit(c) || "._+~-".Contains(c)));
         if (!plain || (text.Value[0] != '/' && parts.Length > 2)) throw text.Refused(Accepted);

@@ -6,11 +6,7 @@ internal static partial class OptionCatalogue
     // is accepted. A feature that arrives takes its row to the section where it belongs.
     private static Option[] Later =>
     [
-        NotYet("RUNCVM_ROOTFS", "How the guest gets its root: `block` (image and scratch disk) or `share` (the container's own).", "`block`",
-            text => text.OneOf("block or share", [("block", true), ("share", false)])),
         NotYet("RUNCVM_DISKS", "Disks in backing files, `src,dst,fs[,size];…`.", "none", Disks),
-        NotYet("RUNCVM_SHARE_CACHE", "Caching of shared files: `auto`, `none` or `always`.", "`auto`", ShareCache),
-        NotYet("RUNCVM_VIRTIOFSD_CACHE", "Older name of `RUNCVM_SHARE_CACHE`.", "`auto`", ShareCache),
         NotYet("RUNCVM_SHARE_SOCKETS", "Forward Unix sockets that are bind-mounted.", "off", IsOff) with { NeedsAllow = true },
         NotYet("RUNCVM_NETWORK_MODE", "`bridge`, or `host` for the address of the host.", "`bridge`",
             text => text.OneOf("bridge or host", [("bridge", true), ("host", false)])),
@@ -40,9 +36,6 @@ internal static partial class OptionCatalogue
         => new(name, meaning, @default, (o, text) => isDefault(text) ? o : throw text.NotAvailable());
 
     private static bool IsOff(OptionText text) => !text.Flag();
-
-    private static bool ShareCache(OptionText text)
-        => text.OneOf("auto, none or always", [("auto", true), ("none", false), ("always", false)]);
 
     private static bool Disks(OptionText text)
         => text.Value.Split(';').All(disk => disk.Split(',').Length is 3 or 4)

@@ -8,7 +8,7 @@ internal static partial class OptionCatalogue
     private static Option[] Machine =>
     [
         new("RUNCVM_HYPERVISOR", "What runs the machine: `auto`, `qemu` or `firecracker`.",
-            "`auto`: Firecracker where KVM is real and the binary is found, else QEMU; always QEMU in this version",
+            "`auto`: Firecracker where KVM is real and the binary is found, else QEMU",
             (o, text) => o with
             {
                 Hypervisor = text.OneOf("auto, firecracker or qemu",
@@ -25,7 +25,7 @@ internal static partial class OptionCatalogue
                     ("auto", Acceleration.Auto), ("kvm", Acceleration.Kvm), ("tcg", Acceleration.Tcg),
                 ]),
             }),
-        new("RUNCVM_CPUS", "vCPUs, never more than the host has.",
+        new("RUNCVM_CPUS", "vCPUs, never more than the host has; Firecracker gives at most 32.",
             "`--cpus` rounded up, else the number of CPUs in `--cpuset-cpus`, else the host's CPUs but at most 2",
             (o, text) => o with { Cpus = text.Number(1, MostCpus) }),
         new("RUNCVM_MEM_SIZE", "RAM of the guest, from `64M` to `1T`, and not more than `-m`. A plain number counts mebibytes.",

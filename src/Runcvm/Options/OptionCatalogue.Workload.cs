@@ -17,9 +17,15 @@ internal static partial class OptionCatalogue
 
     private static Option[] Storage =>
     [
+        new("RUNCVM_ROOTFS", "How the machine gets its root: `block`, an image of the layers and a disk for what it writes, or `share`, the container's own root, "
+            + "where `docker cp`, `diff`, `commit` and `export` work while it runs.", "`block`",
+            (o, text) => o with { RootIsShare = text.OneOf("block or share", [("block", false), ("share", true)]) }),
         new("RUNCVM_ROOTFS_SIZE", "Size of the sparse scratch disk that takes what the machine writes, from `64M` to `16T`; the unit must be "
             + "given.", "10G",
             (o, text) => o with { ScratchSizeBytes = text.Size(64 * ByteSize.Mebi, 16 * ByteSize.Tebi, plainUnit: null) }),
+        new("RUNCVM_SHARE_CACHE", "How long the machine believes what it knows of volumes and bind mounts: `auto` (a second), `none` (it asks every "
+            + "time) or `always` (nobody else changes them).", "`auto`", ReadShareCache),
+        new("RUNCVM_VIRTIOFSD_CACHE", "Older name of `RUNCVM_SHARE_CACHE`.", "`auto`", ReadShareCache),
     ];
 
     private static Option[] Inside =>
@@ -37,6 +43,11 @@ internal static partial class OptionCatalogue
         MeansDebug("RUNCVM_BIOS_DEBUG"),
         new(StrictName, "An unknown `RUNCVM_*` name is an error; with `0` it is a warning.", "on", (o, text) => text.Flag() ? o : o),
     ];
+
+    private static RequestedOptions ReadShareCache(RequestedOptions o, OptionText text) => o with
+    {
+        ShareCache = text.OneOf("auto, none or always", [("auto", ShareCache.Auto), ("none", ShareCache.None), ("always", ShareCache.Always)]),
+    };
 
     private static Option MeansDebug(string name)
         => new(name, "The same as `RUNCVM_LOG_LEVEL=DEBUG`.", "off", (o, text) => o with { Debug = text.Flag() || o.Debug });

@@ -16,6 +16,8 @@ internal sealed record RequestedOptions
     internal CgroupMode? CgroupMode { get; init; }
     internal bool? Systemd { get; init; }
     internal bool Init { get; init; }
+    internal bool RootIsShare { get; init; }
+    internal ShareCache ShareCache { get; init; } = ShareCache.Auto;
     internal LogLevel? LogLevel { get; init; }
     internal bool Debug { get; init; }
 }

@@ -2,11 +2,12 @@ using System.Text.Json.Nodes;
 using Runcvm.Linux.Mounts;
 using Runcvm.Oci;
 using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Shares;
 
 namespace Runcvm.Sandbox;
 
-/// <summary>What the "mounts" of a spec become in the guest: file systems of its own kernel, and copies of the files that
-/// the engine provides.</summary>
+/// <summary>What the "mounts" of a spec become in the guest: file systems of its own kernel, shares that the host serves,
+/// and copies of the files that the engine provides.</summary>
 internal sealed class GuestFileSystems
 {
     private const MountFlags Plain = MountFlags.NoSuid | MountFlags.NoDev | MountFlags.NoExec;
@@ -20,6 +21,12 @@ internal sealed class GuestFileSystems
 
     /// <summary>Where these files are on the host, and in the sandbox.</summary>
     internal List<(string Source, string Target)> Sources { get; } = [];
+
+    /// <summary>What the host serves, in the order of its numbers.</summary>
+    internal List<Share> Shares { get; } = [];
+
+    /// <summary>What is not as it was asked for, for the log.</summary>
+    internal List<string> Notices { get; } = [];
 
     /// <summary>Whether the engine was asked for an init (`--init`).</summary>
     internal bool HasInit { get; private set; }
@@ -81,8 +88,21 @@ internal sealed class GuestFileSystems
             Sources.Add((source, ProvidedFiles.InSandbox(target)));
         }
         else if (target is "/sbin/docker-init" or "/dev/init" or "/run/podman-init") HasInit = true;
-        else
-            throw new UsageException($"{target} cannot be shared with the machine: this version of RunCVM has no volumes and bind mounts yet; leave out -v and --mount (and VOLUME in the image) and copy files in with docker cp before the start");
+        else if (OwnOfTheGuest.Has(source, target)) Notices.Add($"{target} is that of the machine's own kernel, not the host's {source}");
+        else if (OwnOfTheGuest.DeviceLike(source) is { } device) _more.Add(new GuestMount("bind", device, target, 0, "") { IsFile = true });
+        else AddShare(source, target, options);
+    }
+
+    private void AddShare(string source, string target, string[] options)
+    {
+        Share share = Share.From(source, target, options);
+        Shares.Add(share);
+        if (Shares.Count > ShareFrame.MaxShares) throw new UsageException($"a machine cannot have more than {ShareFrame.MaxShares} volumes and bind mounts");
+        if (options.Any(static option => option is "shared" or "rshared" or "slave" or "rslave"))
+            Notices.Add($"mounts made later below {source} do not appear at {target}: propagation has no meaning between two kernels");
+        (MountFlags flags, _) = MountOptions.Split(options);
+        if (share.ReadOnly) flags |= MountFlags.ReadOnly;
+        _more.Add(new GuestMount("fuse", $"share{Shares.Count}", target, (ulong)flags, "") { Share = (uint)Shares.Count, IsFile = share.IsFile });
     }
 
     // Docker mounts the container's /dev/shm itself, with the size the user asked for.

@@ -5,6 +5,13 @@ namespace Runcvm.Sandbox;
 /// <summary>What `create` decided and the supervisor carries out.</summary>
 internal sealed record MachineDescription
 {
+    /// <summary>The user that Firecracker runs as in the sandbox: out of a range that systemd's list of users and groups leaves to
+    /// nobody.</summary>
+    internal const uint HypervisorUser = 65530;
+
+    /// <summary>Firecracker, else QEMU</summary>
+    internal bool IsFirecracker { get; init; }
+
     /// <summary>KVM, else QEMU's TCG</summary>
     internal bool UseKvm { get; init; }
 
@@ -37,8 +44,15 @@ internal sealed record MachineDescription
     /// <summary>lines for the log at the INFO level: what happened before the supervisor started</summary>
     internal IReadOnlyList<string> Notices { get; init; } = [];
 
+    /// <summary>paths of the sandbox that the guest is served, in the order of their numbers</summary>
+    internal IReadOnlyList<ServedPath> Shares { get; init; } = [];
+
+    /// <summary>how long the guest may believe what it knows of shared files: 0 a second, 1 not at all, 2 for ever</summary>
+    internal byte ShareCache { get; init; }
+
     internal void Write(WireWriter w)
     {
+        w.Flag(IsFirecracker);
         w.Flag(UseKvm);
         w.Int32(Cpus);
         w.Int64(MemoryBytes);
@@ -55,10 +69,17 @@ internal sealed record MachineDescription
         w.Flag(KernelDebug);
         w.Flag(HasNetwork);
         w.Texts(Notices);
+        w.List(Shares, static (w, share) =>
+        {
+            w.Text(share.Path);
+            w.Flag(share.ReadOnly);
+        });
+        w.Byte(ShareCache);
     }
 
     internal static MachineDescription Read(ref WireReader r) => new()
     {
+        IsFirecracker = r.Flag(),
         UseKvm = r.Flag(),
         Cpus = r.Int32(),
         MemoryBytes = r.Int64(),
@@ -70,6 +91,8 @@ internal sealed record MachineDescription
         KernelDebug = r.Flag(),
         HasNetwork = r.Flag(),
         Notices = r.Texts(),
+        Shares = r.List(static (ref WireReader r) => new ServedPath(r.Text(), r.Flag())),
+        ShareCache = r.Byte(),
     };
 }
 
@@ -78,3 +101,8 @@ internal sealed record MachineDescription
 /// <param name="Path">its file as the sandbox sees it</param>
 /// <param name="ReadOnly">the guest cannot write to it</param>
 internal sealed record MachineDisk(string Serial, string Path, bool ReadOnly);
+
+/// <summary>Something of the host that the guest is served.</summary>
+/// <param name="Path">as the sandbox sees it</param>
+/// <param name="ReadOnly">the guest cannot change it</param>
+internal sealed record ServedPath(string Path, bool ReadOnly);

@@ -41,6 +41,9 @@ internal sealed class MachineFolder
     /// <summary>What `create` found and how long it took, for whoever asks about the machine.</summary>
     internal string Record => Path.Combine(FullPath, "record.bin");
 
+    /// <summary>What a hypervisor that is another user may write to: nothing else of this folder.</summary>
+    internal string Hypervisor => Path.Combine(FullPath, "hypervisor");
+
     internal bool Exists => File.Exists(Description);
 
     internal static MachineFolder Of(string id)
@@ -78,6 +81,15 @@ internal sealed class MachineFolder
     {
         Remove();
         Node.MakeDirectory(FullPath, 0x1C0);
+    }
+
+    /// <summary>The folder for a hypervisor that is another user; the supervisor, which has no capability to pass over modes,
+    /// gets at it as its group.</summary>
+    internal void MakeHypervisorFolder(uint user)
+    {
+        Node.MakeDirectory(Hypervisor);
+        Node.SetOwner(Hypervisor, user, 0);
+        Node.SetPermissions(Hypervisor, 0x1F8);
     }
 
     internal void Remove()

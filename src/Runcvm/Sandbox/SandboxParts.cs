@@ -22,6 +22,12 @@ internal sealed record SandboxParts
     /// <summary>files of the engine, on the host and in the sandbox</summary>
     internal IReadOnlyList<(string Source, string Target)> Files { get; init; } = [];
 
+    /// <summary>Firecracker's program; null where QEMU runs the machine, out of the host's /usr</summary>
+    internal string? Firecracker { get; init; }
+
+    /// <summary>what the machine gets of the host, in the order of its numbers</summary>
+    internal IReadOnlyList<Share> Shares { get; init; } = [];
+
     internal bool UseKvm { get; init; }
 
     internal bool HasNetwork { get; init; }

@@ -11,18 +11,30 @@ internal static class SandboxSpec
     internal const string Program = "/runcvm";
     internal const string Vmlinux = "/boot/vmlinux";
     internal const string Initramfs = "/boot/initramfs";
+    internal const string Firecracker = "/boot/firecracker";
+
+    /// <summary>A hypervisor that is another user sees this part of the state folder only.</summary>
+    internal const string HypervisorFolder = "/run/hypervisor";
 
     /// <summary>Ports that stay with the sandbox's own network namespace: its resolver's answers come back to one of them.</summary>
     private const string OwnPorts = "61440 65535";
+
+    /// <summary>What it takes to start the hypervisor as another user.</summary>
+    private static readonly string[] UserCapabilities = ["CAP_SETUID", "CAP_SETGID"];
+
+    /// <summary>What it takes to act for any user of the guest on the files of a share.</summary>
+    internal static readonly string[] FileServerCapabilities =
+        ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETUID"];
 
     internal static void Rewrite(JsonObject spec, SandboxParts parts)
     {
         JsonObject linux = Child(spec, "linux");
         spec["root"] = new JsonObject { ["path"] = parts.Skeleton, ["readonly"] = true };
-        RewriteProcess(Child(spec, "process"), ["/runcvm", "supervise"], ["CAP_NET_ADMIN"]);
+        RewriteProcess(Child(spec, "process"), ["/runcvm", "supervise"],
+            ["CAP_NET_ADMIN", .. (parts.Firecracker == null ? [] : UserCapabilities).Union(parts.Shares.Count > 0 ? FileServerCapabilities : [])]);
         spec["mounts"] = Mounts(parts);
         RewriteNamespaces(linux);
-        RewriteDevices(linux, parts.UseKvm);
+        RewriteDevices(linux, parts);
         RaiseLimits(Child(linux, "resources"), parts.MemoryOverhead);
         linux["maskedPaths"] = Texts("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats");
         linux["readonlyPaths"] = Texts("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
@@ -64,11 +76,27 @@ internal static class SandboxSpec
             Mount("bind", parts.Vmlinux, Vmlinux, "bind", "ro", "nosuid", "nodev", "noexec"),
             Mount("bind", parts.Initramfs, Initramfs, "bind", "ro", "nosuid", "nodev", "noexec"),
         };
+        if (parts.Firecracker != null)
+        {
+            mounts.Add(Mount("bind", parts.Firecracker, Firecracker, "bind", "ro", "nosuid", "nodev"));
+            mounts.Add(Mount("bind", Path.Combine(parts.Folder, "hypervisor"), HypervisorFolder, "bind", "rw", "nosuid", "nodev", "noexec"));
+        }
+
         foreach ((string source, MachineDisk disk) in parts.Disks)
             mounts.Add(Mount("bind", source, disk.Path, "bind", disk.ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec"));
         foreach ((string source, string target) in parts.Files)
             mounts.Add(Mount("bind", source, target, "bind", "ro", "nosuid", "nodev", "noexec"));
+        AddShares(mounts, parts.Shares);
         return mounts;
+    }
+
+    private static void AddShares(JsonArray mounts, IReadOnlyList<Share> shares)
+    {
+        if (shares.Count == 0) return;
+        // A file system of its own for the mount points: the skeleton is one for all machines.
+        mounts.Add(Mount("tmpfs", "tmpfs", Share.Folder, "nosuid", "nodev", "noexec", "mode=700", "size=256k"));
+        for (int i = 0; i < shares.Count; i++)
+            mounts.Add(Mount("bind", shares[i].Source, Share.InSandbox(i), shares[i].Options, "rprivate", shares[i].ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec"));
     }
 
     private static JsonNode Mount(string type, string source, string target, params string[] options)
@@ -89,8 +117,9 @@ internal static class SandboxSpec
         linux["namespaces"] = namespaces;
     }
 
-    private static void RewriteDevices(JsonObject linux, bool useKvm)
+    private static void RewriteDevices(JsonObject linux, SandboxParts parts)
     {
+        bool useKvm = parts.UseKvm;
         var devices = new JsonArray { Device("/dev/net/tun", "/dev/net/tun") };
         if (useKvm) devices.Add(Device("/dev/kvm", "/dev/kvm"));
         var rules = new JsonArray
@@ -100,6 +129,13 @@ internal static class SandboxSpec
             Rule(10, 200),
         };
         if (useKvm) rules.Add(Rule(10, 232));
+        if (parts.Shares.Count > 0)
+        {
+            // Device nodes on a volume, as every container may make them; the sandbox itself has its shares mounted without devices.
+            rules.Add((JsonNode)new JsonObject { ["allow"] = true, ["type"] = "c", ["access"] = "m" });
+            rules.Add((JsonNode)new JsonObject { ["allow"] = true, ["type"] = "b", ["access"] = "m" });
+        }
+
         linux["devices"] = devices;
         Child(linux, "resources")["devices"] = rules;
     }
@@ -114,7 +150,8 @@ internal static class SandboxSpec
             ["type"] = "c",
             ["major"] = (long)((status.SpecialDevice >> 8) & 0xfff),
             ["minor"] = (long)(status.SpecialDevice & 0xff),
-            ["fileMode"] = 0x180,
+            // The hypervisor may be another user than the supervisor; nobody else is in the sandbox.
+            ["fileMode"] = 0x1B6,
             ["uid"] = 0,
             ["gid"] = 0,
         };
@@ -130,7 +167,7 @@ internal static class SandboxSpec
     /// <summary>Adds what the hypervisor needs to limits that were meant for the workload.</summary>
     internal static void RaiseLimits(JsonNode resources, long memoryOverhead)
     {
-        const long HypervisorThreads = 64;
+        const long HypervisorThreads = 96;
         foreach (string name in (string[])["limit", "reservation", "swap"])
         {
             if (resources["memory"]?[name]?.GetValue<long>() is > 0 and long bytes) resources["memory"]![name] = bytes + memoryOverhead;

@@ -9,6 +9,8 @@ internal sealed class LastWords
     private const int ConsoleKept = 64 * 1024;
     private const int ErrorsKept = 8 * 1024;
     private const int LinesShown = 12;
+    private const int SigBadCall = 31;
+    private const string ConsoleEnds = "the guest's console ends with";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
@@ -34,19 +36,18 @@ internal sealed class LastWords
         await Task.WhenAny(Task.WhenAll(machine.Exited, _listening), patience);
         given.Cancel();
         string how = !machine.Exited.IsCompleted ? "closed the stream"
+            : machine.Exited.Result.Signal == SigBadCall ? "was stopped by its filter of system calls (a binary that is not its project's release?)"
             : machine.Exited.Result.Signal != 0 ? $"was killed by signal {machine.Exited.Result.Signal}"
             : $"ended with code {machine.Exited.Result.Code}";
         return new UsageException(
-            $"{machine.Name} {how} before the workload had ended{Lines("it said", _errors)}{Lines("the guest's console ends with", _console)}");
+            $"{machine.Name} {how} before the workload had ended{Said("it said", machine.Explain(_errors.LastLines(LinesShown)))}{Said(ConsoleEnds, _console.LastLines(LinesShown))}");
     }
 
     /// <summary>The error of a guest that did not answer.</summary>
-    internal UsageException OfSilent(int seconds) => new(
-        $"the guest did not answer within {seconds} s (boot_timeout in /etc/runcvm/config.toml){Lines("its console ends with", _console)}");
+    internal UsageException OfSilent(IMachine machine, int seconds) => new(
+        $"the guest did not answer within {seconds} s (boot_timeout in /etc/runcvm/config.toml){Said($"{machine.Name} said", machine.Explain(_errors.LastLines(LinesShown)))}{Said(ConsoleEnds, _console.LastLines(LinesShown))}");
 
-    private static string Lines(string introduction, TextRing ring)
-    {
-        string lines = ring.LastLines(LinesShown);
-        return lines.Length == 0 ? "" : $"; {introduction}:\n{lines}";
-    }
+    // A single line stays in the sentence.
+    private static string Said(string introduction, string lines)
+        => lines.Length == 0 ? "" : $"; {introduction}:{(lines.Contains('\n', StringComparison.Ordinal) ? '\n' : ' ')}{lines}";
 }

@@ -13,7 +13,14 @@ using Runcvm.Sandbox;
 namespace Runcvm.Supervisor;
 
 /// <summary>One machine from the start of its hypervisor to the exit code of its workload.</summary>
-internal sealed class MachineLife(EventLoop loop, MachineDescription description, SandboxNetwork network, Timeline timeline)
+/// <param name="loop">runs all of it</param>
+/// <param name="description">what `create` decided</param>
+/// <param name="network">the container's, led into taps</param>
+/// <param name="user">what the hypervisor runs as, where that is not this process's user</param>
+/// <param name="timeline">where the time of the start goes</param>
+/// <param name="shares">serves the files of the host that the machine gets, if any</param>
+internal sealed class MachineLife(
+    EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread? user, Timeline timeline, ShareServer? shares)
 {
     private const int SigChild = 17;
     private const int SigWindowChanged = 28;
@@ -34,7 +41,8 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         timeline.Ended(BootSteps.Network);
         _started = System.Diagnostics.Stopwatch.GetTimestamp();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
-        using IMachine machine = MachineStart.Start(loop, description, network);
+        using IMachine machine = MachineStart.Start(loop, description, network, user);
+        if (shares != null) _ = shares.ServeAsync(machine.Shares!);
         Task words = _words.ListenAsync(machine, description.KernelDebug ? MachineLog.Copy : null);
         Task forwarding = ForwardSignalsAsync(signals);
         try
@@ -60,7 +68,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
             using var control = new ControlServer(loop, link, _workloadStarted.Task, _observation, MachineFolder.InSandbox.ControlSocket);
             Task serving = control.RunAsync();
             await AwaitHelloAsync(machine, link, pump);
-            int? code = await ServeAsync(machine, link, control);
+            int? code = await EndAsync(ServeAsync(machine, link, control));
             control.Dispose();
             await serving;
             if (code != null) return code.Value;
@@ -81,6 +89,13 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         await link.Multiplexer.RunAsync(stream.ReadAsync, stream.WriteAsync);
     }
 
+    // Without the files that it was given the workload cannot go on: a server that fails ends the machine.
+    private async Task<int?> EndAsync(Task<int?> serving)
+    {
+        if (shares != null && await Task.WhenAny(serving, shares.Failed) == shares.Failed) await shares.Failed;
+        return await serving;
+    }
+
     private async Task AwaitHelloAsync(IMachine machine, GuestLink link, Task pump)
     {
         using var answered = new CancellationTokenSource();
@@ -88,7 +103,7 @@ internal sealed class MachineLife(EventLoop loop, MachineDescription description
         Task<(MessageKind Kind, byte[] Body)?> hello = ReceiveAsync(link);
         Task first = await Task.WhenAny(hello, machine.Exited, timeout, pump);
         if (first == machine.Exited) throw await _words.OfDeadAsync(loop, machine);
-        if (first == timeout) throw _words.OfSilent(description.BootTimeout);
+        if (first == timeout) throw _words.OfSilent(machine, description.BootTimeout);
 
         if (await hello is not var (kind, body))
         {

@@ -1,7 +1,9 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
 using Runcvm.Machines;
+using Runcvm.Machines.Firecracker;
 using Runcvm.Machines.Qemu;
 using Runcvm.Network;
 using Runcvm.Protocol.Messages;
@@ -13,12 +15,20 @@ namespace Runcvm.Supervisor;
 /// <summary>From what `create` decided to a hypervisor that runs, and to what the guest is told first.</summary>
 internal static class MachineStart
 {
-    internal static IMachine Start(EventLoop loop, MachineDescription description, SandboxNetwork network)
+    internal static IMachine Start(EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread? user)
     {
-        IMachine machine = QemuMachine.Start(loop, Settings(description, network));
-        // The hypervisor has its own copies by now.
-        foreach ((SafeFileHandle tap, _) in network.Interfaces) tap.Dispose();
-        return machine;
+        MachineSettings settings = Settings(description, network);
+        if (user == null)
+        {
+            IMachine machine = QemuMachine.Start(loop, settings);
+            // It has its own copies by now.
+            network.CloseTaps();
+            return machine;
+        }
+
+        // A tap has one file at a time.
+        network.CloseTaps();
+        return FirecrackerMachine.Start(loop, settings, user);
     }
 
     /// <summary>The set-up with all that is known only now.</summary>
@@ -31,7 +41,7 @@ internal static class MachineStart
             Clock = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100,
             Entropy = HostEntropy(),
             Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
-            RootDisk = machine.DiskName(setup.RootDisk),
+            RootDisk = setup.RootDisk == null ? null : machine.DiskName(setup.RootDisk),
             ScratchDisk = machine.DiskName(setup.ScratchDisk),
             ModulesDisk = setup.ModulesDisk == null ? null : machine.DiskName(setup.ModulesDisk),
             LayerDisk = setup.LayerDisk == null ? null : machine.DiskName(setup.LayerDisk),
@@ -55,7 +65,10 @@ internal static class MachineStart
         Vmlinux = SandboxSpec.Vmlinux,
         Initramfs = SandboxSpec.Initramfs,
         KernelCommandLine = description.KernelCommandLine,
+        HasShares = description.Shares.Count > 0,
         Disks = [.. description.Disks.Select(static disk => new MachineSettings.Disk(disk.Serial, disk.Path, disk.ReadOnly))],
-        Cards = [.. network.Interfaces.Select(static item => new MachineSettings.NetworkCard(item.Tap, item.Description.HardwareAddress))],
+        Cards = [.. network.Interfaces.Select(static (item, i) => new MachineSettings.NetworkCard(item.Tap, SandboxNetwork.TapName(i), item.Description.HardwareAddress))],
+        Balloon = true,
+        Folder = SandboxSpec.HypervisorFolder,
     };
 }

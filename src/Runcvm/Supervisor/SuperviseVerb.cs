@@ -26,10 +26,13 @@ internal static class SuperviseVerb
             MachineDescription description = ReadDescription();
             using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
             FileDescriptor.Lock(alive);
-            SandboxNetwork network = description.HasNetwork ? SandboxNetwork.Prepare() : new SandboxNetwork([]);
+            SandboxNetwork network = description.HasNetwork ? SandboxNetwork.Prepare(description.IsFirecracker ? MachineDescription.HypervisorUser : null) : new SandboxNetwork([]);
+            using UserThread? user = description.IsFirecracker ? new UserThread(MachineDescription.HypervisorUser) : null;
+            // Its threads keep what it takes to serve files; this one, which starts the hypervisor, keeps nothing.
+            ShareServer? shares = description.Shares.Count > 0 ? ShareServer.Start(description) : null;
             DropCapabilities();
             using var loop = new EventLoop();
-            return loop.Run(new MachineLife(loop, description, network, timeline).RunAsync);
+            return loop.Run(new MachineLife(loop, description, network, user, timeline, shares).RunAsync);
         }
         catch (Exception e) when (e is LinuxException or UsageException or WireFormatException or ChannelClosedException or IOException)
         {

@@ -24,6 +24,10 @@ public sealed class DockerEngine : IAsyncLifetime
 
     public static string Hypervisor { get; } = Environment.GetEnvironmentVariable("RUNCVM_TEST_HYPERVISOR") ?? "qemu";
 
+    /// <summary>The real Firecracker, or its test double: then a host without KVM will do. Null: the one that the runtime finds.</summary>
+    public static string? Firecracker { get; } =
+        Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER") ?? Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER_DOUBLE");
+
     /// <summary><c>RUNCVM_ACCEL</c> of the machines; null leaves the choice to the runtime.</summary>
     public static string? Acceleration { get; } = Environment.GetEnvironmentVariable("RUNCVM_ACCEL");
 
@@ -43,6 +47,12 @@ public sealed class DockerEngine : IAsyncLifetime
         if (Environment.UserName != "root") throw new InvalidOperationException("the system tests need root");
         if (!File.Exists(Runtime)) throw new InvalidOperationException($"no runtime at {Runtime}: see RUNCVM_TEST_RUNTIME");
         string script = Path.Combine(Repository.Tests, "Engine/engine.sh");
+        if (Configuration() is { } configuration)
+        {
+            Directory.CreateDirectory(_folder);
+            await File.WriteAllTextAsync(Path.Combine(_folder, "config.toml"), configuration);
+        }
+
         _script = Command.Start("setsid", ["bash", script, _folder, _name, Runtime]);
         _processId = await _script.StandardOutput.ReadLineAsync().WaitAsync(Patience.Times(StartTimeout))
             ?? throw new InvalidOperationException(await _script.StandardError.ReadToEndAsync());
@@ -62,6 +72,13 @@ public sealed class DockerEngine : IAsyncLifetime
     /// <summary>Runs a program of this machine in the namespaces of the engine, as if the engine had the machine to itself.</summary>
     internal Task<CommandResult> BesideAsync(params string[] command)
         => Command.RunAsync("nsenter", ["--target", _processId, "--mount", "--net", "--pid", "--", .. command]);
+
+    private static string? Configuration()
+    {
+        if (Hypervisor != "firecracker" || Firecracker is null) return null;
+        bool isDouble = Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER") is null;
+        return $"firecracker = \"{Firecracker}\"\n{(isDouble ? "firecracker_is_test_double = true\n" : "")}";
+    }
 
     private async Task<bool> IsReadyAsync()
     {

@@ -18,6 +18,9 @@ internal sealed class TestImages(Docker docker)
     /// <summary>Debian with python3, iproute2, procps and curl; user app (1000), also in the group staff (50).</summary>
     public async Task<string> DebianAsync() => await DockerfileAsync("debian", await BaseAsync());
 
+    /// <summary>Debian with PostgreSQL and git.</summary>
+    public async Task<string> PostgresAsync() => await DockerfileAsync("postgres", await BaseAsync());
+
     public async Task<string> LayersAsync() => await DockerfileAsync("layers", await DebianAsync());
 
     public async Task<string> ManyFilesAsync() => await DockerfileAsync("files", await DebianAsync());

@@ -3,7 +3,8 @@
 # iptables rules nor its mounts meet those of a Docker engine that already runs here (two engines in one network
 # namespace flush each other's chains). It ends when standard input does: also after the test process was killed.
 #
-#   engine.sh FOLDER NAME RUNTIME     FOLDER: all its files; NAME: at most 8 letters, for its devices and cgroups
+#   engine.sh FOLDER NAME RUNTIME     FOLDER: all its files; NAME: at most 8 letters, for its devices and cgroups;
+#                                     FOLDER/config.toml, where it is there: the runtime's configuration
 set -euo pipefail
 
 folder=$1 name=$2 runtime=$3
@@ -17,6 +18,11 @@ inside() {
     done
     mkdir -p "$folder/state" /var/lib/runcvm
     mount --bind "$folder/state" /var/lib/runcvm
+    if [ -e "$folder/config.toml" ]; then
+        mkdir -p /etc/runcvm
+        mount -t tmpfs -o mode=755 tmpfs /etc/runcvm
+        cp "$folder/config.toml" /etc/runcvm
+    fi
     # The mounted /sys shows the devices of the network namespace that it was mounted from.
     mount --make-rprivate /
     mkdir "$folder/cgroup"

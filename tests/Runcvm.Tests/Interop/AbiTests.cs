@@ -18,8 +18,8 @@ public class AbiTests
 
     private static readonly string[] Headers =
     [
-        "errno.h", "fcntl.h", "sched.h", "signal.h", "spawn.h", "stddef.h", "time.h", "unistd.h", "sys/epoll.h", "sys/eventfd.h",
-        "sys/file.h", "sys/ioctl.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/signalfd.h", "sys/socket.h", "sys/stat.h",
+        "errno.h", "fcntl.h", "poll.h", "sched.h", "signal.h", "spawn.h", "stddef.h", "time.h", "unistd.h", "sys/epoll.h", "sys/eventfd.h",
+        "sys/file.h", "sys/ioctl.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/signalfd.h", "sys/socket.h", "sys/stat.h", "sys/statfs.h",
         "sys/syscall.h", "sys/uio.h", "sys/wait.h", "netinet/in.h",
         // The kernel's struct termios, which the ioctls take; that of the C library is another.
         "asm/termbits.h",
@@ -48,6 +48,8 @@ public class AbiTests
         (OpenFlags.Exclusive, "O_EXCL"), (OpenFlags.Truncate, "O_TRUNC"), (OpenFlags.NonBlocking, "O_NONBLOCK"),
         (OpenFlags.Directory, "O_DIRECTORY"), (OpenFlags.NoFollow, "O_NOFOLLOW"), (OpenFlags.CloseOnExec, "O_CLOEXEC"),
         (OpenFlags.Path, "O_PATH"), (OpenFlags.NoControllingTerminal, "O_NOCTTY"),
+        (OpenFlags.DataSynchronous, "O_DSYNC"), (OpenFlags.Synchronous, "O_SYNC"), (OpenFlags.NoAccessTime, "O_NOATIME"),
+        (OpenFlags.TemporaryFile, "O_TMPFILE"),
     ];
 
     [Fact]
@@ -108,7 +110,8 @@ public class AbiTests
         Assert.True(structs.Length > 5);
         foreach (Type type in structs)
         {
-            string name = type.Name == nameof(Libc.statx_t) ? "struct statx" : $"struct {type.Name}";
+            // Where C has a function of the same name, ours ends in _t.
+            string name = "struct " + (type.Name.EndsWith("_t", StringComparison.Ordinal) ? type.Name[..^2] : type.Name);
             assertions.Add(Equal($"sizeof({name})", Marshal.SizeOf(type)));
             foreach (FieldInfo field in type.GetFields(BindingFlags.Instance | BindingFlags.NonPublic).Where(static field => field.Name[0] != '_'))
                 assertions.Add(Equal($"offsetof({name}, {field.Name})", (long)Marshal.OffsetOf(type, field.Name)));

@@ -43,7 +43,7 @@ public class QemuArgumentsTests
         Initramfs = "/boot/initramfs",
         KernelCommandLine = "panic=-1 quiet",
         Disks = [new("root", "/disks/a,b", true), new("scratch", "/disks/scratch", false)],
-        Cards = [new(new SafeFileHandle(), [2, 0x42, 172, 17, 0, 2]), new(new SafeFileHandle(), [2, 0x42, 172, 17, 0, 255])],
+        Cards = [new(new SafeFileHandle(), "tap0", [2, 0x42, 172, 17, 0, 2]), new(new SafeFileHandle(), "tap1", [2, 0x42, 172, 17, 0, 255])],
     };
 
     [Fact]
@@ -58,5 +58,15 @@ public class QemuArgumentsTests
         List<string> with = QemuArguments.Build(Settings with { UseKvm = true });
         Assert.Equal(["kvm", "host"], with.Except(without));
         Assert.Equal(without.Count, with.Count);
+    }
+
+    [Fact]
+    public void Shares_have_a_port_of_their_own()
+    {
+        List<string> without = QemuArguments.Build(Settings);
+        List<string> with = QemuArguments.Build(Settings with { HasShares = true });
+        Assert.Equal(
+            ["virtio-serial-device,max_ports=3", "socket,id=shares,fd=7", "virtserialport,chardev=shares,name=org.runcvm.shares"],
+            with.Except(without));
     }
 }

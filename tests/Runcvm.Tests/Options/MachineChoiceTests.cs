@@ -4,22 +4,49 @@ namespace Runcvm.Tests.Options;
 
 public class MachineChoiceTests
 {
-    private static readonly HostFacts RealKvm = Machine.Host with { KvmIsReal = true, FirecrackerPath = "/usr/bin/firecracker" };
+    private static readonly HostFacts RealKvm = Machine.Host with { KvmIsReal = true, Firecracker = new("/usr/bin/firecracker") };
+    private static readonly HostFacts WithDouble = Machine.Host with { Firecracker = new("/usr/bin/firecracker", IsTestDouble: true) };
 
     [Fact]
-    public void Firecracker_without_real_kvm_names_the_way_out()
-        => Assert.Equal(
-            "RUNCVM_HYPERVISOR=firecracker needs KVM, and this host has none that is real (no vmx or svm in /proc/cpuinfo); "
-            + "set RUNCVM_HYPERVISOR=qemu, which also runs without KVM",
-            Machine.Refusal("RUNCVM_HYPERVISOR=firecracker"));
+    public void Firecracker_with_kvm_is_what_was_asked_for()
+    {
+        MachineOptions options = Machine.With(RealKvm, new HostConfig(), Machine.NoLimits, "RUNCVM_HYPERVISOR=firecracker");
+        Assert.Equal(Hypervisor.Firecracker, options.Hypervisor);
+        Assert.True(options.UseKvm);
+    }
 
     [Fact]
-    public void Firecracker_with_kvm_is_of_a_later_version()
-        => Assert.Contains("set RUNCVM_HYPERVISOR=qemu", Machine.Refusal(RealKvm, "RUNCVM_HYPERVISOR=firecracker"), StringComparison.Ordinal);
+    public void A_test_double_runs_without_kvm_but_only_when_it_is_asked_for()
+    {
+        MachineOptions options = Machine.With(WithDouble, new HostConfig(), Machine.NoLimits, "RUNCVM_HYPERVISOR=firecracker");
+        Assert.Equal(Hypervisor.Firecracker, options.Hypervisor);
+        Assert.False(options.UseKvm);
+        Assert.Equal(Hypervisor.Qemu, Machine.With(WithDouble, new HostConfig(), Machine.NoLimits).Hypervisor);
+    }
+
+    [Theory]
+    [InlineData("RUNCVM_HYPERVISOR=auto", true)]
+    [InlineData("RUNCVM_ACCEL=tcg", false)]
+    [InlineData("RUNCVM_HYPERVISOR=qemu", false)]
+    public void Auto_is_firecracker_where_kvm_is_real_and_the_binary_there(string entry, bool isFirecracker)
+        => Assert.Equal(isFirecracker, Machine.With(RealKvm, new HostConfig(), Machine.NoLimits, entry).Hypervisor == Hypervisor.Firecracker);
 
     [Fact]
-    public void Auto_is_qemu_on_every_host_in_this_version()
-        => Assert.Equal(Hypervisor.Qemu, Machine.With(RealKvm, new HostConfig(), Machine.NoLimits, "RUNCVM_HYPERVISOR=auto").Hypervisor);
+    public void Auto_is_qemu_without_the_binary_or_without_real_kvm()
+    {
+        Assert.Equal(Hypervisor.Qemu, Machine.With(RealKvm with { Firecracker = null }, new HostConfig(), Machine.NoLimits).Hypervisor);
+        Assert.Equal(Hypervisor.Qemu, Machine.With(RealKvm with { KvmIsReal = false }, new HostConfig(), Machine.NoLimits).Hypervisor);
+    }
+
+    [Fact]
+    public void More_cpus_than_firecracker_can_give_are_qemus_or_an_error()
+    {
+        HostFacts large = RealKvm with { Cpus = 64 };
+        Assert.Equal(Hypervisor.Qemu, Machine.With(large, new HostConfig(), Machine.NoLimits, "RUNCVM_CPUS=33").Hypervisor);
+        Assert.Contains("RUNCVM_CPUS=33", Machine.Refusal(large, "RUNCVM_HYPERVISOR=firecracker", "RUNCVM_CPUS=33"), StringComparison.Ordinal);
+        SpecResources quota = Machine.NoLimits with { CpuQuota = 4_000_000, CpuPeriod = 100_000 };
+        Assert.Equal(32, Machine.With(large, new HostConfig(), quota, "RUNCVM_HYPERVISOR=firecracker").Cpus);
+    }
 
     [Fact]
     public void A_host_without_qemu_says_how_to_get_it()

@@ -41,13 +41,81 @@ public class GuestFileSystemsTests
     [Theory]
     [InlineData("bind", "rbind")]
     [InlineData("bind")]
-    [InlineData("none", "rbind", "ro")]
+    [InlineData("none", "rbind", "rw")]
     [InlineData("", "bind")]
-    public void A_volume_is_refused_by_the_name_of_its_target(string type, params string[] options)
+    public void A_folder_of_the_host_becomes_a_share(string type, params string[] options)
     {
-        var e = Assert.Throws<UsageException>(() => From("/data/my volume", type, "/srv", options));
-        Assert.StartsWith("/data/my volume cannot be shared", e.Message);
+        using var folder = new TemporaryFolder();
+        var systems = From("/data/my volume", type, folder.Path, options);
+        Assert.Equal(new Share(folder.Path, false, false, options.Contains("bind") ? "bind" : "rbind"), Assert.Single(systems.Shares));
+        GuestMount mount = systems.Mounts(systemd: false)[^1];
+        Assert.Equal(("/data/my volume", 1u, false, 0ul), (mount.Target, mount.Share, mount.IsFile, mount.Flags));
+    }
+
+    [Fact]
+    public void A_single_file_is_mounted_on_a_file_and_read_only_is_kept()
+    {
+        using var folder = new TemporaryFolder();
+        var systems = From("/etc/passwd", "bind", folder.Write("passwd", ""), "rbind", "ro", "rprivate", "noexec");
+        Assert.Equal((true, true), (Assert.Single(systems.Shares).IsFile, systems.Shares[0].ReadOnly));
+        GuestMount mount = systems.Mounts(systemd: false)[^1];
+        Assert.Equal((true, (ulong)(MountFlags.ReadOnly | MountFlags.NoExec)), (mount.IsFile, mount.Flags));
+        Assert.Empty(systems.Notices);
+    }
+
+    [Fact]
+    public void Shares_and_file_systems_are_mounted_in_the_order_of_the_spec()
+    {
+        using var folder = new TemporaryFolder();
+        var systems = GuestFileSystems.From(new JsonArray(
+            Mount("/a", "bind", folder.Path, "rbind"), Mount("/a/b", "tmpfs", "tmpfs", "size=1m"), Mount("/a/b/c", "bind", folder.Path, "rbind")));
+        Assert.Equal(
+            [("/a", 1u), ("/a/b", 0u), ("/a/b/c", 2u)],
+            systems.Mounts(systemd: false).Skip(5).Select(static mount => (mount.Target, mount.Share)));
+    }
+
+    [Fact]
+    public void A_socket_is_refused_by_its_path()
+    {
+        using var folder = new TemporaryFolder();
+        string path = Path.Combine(folder.Path, "docker.sock");
+        using Microsoft.Win32.SafeHandles.SafeFileHandle socket = Linux.Sockets.UnixSocket.Listen(path);
+        var e = Assert.Throws<UsageException>(() => From("/run/docker.sock", "bind", path, "rbind"));
+        Assert.StartsWith($"{path} is a socket", e.Message);
         Assert.DoesNotContain('\n', e.Message);
+    }
+
+    [Fact]
+    public void What_is_not_there_or_no_file_is_refused_by_its_path()
+    {
+        Assert.StartsWith("/no/such/path, to be mounted at /srv,", Assert.Throws<UsageException>(() => From("/srv", "bind", "/no/such/path", "rbind")).Message);
+        Assert.StartsWith("/dev/tty is a device", Assert.Throws<UsageException>(() => From("/srv", "bind", "/dev/tty", "rbind")).Message);
+    }
+
+    [Fact]
+    public void A_memory_device_is_the_guests_own()
+    {
+        var systems = From("/etc/unwanted.conf", "bind", "/dev/null", "rbind");
+        Assert.Empty(systems.Shares);
+        GuestMount mount = systems.Mounts(systemd: false)[^1];
+        Assert.Equal(("/dev/null", "/etc/unwanted.conf", true), (mount.Source, mount.Target, mount.IsFile));
+    }
+
+    [Theory]
+    [InlineData("/sys/fs/cgroup", "/sys/fs/cgroup")]
+    [InlineData("/lib/modules", "/lib/modules")]
+    public void What_belongs_to_the_hosts_kernel_is_left_out_with_a_word(string source, string target)
+    {
+        var systems = From(target, "bind", source, "rbind", "ro");
+        Assert.Empty(systems.Shares);
+        Assert.StartsWith(target, Assert.Single(systems.Notices));
+    }
+
+    [Fact]
+    public void Propagation_is_left_out_with_a_word()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Contains("propagation", Assert.Single(From("/srv", "bind", folder.Path, "rbind", "rslave").Notices), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -90,11 +158,13 @@ public class GuestFileSystemsTests
         => Assert.Single(systems.Mounts(systemd: false), static mount => mount.Target == "/dev/shm").Data;
 
     private static GuestFileSystems From(string target, string type, string source, params string[] options)
-        => GuestFileSystems.From(new JsonArray(new JsonObject
-        {
-            ["destination"] = target,
-            ["type"] = type,
-            ["source"] = source,
-            ["options"] = new JsonArray([.. options.Select(static option => (JsonNode)option)]),
-        }));
+        => GuestFileSystems.From(new JsonArray(Mount(target, type, source, options)));
+
+    private static JsonNode Mount(string target, string type, string source, params string[] options) => new JsonObject
+    {
+        ["destination"] = target,
+        ["type"] = type,
+        ["source"] = source,
+        ["options"] = new JsonArray([.. options.Select(static option => (JsonNode)option)]),
+    };
 }

@@ -16,7 +16,7 @@ public class SandboxSpecTests
         {"allow":true,"type":"c","major":136,"access":"rwm"},{"allow":true,"type":"c","major":10,"access":"rwm","minor":200}
         """;
 
-    private const string Tun = """{"path":"/dev/net/tun","type":"c","major":10,"minor":200,"fileMode":384,"uid":0,"gid":0}""";
+    private const string Tun = """{"path":"/dev/net/tun","type":"c","major":10,"minor":200,"fileMode":438,"uid":0,"gid":0}""";
 
     [Fact]
     public void The_process_is_the_supervisor_with_next_to_no_rights()
@@ -55,7 +55,7 @@ public class SandboxSpecTests
     {
         JsonNode resources = Rewritten(DockerConfig.Usual())["linux"]!["resources"]!;
         DockerConfig.AssertJson("""{"limit":536871912,"reservation":268436456,"swap":1073742824,"disableOOMKiller":false}""", resources["memory"]);
-        Assert.Equal(164, (long?)resources["pids"]!["limit"]);
+        Assert.Equal(196, (long?)resources["pids"]!["limit"]);
         DockerConfig.AssertJson("""{"shares":0,"quota":150000,"period":100000}""", resources["cpu"]);
     }
 
@@ -170,7 +170,25 @@ public class SandboxSpecTests
         Assert.False((bool?)linux["resources"]!["devices"]![0]!["allow"]);
     }
 
-    private static JsonObject Rewritten(JsonObject spec, bool useKvm = false, bool hasNetwork = true)
+    [Fact]
+    public void Shares_bring_their_mounts_and_what_it_takes_to_serve_them()
+    {
+        JsonObject without = Rewritten(DockerConfig.Usual());
+        JsonObject spec = Rewritten(DockerConfig.Usual(), shares: [new Share("/srv/a", false, false, "rbind"), new Share("/etc/b", true, true, "bind")]);
+        DockerConfig.AssertJson("""
+            [{"destination":"/run/runcvm-mounts","type":"tmpfs","source":"tmpfs","options":["nosuid","nodev","noexec","mode=700","size=256k"]},
+             {"destination":"/run/runcvm-mounts/0","type":"bind","source":"/srv/a","options":["rbind","rprivate","rw","nosuid","nodev","noexec"]},
+             {"destination":"/run/runcvm-mounts/1","type":"bind","source":"/etc/b","options":["bind","rprivate","ro","nosuid","nodev","noexec"]}]
+            """, new JsonArray([.. spec["mounts"]!.AsArray().Skip(without["mounts"]!.AsArray().Count).Select(static mount => mount!.DeepClone())]));
+        Assert.Equal(
+            ["CAP_NET_ADMIN", .. SandboxSpec.FileServerCapabilities],
+            spec["process"]!["capabilities"]!["permitted"]!.AsArray().Select(static name => (string)name!));
+        Assert.DoesNotContain("CAP_DAC_READ_SEARCH", SandboxSpec.FileServerCapabilities);
+        DockerConfig.AssertJson(
+            $$"""[{{Rules}},{"allow":true,"type":"c","access":"m"},{"allow":true,"type":"b","access":"m"}]""", spec["linux"]!["resources"]!["devices"]);
+    }
+
+    private static JsonObject Rewritten(JsonObject spec, bool useKvm = false, bool hasNetwork = true, IReadOnlyList<Share>? shares = null)
     {
         if (!File.Exists("/dev/net/tun")) Assert.Skip("this host has no /dev/net/tun");
         SandboxSpec.Rewrite(spec, new SandboxParts
@@ -181,6 +199,7 @@ public class SandboxSpecTests
             Vmlinux = "/k/vmlinux",
             Initramfs = "/k/initramfs",
             Disks = [("/i/root.erofs", new MachineDisk("root", "/disks/root", true)), ("/i/scratch", new MachineDisk("scratch", "/disks/scratch", false))],
+            Shares = shares ?? [],
             UseKvm = useKvm,
             HasNetwork = hasNetwork,
             MemoryOverhead = 1000,

@@ -12,13 +12,16 @@ internal static class QemuArguments
     /// <summary>The name by which the guest finds the stream's port.</summary>
     private const string PortName = "org.runcvm.stream";
 
+    /// <summary>The same for requests of shared files.</summary>
+    private const string SharesPortName = "org.runcvm.shares";
+
     internal static List<string> Build(MachineSettings settings) =>
     [
         "qemu-system-x86_64",
         .. Machine(settings),
         .. Boot(settings),
         .. Console(),
-        .. Stream(),
+        .. Stream(settings),
         .. settings.Disks.SelectMany(Disk),
         .. settings.Cards.SelectMany(Card),
     ];
@@ -43,12 +46,20 @@ internal static class QemuArguments
     private static IEnumerable<string> Console()
         => ["-chardev", $"socket,id=console,fd={ConsoleFile}", "-serial", "chardev:console"];
 
-    private static IEnumerable<string> Stream() =>
+    // Shared files have a port of their own, so that neither side's event loop has a part in serving them.
+    private static IEnumerable<string> Stream(MachineSettings settings) =>
     [
         "-chardev", $"socket,id=stream,fd={StreamFile}",
-        "-device", "virtio-serial-device,max_ports=2",
+        "-device", $"virtio-serial-device,max_ports={(settings.HasShares ? 3 : 2)}",
         "-device", $"virtserialport,chardev=stream,name={PortName}",
+        .. settings.HasShares ? Shares(SharesFile(settings)) : [],
     ];
+
+    private static IEnumerable<string> Shares(int file)
+        => ["-chardev", $"socket,id=shares,fd={file}", "-device", $"virtserialport,chardev=shares,name={SharesPortName}"];
+
+    /// <summary>The number under which QEMU finds the stream of the shares.</summary>
+    internal static int SharesFile(MachineSettings settings) => FirstTapFile + settings.Cards.Count;
 
     private static IEnumerable<string> Disk(MachineSettings.Disk disk) =>
     [

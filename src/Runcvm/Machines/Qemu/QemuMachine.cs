@@ -14,16 +14,20 @@ internal sealed class QemuMachine : IMachine
 
     private readonly ChildProcess _process;
 
-    private QemuMachine(EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle console, SafeFileHandle errors)
+    private QemuMachine(
+        EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle console, SafeFileHandle errors)
     {
         _process = process;
         Stream = Task.FromResult(Watch(loop, stream));
+        Shares = shares == null ? null : Task.FromResult(shares);
         Console = Watch(loop, console);
         Errors = Watch(loop, errors);
         Exited = AsyncFile.WaitForExitAsync(loop, process);
     }
 
     public Task<AsyncFile> Stream { get; }
+
+    public Task<SafeFileHandle>? Shares { get; }
 
     public AsyncFile Console { get; }
 
@@ -36,10 +40,12 @@ internal sealed class QemuMachine : IMachine
     internal static QemuMachine Start(EventLoop loop, MachineSettings settings)
     {
         (SafeFileHandle stream, SafeFileHandle streamEnd) = UnixSocket.Pair();
+        (SafeFileHandle? shares, SafeFileHandle? sharesEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
         (SafeFileHandle console, SafeFileHandle consoleEnd) = UnixSocket.Pair();
         (SafeFileHandle errors, SafeFileHandle errorsEnd) = FileDescriptor.Pipe();
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
         using (streamEnd)
+        using (sharesEnd)
         using (consoleEnd)
         using (errorsEnd)
         {
@@ -49,18 +55,22 @@ internal sealed class QemuMachine : IMachine
                 (QemuArguments.StreamFile, streamEnd), (QemuArguments.ConsoleFile, consoleEnd),
             };
             for (int i = 0; i < settings.Cards.Count; i++) files.Add((QemuArguments.FirstTapFile + i, settings.Cards[i].Tap));
+            if (sharesEnd != null) files.Add((QemuArguments.SharesFile(settings), sharesEnd));
             ChildProcess process = ChildProcess.Start(settings.Program, QemuArguments.Build(settings), [], files);
-            return new QemuMachine(loop, process, stream, console, errors);
+            return new QemuMachine(loop, process, stream, shares, console, errors);
         }
     }
 
     public string DiskName(string serial) => serial;
+
+    public string Explain(string lines) => lines;
 
     public void Kill() => _process.Kill(SigKill);
 
     public void Dispose()
     {
         Stream.Result.Dispose();
+        Shares?.Result.Dispose();
         Console.Dispose();
         Errors.Dispose();
     }

@@ -1,0 +1,85 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Fuse.Nodes;
+using Runcvm.Fuse.Wire;
+using Runcvm.Linux;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Forwarding;
+
+namespace Runcvm.Fuse;
+
+public sealed partial class FileServer
+{
+    private ulong Validity => _cache switch { CachePolicy.None => 0, CachePolicy.Always => 86400, _ => 1 };
+
+    private int Lookup(in RequestHeader header, RequestBody body, ref Reply reply)
+    {
+        int error = body.Read(out EntryName name);
+        if (error < 0) return error;
+        using NodeLease parent = _nodes.Lease(header.Nodeid);
+        if (parent.Node == null) return Fail(Errno.ENOENT);
+        error = Enter(parent, name, out EntryOut entry);
+        // An entry without a node says for how long there is none; with no time, ENOENT says the same in fewer bytes.
+        if (error == Fail(Errno.ENOENT) && Validity > 0)
+        {
+            reply.Put(new EntryOut { EntryValid = Validity });
+            return 0;
+        }
+
+        if (error == 0) reply.Put(entry);
+        return error;
+    }
+
+    private int Forget(in RequestHeader header, RequestBody body)
+    {
+        if (body.TryRead(out ForgetIn forget)) _nodes.Forget(header.Nodeid, forget.Nlookup);
+        return NoReply;
+    }
+
+    private int BatchForget(RequestBody body)
+    {
+        if (!body.TryRead(out BatchForgetIn batch)) return NoReply;
+        for (uint i = 0; i < batch.Count && body.TryRead(out ForgetOne one); i++) _nodes.Forget(one.Nodeid, one.Nlookup);
+        return NoReply;
+    }
+
+    /// <summary>Opens an entry as a node and counts the look.</summary>
+    private int Enter(in NodeLease parent, EntryName name, out EntryOut entry)
+    {
+        entry = default;
+        if (parent.Node!.Kind != FileKind.Directory) return Fail(Errno.ENOTDIR);
+        int error = FileCall.Open(parent.File, name, OpenFlags.Path, 0, out SafeFileHandle file);
+        if (error < 0)
+        {
+            file.Dispose();
+            return error;
+        }
+
+        return Enter(file, out entry, out _);
+    }
+
+    /// <summary>Takes an O_PATH descriptor in as a node and counts the look.</summary>
+    private int Enter(SafeFileHandle file, out EntryOut entry, out ServedNode? node)
+    {
+        entry = default;
+        node = null;
+        int error = FileCall.Status(file, out NodeStatus status);
+        if (IsTooMany(file)) error = Fail(Errno.ENFILE);
+        if (error < 0)
+        {
+            file.Dispose();
+            return error;
+        }
+
+        node = _nodes.Remember(file, status);
+        entry = new EntryOut(node.Id, 0, Validity, Validity, 0, 0, AttrOf(status));
+        return 0;
+    }
+
+    // The kernel gives the lowest free number: that of a new descriptor tells how many there are.
+    private bool IsTooMany(SafeFileHandle file) => file.DangerousGetHandle() >= _mostDescriptors;
+
+    private Attr AttrOf(in NodeStatus s) => new(
+        _inodes.Of(s.Device, s.Inode), s.Size, s.Blocks, s.Accessed.Seconds, s.Modified.Seconds, s.Changed.Seconds,
+        s.Accessed.Nanoseconds, s.Modified.Nanoseconds, s.Changed.Nanoseconds, s.Mode, s.Links, s.Owner, s.Group,
+        s.SpecialDevice, s.BlockSize, 0);
+}

@@ -1,0 +1,168 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Fuse.Handles;
+using Runcvm.Fuse.Nodes;
+using Runcvm.Fuse.Wire;
+using Runcvm.Linux;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Forwarding;
+
+namespace Runcvm.Fuse;
+
+public sealed partial class FileServer
+{
+    private int Open(in RequestHeader header, RequestBody body, ref Reply reply)
+    {
+        if (!body.TryRead(out OpenIn open)) return Fail(Errno.EINVAL);
+        using NodeLease node = _nodes.Lease(header.Nodeid);
+        if (node.Node == null) return Fail(Errno.ENOENT);
+        int error = Open(node.Node, node.File, open.Flags, open.OpenFlags, out OpenOut opened);
+        if (error == 0) reply.Put(opened);
+        return error;
+    }
+
+    private int Create(in RequestHeader header, RequestBody body, ref Reply reply)
+    {
+        if (!body.TryRead(out CreateIn create)) return Fail(Errno.EINVAL);
+        int error = Place(header, body, out NodeLease parent, out EntryName name);
+        using NodeLease held = parent;
+        if (error < 0) return error;
+        uint mode = Masked(held, create.Mode, create.Umask) & Permissions;
+        // O_EXCL: what is there already may be a pipe or a device, and is looked at before it is opened.
+        OpenFlags flags = HostFlags(create.Flags & ~GuestFlags.Truncate) | OpenFlags.Create | OpenFlags.Exclusive;
+        error = FileCall.Open(held.File, name, flags, mode, out SafeFileHandle file);
+        if (error == Fail(Errno.EEXIST) && (create.Flags & GuestFlags.Exclusive) == 0)
+        {
+            file.Dispose();
+            return OpenExisting(held, name, create, ref reply);
+        }
+
+        if (error == 0)
+        {
+            error = Give(header, held, file, (uint)FileKind.Regular | mode);
+            if (error < 0) FileCall.Unlink(held.File, name);
+        }
+
+        return Created(error, file, create.Flags, ref reply);
+    }
+
+    private int OpenExisting(in NodeLease parent, scoped EntryName name, in CreateIn create, ref Reply reply)
+    {
+        int error = Enter(parent, name, out EntryOut entry);
+        if (error < 0) return error;
+        OpenOut opened = default;
+        using (NodeLease node = _nodes.Lease(entry.Nodeid))
+        {
+            if (node.Node == null) return Fail(Errno.ESTALE);
+            // The kernel believed that nothing was there; with ESTALE it looks again, and then follows the link or opens the device.
+            error = node.Node.Kind == FileKind.Regular
+                ? Open(node.Node, node.File, create.Flags, create.OpenFlags, out opened)
+                : Fail(Errno.ESTALE);
+        }
+
+        if (error < 0)
+        {
+            _nodes.Forget(entry.Nodeid, 1);
+            return error;
+        }
+
+        reply.Put(entry);
+        reply.Put(opened);
+        return 0;
+    }
+
+    private int Tmpfile(in RequestHeader header, RequestBody body, ref Reply reply)
+    {
+        if (!body.TryRead(out CreateIn create)) return Fail(Errno.EINVAL);
+        using NodeLease parent = _nodes.Lease(header.Nodeid);
+        if (parent.Node == null) return Fail(Errno.ENOENT);
+        if (parent.Node.Kind != FileKind.Directory) return Fail(Errno.ENOTDIR);
+        uint mode = Masked(parent, create.Mode, create.Umask) & Permissions;
+        OpenFlags flags = HostFlags(create.Flags & ~GuestFlags.Truncate) | OpenFlags.TemporaryFile;
+        if ((create.Flags & GuestFlags.Exclusive) != 0) flags |= OpenFlags.Exclusive;
+        int error = FileCall.Reopen(parent.File, flags, mode, out SafeFileHandle file);
+        if (error == 0) error = Give(header, parent, file, (uint)FileKind.Regular | mode);
+        return Created(error, file, create.Flags, ref reply);
+    }
+
+    /// <summary>Takes in a file that was just made and opened.</summary>
+    private int Created(int error, SafeFileHandle file, uint flags, ref Reply reply)
+    {
+        EntryOut entry = default;
+        ServedNode? node = null;
+        if (error == 0)
+        {
+            error = FileCall.Reopen(file, OpenFlags.Path, 0, out SafeFileHandle path);
+            if (error == 0) error = Enter(path, out entry, out node);
+            else path.Dispose();
+        }
+
+        if (error < 0)
+        {
+            file.Dispose();
+            return error;
+        }
+
+        reply.Put(entry);
+        reply.Put(new OpenOut(_handles.Add(new OpenFile(file, node!, flags)), CacheFlags(node!, file), 0));
+        return 0;
+    }
+
+    private int Open(ServedNode node, SafeFileHandle path, uint flags, uint openFlags, out OpenOut opened)
+    {
+        opened = default;
+        // Opening a pipe may wait for ever, opening a device may act: both are the guest's kernel's business.
+        if (node.Kind != FileKind.Regular) return Fail(node.Kind == FileKind.Directory ? Errno.EISDIR : Errno.EINVAL);
+        if (_readOnly && (IsForWriting(flags) || (flags & GuestFlags.Truncate) != 0)) return Fail(Errno.EROFS);
+        int error = FileCall.Reopen(path, HostFlags(flags), 0, out SafeFileHandle file);
+        if (error == 0 && IsTooMany(file)) error = Fail(Errno.ENFILE);
+        if (error == 0 && (openFlags & RequestBits.OpenKillSuidgid) != 0) error = DropPrivilegeBits(path);
+        if (error < 0)
+        {
+            file.Dispose();
+            return error;
+        }
+
+        opened = new OpenOut(_handles.Add(new OpenFile(file, node, flags)), CacheFlags(node, file), 0);
+        return 0;
+    }
+
+    private int Release(RequestBody body)
+    {
+        if (!body.TryRead(out ReleaseIn release)) return Fail(Errno.EINVAL);
+        if (_handles.Remove<OpenFile>(release.Fh) is not { } file) return Fail(Errno.EBADF);
+        if ((release.ReleaseFlags & RequestBits.ReleaseFlush) != 0) ReleaseLocks(file.Node, release.LockOwner);
+        bool hadLocks = file.Node.Locks.ReleaseHandle(release.Fh);
+        if (hadLocks || (release.ReleaseFlags & RequestBits.ReleaseFlockUnlock) != 0) _waiting.Retry();
+        return 0;
+    }
+
+    private static bool IsForWriting(uint flags) => (flags & GuestFlags.AccessMode) != 0;
+
+    // What is left out: O_APPEND is done write by write, for the guest can switch it; O_DIRECT's rules of alignment are
+    // the host's disk's, which the guest cannot know; the rest is the guest's kernel's own business.
+    private static OpenFlags HostFlags(uint flags)
+    {
+        OpenFlags host = OpenFlags.NonBlocking | (flags & GuestFlags.AccessMode) switch
+        {
+            0 => OpenFlags.ReadOnly,
+            1 => OpenFlags.WriteOnly,
+            _ => OpenFlags.ReadWrite,
+        };
+        if ((flags & GuestFlags.Truncate) != 0) host |= OpenFlags.Truncate;
+        if ((flags & GuestFlags.Synchronous) == GuestFlags.Synchronous) host |= OpenFlags.Synchronous;
+        else if ((flags & GuestFlags.DataSynchronous) != 0) host |= OpenFlags.DataSynchronous;
+        if ((flags & GuestFlags.NoAccessTime) != 0) host |= OpenFlags.NoAccessTime;
+        return host;
+    }
+
+    private OpenReplyFlags CacheFlags(ServedNode node, SafeFileHandle file)
+    {
+        if (_cache == CachePolicy.Always) return OpenReplyFlags.KeepCache;
+        if (_cache == CachePolicy.None)
+            return _agreed.HasFlag(InitFlags.DirectIoAllowMmap) ? OpenReplyFlags.DirectIo : OpenReplyFlags.None;
+        ContentStamp? before = node.LastOpened;
+        ContentStamp? now = FileCall.Status(file, out NodeStatus status) == 0 ? ContentStamp.Of(status) : null;
+        node.LastOpened = now;
+        return now != null && now == before ? OpenReplyFlags.KeepCache : OpenReplyFlags.None;
+    }
+}

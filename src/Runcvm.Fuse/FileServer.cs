@@ -1,0 +1,132 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Fuse.Handles;
+using Runcvm.Fuse.Locks;
+using Runcvm.Fuse.Nodes;
+using Runcvm.Fuse.Wire;
+using Runcvm.Linux;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Forwarding;
+using Runcvm.Linux.Processes;
+
+namespace Runcvm.Fuse;
+
+/// <summary>
+/// Serves a folder or a single file of the host by the FUSE protocol; one server is one mount in the guest. The protocol's
+/// reference is the kernel's include/uapi/linux/fuse.h.
+/// </summary>
+/// <remarks>
+/// The guest is hostile. Nothing outside the root can be named: every node is an O_PATH descriptor that was opened from its
+/// parent's by one checked component, links are never followed here, and a descriptor is opened for use only if it is a
+/// regular file or a folder. Permissions are the guest's kernel's to check: it mounts with <c>default_permissions</c>.
+/// The process's umask becomes 0, because modes are the guest's.
+/// </remarks>
+public sealed partial class FileServer : IDisposable
+{
+    /// <summary>The most data in one request or reply.</summary>
+    public const int MostData = 1024 * 1024;
+
+    /// <summary>The longest request: the data of FUSE_WRITE and its headers, or an extended attribute and its name.</summary>
+    public const int MaxRequest = MostData + 4096;
+
+    /// <summary>The longest reply.</summary>
+    public const int MaxReply = MostData + ReplyHeader.Size;
+
+    // Room that every reply without data of variable length fits into.
+    private const int SmallReply = 256;
+    private const int NoReply = int.MinValue;
+
+    // What the process keeps for itself of its descriptors: connections, disks, the machine.
+    private const int ReservedDescriptors = 256;
+
+    private readonly bool _readOnly;
+    private readonly CachePolicy _cache;
+    private readonly Action<ReadOnlyMemory<byte>> _later;
+    private readonly NodeTable _nodes;
+    private readonly HandleTable _handles = new();
+    private readonly InodeNumbers _inodes;
+    private readonly long _mostDescriptors;
+
+    /// <summary>Opens the root.</summary>
+    /// <param name="path">a folder or a single file, as this process sees it</param>
+    /// <param name="readOnly">whether every change is refused with EROFS</param>
+    /// <param name="cache">how long the guest's kernel may believe what it was told</param>
+    /// <param name="later">takes replies that could not be given at once (to FUSE_SETLKW, which waits for a lock), each
+    /// exactly as it is to be written to /dev/fuse; called on threads of the pool, never while a lock of this class is held</param>
+    /// <exception cref="LinuxException">the path cannot be opened</exception>
+    public FileServer(string path, bool readOnly, CachePolicy cache, Action<ReadOnlyMemory<byte>> later)
+    {
+        _readOnly = readOnly;
+        _cache = cache;
+        _later = later;
+        _mostDescriptors = CurrentProcess.RaiseOpenFiles() - ReservedDescriptors;
+        SafeFileHandle root = FileDescriptor.Open(path, OpenFlags.Path);
+        int error = FileCall.Status(root, out NodeStatus status);
+        if (error < 0)
+        {
+            root.Dispose();
+            throw new LinuxException((Errno)(-error), $"look at {path}");
+        }
+
+        Node.SetUmask(0);
+        IsFolder = status.Kind == FileKind.Directory;
+        _inodes = new InodeNumbers(status.Device);
+        _nodes = new NodeTable(root, status);
+        _waiting = new WaitingLocks(AnswerLater);
+    }
+
+    /// <summary>Whether the root is a folder; else the guest mounts on a file, with rootmode=100000.</summary>
+    public bool IsFolder { get; }
+
+    /// <summary>Nodes that the guest's kernel knows at present; each costs a descriptor.</summary>
+    public int Nodes => _nodes.Count;
+
+    /// <summary>Files and folders that the guest has open at present.</summary>
+    public int OpenHandles => _handles.Count;
+
+    /// <summary>Requests that wait for a lock at present.</summary>
+    public int Waiting => _waiting.Count;
+
+    /// <summary>How long the reply to a request can be; what <see cref="Handle"/> needs room for.</summary>
+    public static int ReplyRoom(ReadOnlySpan<byte> request)
+    {
+        if (!MemoryMarshal.TryRead(request, out RequestHeader header)) return SmallReply;
+        var body = new RequestBody(request[RequestHeader.Size..]);
+        uint size = header.Opcode switch
+        {
+            Opcode.Read or Opcode.Readdir or Opcode.Readdirplus when body.TryRead(out ReadIn read) => read.Size,
+            Opcode.Getxattr or Opcode.Listxattr when body.TryRead(out GetxattrIn attribute) => attribute.Size,
+            Opcode.Readlink => 4096,
+            _ => 0,
+        };
+        return ReplyHeader.Size + (int)Math.Clamp(size, SmallReply - ReplyHeader.Size, MostData);
+    }
+
+    /// <summary>Handles one request exactly as the kernel wrote it to /dev/fuse. May be called by any number of threads;
+    /// file I/O happens on the calling one.</summary>
+    /// <param name="request">header and body</param>
+    /// <param name="reply">room of at least <see cref="ReplyRoom"/> bytes</param>
+    /// <returns>bytes of the reply, exactly what is to be written to /dev/fuse; 0: this request has none (now)</returns>
+    /// <exception cref="BrokenRequestException">there is not even a header to answer</exception>
+    public int Handle(ReadOnlySpan<byte> request, Span<byte> reply)
+    {
+        if (!MemoryMarshal.TryRead(request, out RequestHeader header)) throw new BrokenRequestException(request.Length);
+        ArgumentOutOfRangeException.ThrowIfLessThan(reply.Length, ReplyRoom(request), nameof(reply));
+        var answer = new Reply(reply) { Unique = header.Unique };
+        int end = request.Length - header.TotalExtlen * 8;
+        int error = header.Len != request.Length || end < RequestHeader.Size
+            ? Fail(Errno.EINVAL)
+            : Dispatch(header, new RequestBody(request[RequestHeader.Size..end]), ref answer);
+        return error == NoReply ? 0 : answer.Finish(error);
+    }
+
+    /// <summary>Closes everything, and with that gives up the guest's locks. No request may be under way any more.</summary>
+    public void Dispose()
+    {
+        _waiting.Dispose();
+        _handles.Dispose();
+        _nodes.Dispose();
+    }
+
+    private static int Fail(Errno errno) => -(int)errno;
+}

@@ -1,0 +1,66 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Guest.Boot;
+using Runcvm.Guest.Modules;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Mounts;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Shares;
+
+namespace Runcvm.Guest.Shares;
+
+/// <summary>The mounts that the host serves. The first of them loads what it takes; a machine without shares pays nothing.</summary>
+internal sealed class GuestShares(int count)
+{
+    private const string Connections = "/sys/fs/fuse/connections";
+
+    /// <summary>Milliseconds, after which something is wrong that the end of the machine does not make worse.</summary>
+    private const int LongestWait = 10_000;
+
+    private ShareRelay? _relay;
+
+    internal void Mount(GuestRoot root, GuestMount mount)
+    {
+        _relay ??= Open();
+        using SafeFileHandle target = mount.IsFile ? root.FileAt(mount.Target) : root.Directory(mount.Target);
+        Mount(FileDescriptor.PathOf(target), mount);
+    }
+
+    /// <summary>Mounts at a path of this process.</summary>
+    internal void Mount(string target, GuestMount mount)
+    {
+        _relay ??= Open();
+        var device = new FuseDevice();
+        device.Mount(mount.Source, target, mount.IsFile, (MountFlags)mount.Flags, ShareFrame.MaxData);
+        _relay.Serve((ushort)(mount.Share - 1), device);
+    }
+
+    /// <summary>Waits until the host has answered every request. The kernel writes back pages of mapped files in requests of
+    /// their own, for whose end neither sync(2) nor umount(2) waits, and tells their number only to who asks.</summary>
+    internal static void AwaitQuiet()
+    {
+        if (!Directory.Exists(Connections)) return;
+        long deadline = Environment.TickCount64 + LongestWait;
+        for (long left = LongestWait; left > 0; left = deadline - Environment.TickCount64)
+        {
+            ShareRelay.Answered.Reset();
+            if (!Directory.GetDirectories(Connections).Any(IsBusy)) return;
+            // Looked at again after a moment: whoever asked counts as waiting until it has run.
+            ShareRelay.Answered.WaitOne((int)Math.Min(left, 20));
+        }
+    }
+
+    private static bool IsBusy(string connection)
+    {
+        using SafeFileHandle? waiting = FileDescriptor.TryOpen($"{connection}/waiting", OpenFlags.ReadOnly);
+        return waiting != null && !FileDescriptor.ReadToEnd(waiting).AsSpan().StartsWith("0"u8);
+    }
+
+    private ShareRelay Open()
+    {
+        if (FileStatus.TryOf(FuseDevice.Path) == null && Modprobe.Run(["fuse"]) != 0)
+            throw new InvalidDataException("the guest's kernel has no FUSE, which volumes and bind mounts need; choose another with RUNCVM_KERNEL");
+        // Tells how many requests are under way, see AwaitQuiet.
+        MountPoint.Add("fusectl", Connections, "fusectl", MountFlags.NoSuid | MountFlags.NoDev | MountFlags.NoExec);
+        return new ShareRelay(HostStream.OpenShares(), count);
+    }
+}

@@ -1,0 +1,62 @@
+using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
+
+namespace Runcvm.Linux.Processes;
+
+/// <summary>A thread that is another user, without capabilities. To the kernel identity belongs to a thread and not to a process
+/// (credentials(7), nptl(7)), so what is started or opened here is that user's, and needs no program in between.</summary>
+public sealed class UserThread : IDisposable
+{
+    private readonly BlockingCollection<Action> _work = [];
+    private readonly Thread _thread;
+
+    /// <summary>Needs CAP_SETUID and CAP_SETGID, which the thread then loses like all others.</summary>
+    public UserThread(uint user)
+    {
+        _thread = new Thread(Loop) { IsBackground = true, Name = $"user {user}" };
+        _thread.Start();
+        Run(() =>
+        {
+            CurrentProcess.SetIdentity(user, user, []);
+            CapabilitySet.Apply(CapabilitySet.Empty, CapabilitySet.Empty, CapabilitySet.Empty);
+            return 0;
+        });
+    }
+
+    /// <summary>Does something as that user, waits for it, and throws what it threw.</summary>
+    public T Run<T>(Func<T> work)
+    {
+        T? result = default;
+        ExceptionDispatchInfo? failure = null;
+        using var done = new ManualResetEventSlim();
+        _work.Add(() =>
+        {
+            try
+            {
+                result = work();
+            }
+            catch (Exception e)
+            {
+                failure = ExceptionDispatchInfo.Capture(e);
+            }
+
+            done.Set();
+        });
+        done.Wait();
+        failure?.Throw();
+        return result!;
+    }
+
+    /// <summary>Ends the thread.</summary>
+    public void Dispose()
+    {
+        _work.CompleteAdding();
+        _thread.Join();
+        _work.Dispose();
+    }
+
+    private void Loop()
+    {
+        foreach (Action work in _work.GetConsumingEnumerable()) work();
+    }
+}

@@ -1,0 +1,67 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Cli;
+
+/// <summary>Which Firecracker a file is. It is asked once; later the file's size and times stand for its answer.</summary>
+internal static class FirecrackerVersion
+{
+    /// <summary>The first that describes its devices by ACPI, which is where distribution kernels look.</summary>
+    private static readonly Version Oldest = new(1, 8);
+
+    private const string Memory = MachineFolder.Root + "/.firecracker-version";
+
+    /// <summary>Refuses a file that is none, or one that is too old.</summary>
+    internal static void Check(string path, string memory = Memory)
+    {
+        FileStatus status = FileStatus.TryOf(path, followLinks: true) ?? throw new LinuxException(Errno.ENOENT, $"look at {path}");
+        string key = string.Create(CultureInfo.InvariantCulture, $"{path}\n{status.Size}\n{status.ModifiedNanoseconds}\n");
+        if (File.Exists(memory) && File.ReadAllText(memory) == key) return;
+        CheckAnswer(path, Ask(path));
+        string unfinished = $"{memory}.{Environment.ProcessId}";
+        File.WriteAllText(unfinished, key);
+        File.Move(unfinished, memory, overwrite: true);
+    }
+
+    /// <summary>What <c>firecracker --version</c> says on its first line: <c>Firecracker v1.8.0</c>.</summary>
+    internal static void CheckAnswer(string path, string answer)
+    {
+        string line = answer.Split('\n')[0].Trim();
+        const string Start = "Firecracker v";
+        string number = line.StartsWith(Start, StringComparison.Ordinal) ? line[Start.Length..].Split('-', '+', ' ')[0] : "";
+        if (!Version.TryParse(number, out Version? version))
+        {
+            throw new UsageException(
+                $"{path} is no Firecracker: firecracker --version should say 'Firecracker v…', not '{(line.Length > 80 ? line[..80] : line)}'");
+        }
+
+        if (version < Oldest)
+        {
+            throw new UsageException(
+                $"{path} is Firecracker {version}, and RunCVM needs {Oldest} or newer (it finds the devices by ACPI); put a newer release there "
+                + "with runcvm install --firecracker FILE|URL, or set RUNCVM_HYPERVISOR=qemu");
+        }
+    }
+
+    private static string Ask(string path)
+    {
+        (SafeFileHandle output, SafeFileHandle end) = FileDescriptor.Pipe();
+        using (output)
+        {
+            using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
+            ChildProcess process;
+            using (end) process = ChildProcess.Start(path, ["firecracker", "--version"], [], [(0, nothing), (1, end), (2, nothing)]);
+            using (process)
+            {
+                string answer = Encoding.UTF8.GetString(FileDescriptor.ReadToEnd(output));
+                process.Wait();
+                return answer;
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+using Runcvm.Linux.Files;
+using Runcvm.Options;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Cli;
+
+/// <summary>The program that runs a machine.</summary>
+/// <param name="IsFirecracker">else QEMU</param>
+/// <param name="OnHost">its file</param>
+/// <param name="InSandbox">the same as the sandbox sees it</param>
+internal sealed record HypervisorProgram(bool IsFirecracker, string OnHost, string InSandbox)
+{
+    private const uint ReadableByOthers = 0x4;
+    private const uint PlainFile = 0x1A4;
+
+    internal static HypervisorProgram Of(MachineOptions options, HostFacts host)
+    {
+        if (options.Hypervisor == Hypervisor.Qemu) return new HypervisorProgram(false, host.QemuPath!, host.QemuPath!);
+        FirecrackerProgram firecracker = host.Firecracker!;
+        FirecrackerVersion.Check(firecracker.Path);
+        return new HypervisorProgram(true, firecracker.Path, SandboxSpec.Firecracker);
+    }
+
+    /// <summary>Makes what the hypervisor opens by name accessible to the user that it is.</summary>
+    internal void GiveAccess(MachineFolder folder, IReadOnlyList<(string Source, MachineDisk Disk)> disks, string initramfs)
+    {
+        uint user = IsFirecracker ? MachineDescription.HypervisorUser : 0;
+        foreach ((string source, MachineDisk disk) in disks)
+        {
+            // A disk that was the other hypervisor's before changes hands.
+            if (!disk.ReadOnly) Node.SetOwner(source, user, user);
+            else if (IsFirecracker) MakeReadable(source);
+        }
+
+        if (!IsFirecracker) return;
+        MakeReadable(initramfs);
+        folder.MakeHypervisorFolder(user);
+    }
+
+    // Root's umask may have been a narrow one. Images of containers lie in folders that only root may look into.
+    private static void MakeReadable(string path)
+    {
+        if (FileStatus.TryOf(path, followLinks: true) is { } status && (status.Permissions & ReadableByOthers) == 0)
+            Node.SetPermissions(path, PlainFile);
+    }
+}

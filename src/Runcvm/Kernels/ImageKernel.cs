@@ -1,0 +1,29 @@
+using System.Globalization;
+using Runcvm.Linux.Files;
+
+namespace Runcvm.Kernels;
+
+/// <summary>The kernel that lies inside an image, unpacked once for all containers of it.</summary>
+internal static class ImageKernel
+{
+    /// <summary>What <c>RUNCVM_KERNEL</c> says to ask for it.</summary>
+    public const string Choice = "image";
+
+    /// <summary>Finds it below the container's root, and unpacks it if that was not done before. The image's own indexes of its
+    /// modules are taken: nothing of it is parsed here but the kernel's header.</summary>
+    public static Kernel Ensure(string rootPath, string cacheFolder)
+    {
+        using KernelFiles files = KernelFiles.TryFind(rootPath, out _)
+            ?? throw new UsageException("RUNCVM_KERNEL=image, but there is no kernel in this image: looked for boot/vmlinuz-RELEASE, and for boot/vmlinuz-FLAVOUR with its lib/modules");
+        var store = new KernelStore(cacheFolder);
+        string key = KeyOf(files.Identity());
+        if (store.TryOpen(key, files.Release) is { } known) return known;
+        using var work = new KernelWork(store);
+        // Somebody may have made it while this one waited.
+        return store.TryOpen(key, files.Release) ?? work.Publish(files, key, Indexes.Take);
+    }
+
+    // Nobody can give two different files the same inode and the same time of change, and all containers of an image see the same.
+    private static string KeyOf(FileStatus file) => string.Create(
+        CultureInfo.InvariantCulture, $"{file.Inode:x}-{file.Size:x}-{file.ModifiedNanoseconds:x}-{file.ChangedNanoseconds:x}");
+}

@@ -1,0 +1,147 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Fuse;
+using Runcvm.Linux;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
+using Runcvm.Protocol.Shares;
+using Runcvm.Protocol.Wire;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>Serves the machine's shares, on threads of its own which alone in this process may act for other users. The
+/// thread that has received a request gives the stream to another one and answers the request itself, so that none waits
+/// for another and a request changes threads only where it has to.</summary>
+internal sealed class ShareServer
+{
+    /// <summary>Requests that wait for a disk at the same time; each thread has a buffer for the longest reply.</summary>
+    private const int MostThreads = 16;
+
+    private const int ThreadStack = 1024 * 1024;
+
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<SafeFileHandle> _stream = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _reading = new();
+    private FileServer[] _servers = [];
+    private ShareReceiver _receiver = null!;
+    private ShareSender _sender = null!;
+    private int _threads;
+    private int _waiting;
+
+    private ShareServer()
+    {
+    }
+
+    /// <summary>Ends, with the reason, when no share can be served any more.</summary>
+    internal Task Failed => _failed.Task;
+
+    /// <summary>Starts the first thread, which opens the shares with the capabilities that this thread still has.</summary>
+    internal static ShareServer Start(MachineDescription description)
+    {
+        var server = new ShareServer();
+        var opened = new TaskCompletionSource();
+        Run(() => server.Begin(description, opened));
+        opened.Task.GetAwaiter().GetResult();
+        return server;
+    }
+
+    /// <summary>Begins to answer what comes over the stream.</summary>
+    internal async Task ServeAsync(Task<SafeFileHandle> stream)
+    {
+        try
+        {
+            _stream.SetResult(await stream);
+        }
+        catch (Exception e) when (e is LinuxException or IOException)
+        {
+            _failed.TrySetException(e);
+        }
+    }
+
+    private void Begin(MachineDescription description, TaskCompletionSource opened)
+    {
+        try
+        {
+            var kept = CapabilitySet.Of(SandboxSpec.FileServerCapabilities);
+            CapabilitySet.Apply(kept, kept, CapabilitySet.Empty);
+            _servers = [.. description.Shares.Select((share, number) => new FileServer(
+                share.Path, share.ReadOnly, (CachePolicy)description.ShareCache, reply => AnswerLater((ushort)number, reply)))];
+        }
+        catch (Exception e) when (e is LinuxException or IOException)
+        {
+            opened.SetException(e);
+            return;
+        }
+
+        opened.SetResult();
+        var stream = new WaitingFile(_stream.Task.GetAwaiter().GetResult());
+        _receiver = new ShareReceiver(stream.Read);
+        _sender = new ShareSender(stream.Write);
+        _threads = 1;
+        Work();
+    }
+
+    private void Work()
+    {
+        byte[] reply = new byte[ShareFrame.Size + FileServer.MaxReply];
+        try
+        {
+            while (TryReceive() is { } message) Answer(message, reply);
+        }
+        catch (Exception e) when (e is WireFormatException or BrokenRequestException)
+        {
+            _failed.TrySetException(new WireFormatException($"on the stream of the shares: {e.Message}"));
+        }
+        catch (Exception e) when (e is LinuxException or ObjectDisposedException)
+        {
+            // The hypervisor is gone, which whoever runs the machine reports.
+        }
+        catch (Exception e)
+        {
+            _failed.TrySetException(new UsageException($"the file server failed: {e.Message}", e));
+        }
+    }
+
+    private ShareMessage? TryReceive()
+    {
+        Interlocked.Increment(ref _waiting);
+        lock (_reading)
+        {
+            ShareMessage? message = _receiver.Receive();
+            // Somebody must be there to read on, at least for the word that a request is to be given up.
+            if (Interlocked.Decrement(ref _waiting) == 0 && message != null && _threads < MostThreads)
+            {
+                _threads++;
+                Run(Work);
+            }
+
+            return message;
+        }
+    }
+
+    private void Answer(ShareMessage message, byte[] reply)
+    {
+        if (message.Share >= _servers.Length) throw new WireFormatException($"a request for share {message.Share}, which is not there");
+        int length = _servers[message.Share].Handle(message.Span, reply.AsSpan(ShareFrame.Size));
+        ushort share = message.Share;
+        message.Return();
+        if (length > 0) _sender.Send(share, reply.AsSpan(0, ShareFrame.Size + length));
+    }
+
+    // An answer that was long in coming: a lock of a file that somebody else held.
+    private void AnswerLater(ushort share, ReadOnlyMemory<byte> reply)
+    {
+        byte[] room = new byte[ShareFrame.Size + reply.Length];
+        reply.Span.CopyTo(room.AsSpan(ShareFrame.Size));
+        try
+        {
+            _sender.Send(share, room);
+        }
+        catch (Exception e) when (e is LinuxException or ObjectDisposedException)
+        {
+            // The hypervisor is gone.
+        }
+    }
+
+    private static void Run(Action work) => new Thread(() => work(), ThreadStack) { IsBackground = true }.Start();
+}

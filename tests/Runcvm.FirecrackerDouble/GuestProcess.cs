@@ -1,0 +1,139 @@
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
+
+namespace Runcvm.FirecrackerDouble;
+
+/// <summary>The guest, run by QEMU's `microvm` under TCG, with vsock by vhost-device-vsock, whose Unix sockets are those of Firecracker.</summary>
+internal sealed class GuestProcess : IDisposable
+{
+    private const int SigKill = 9;
+    private const int LastSlot = 23;
+    private const string Helper = "vhost-device-vsock";
+
+    // Ends with this process, however that ends: what it starts must not outlive it.
+    private static readonly string[] Bound = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--"];
+
+    private readonly ChildProcess? _vsock;
+
+    private GuestProcess(EventLoop loop, ChildProcess qemu, ChildProcess? vsock)
+    {
+        Qemu = qemu;
+        _vsock = vsock;
+        Exited = AsyncFile.WaitForExitAsync(loop, qemu);
+    }
+
+    internal ChildProcess Qemu { get; }
+
+    internal Task<ExitStatus> Exited { get; }
+
+    internal static async Task<GuestProcess> StartAsync(EventLoop loop, MachineModel machine)
+    {
+        CheckKernel(MachineModel.Text(machine.BootSource!.Value, "kernel_image_path")!);
+        string? vhost = null;
+        ChildProcess? vsock = null;
+        if (machine.Vsock is { } device)
+        {
+            string path = MachineModel.Text(device, "uds_path")!;
+            vhost = path + ".vhost";
+            vsock = Run(Find(Helper), ["--vm", $"guest-cid={MachineModel.Number(device, "guest_cid")},socket={vhost},uds-path={path}"]);
+            while (!File.Exists(vhost)) await loop.DelayAsync(TimeSpan.FromMilliseconds(5));
+        }
+
+        return new GuestProcess(loop, Run(Find("qemu-system-x86_64"), QemuArguments(machine, vhost)), vsock);
+    }
+
+    public void Dispose()
+    {
+        Qemu.Dispose();
+        if (_vsock == null) return;
+        _vsock.Kill(SigKill);
+        _vsock.Wait();
+        _vsock.Dispose();
+    }
+
+    internal static List<string> QemuArguments(MachineModel machine, string? vhost)
+    {
+        JsonElement boot = machine.BootSource!.Value;
+        // Firecracker's guests find devices in the order of the configuration. QEMU announces the last slot first.
+        int slot = LastSlot;
+        List<string> arguments =
+        [
+            "-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=ram", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
+            "-accel", "tcg,thread=multi,tb-size=128", "-cpu", "max", "-smp", machine.Cpus.ToString(CultureInfo.InvariantCulture), "-m", $"{machine.Memory}",
+            "-object", $"memory-backend-memfd,id=ram,size={machine.Memory}M,share=on",
+            "-kernel", MachineModel.Text(boot, "kernel_image_path")!,
+            "-append", MachineModel.Text(boot, "boot_args") ?? "",
+            "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+        ];
+        if (MachineModel.Text(boot, "initrd_path") is { } initrd) arguments.AddRange(["-initrd", initrd]);
+        if (machine.Balloon != null) arguments.AddRange(["-device", $"virtio-balloon-device,bus=virtio-mmio-bus.{slot--},deflate-on-oom=on"]);
+        foreach (JsonElement drive in machine.Drives)
+        {
+            string id = MachineModel.Text(drive, "drive_id")!;
+            string path = MachineModel.Text(drive, "path_on_host")!;
+            string readOnly = drive.GetProperty("is_read_only").GetBoolean() ? "on" : "off";
+            string cache = MachineModel.Text(drive, "cache_type") == "Writeback" ? "writeback" : "unsafe";
+            arguments.AddRange(
+            [
+                "-drive", $"if=none,id={id},format=raw,readonly={readOnly},cache={cache},file.locking=off,file={path.Replace(",", ",,", StringComparison.Ordinal)}",
+                "-device", $"virtio-blk-device,bus=virtio-mmio-bus.{slot--},drive={id},serial={Serial(path)}",
+            ]);
+        }
+
+        foreach (JsonElement network in machine.Networks)
+        {
+            string id = MachineModel.Text(network, "iface_id")!;
+            string mac = MachineModel.Text(network, "guest_mac") is { } address ? $",mac={address}" : "";
+            arguments.AddRange(
+            [
+                "-netdev", $"tap,id={id},ifname={MachineModel.Text(network, "host_dev_name")},script=no,downscript=no",
+                "-device", $"virtio-net-device,bus=virtio-mmio-bus.{slot--},netdev={id}{mac}",
+            ]);
+        }
+
+        if (vhost != null)
+            arguments.AddRange(["-chardev", $"socket,id=vsock,path={vhost}", "-device", $"vhost-user-vsock-device,bus=virtio-mmio-bus.{slot--},chardev=vsock"]);
+        if (machine.Entropy) arguments.AddRange(["-device", $"virtio-rng-device,bus=virtio-mmio-bus.{slot}"]);
+        return arguments;
+    }
+
+    // Firecracker makes it of the file's device and inode, so that nothing can rely on drive ids.
+    private static string Serial(string path)
+    {
+        FileStatus status = FileStatus.TryOf(path, followLinks: true) ?? throw new LinuxException(Errno.ENOENT, path);
+        string text = $"{status.FileSystem}{status.SpecialDevice}{status.Inode}";
+        return text.Length > 20 ? text[..20] : text;
+    }
+
+    private static void CheckKernel(string path)
+    {
+        Span<byte> start = stackalloc byte[4];
+        using FileStream file = File.OpenRead(path);
+        if (file.ReadAtLeast(start, 4, throwOnEndOfStream: false) == 4 && start.SequenceEqual<byte>([0x7F, (byte)'E', (byte)'L', (byte)'F'])) return;
+        throw new FaultException(
+            "Failed to build MicroVM from Json: Could not Start MicroVM from one single json: System configuration error: Cannot load kernel due to invalid "
+            + "memory configuration or invalid kernel image: Kernel Loader: failed to load ELF kernel image");
+    }
+
+    private static string Find(string program)
+    {
+        string[] folders = ["/usr/local/lib/runcvm-tests", "/usr/local/bin", "/usr/bin"];
+        return folders.Select(folder => $"{folder}/{program}").FirstOrDefault(File.Exists)
+            ?? throw new FaultException($"the test double of Firecracker needs {program} in {string.Join(", ", folders)}");
+    }
+
+    private static ChildProcess Run(string program, IReadOnlyList<string> arguments)
+    {
+        using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
+        using var output = new SafeFileHandle(1, false);
+        using var errors = new SafeFileHandle(2, false);
+        return ChildProcess.Start(
+            Bound[0], [.. Bound, program, .. arguments], [],
+            [(0, nothing), (1, program.EndsWith(Helper, StringComparison.Ordinal) ? errors : output), (2, errors)]);
+    }
+}

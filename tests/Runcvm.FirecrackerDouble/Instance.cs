@@ -1,0 +1,85 @@
+using System.Text.Json;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Processes;
+
+namespace Runcvm.FirecrackerDouble;
+
+/// <summary>One run of the program: described by a file or by requests, then running until the guest ends.</summary>
+internal sealed class Instance(EventLoop loop, CommandLine command, Log log)
+{
+    private readonly TaskCompletionSource<GuestProcess> _started = new();
+
+    internal MachineModel Machine { get; } = new();
+
+    internal Log Log => log;
+
+    internal string Id => command.Id;
+
+    internal InstanceState State { get; private set; }
+
+    internal async Task<int> RunAsync()
+    {
+        using ApiServer? api = command.NoApi ? null : new ApiServer(loop, this, command.ApiSocket);
+        Task serving = api?.RunAsync() ?? Task.CompletedTask;
+        if (command.ConfigFile != null) await StartFromFileAsync(command.ConfigFile);
+        using GuestProcess guest = await _started.Task;
+        ExitStatus status = await guest.Exited;
+        api?.Dispose();
+        await serving;
+        return status is { Code: 0, Signal: 0 } ? 0 : throw new FaultException($"the test double's QEMU ended with code {status.Code}, signal {status.Signal}");
+    }
+
+    internal async Task StartAsync()
+    {
+        if (State != InstanceState.NotStarted) throw new FaultException("The requested operation is not supported after starting the microVM.");
+        if (Machine.BootSource == null) throw new FaultException("Start microvm error: Cannot start microvm without kernel configuration.");
+        State = InstanceState.Running;
+        _started.SetResult(await GuestProcess.StartAsync(loop, Machine));
+    }
+
+    /// <summary>`PATCH /vm`: the guest's processors stand still, or go on.</summary>
+    internal async Task SetPausedAsync(bool paused)
+    {
+        const int SigStop = 19;
+        const int SigContinue = 18;
+        GuestProcess guest = await _started.Task;
+        guest.Qemu.Kill(paused ? SigStop : SigContinue);
+        State = paused ? InstanceState.Paused : InstanceState.Running;
+    }
+
+    private async Task StartFromFileAsync(string path)
+    {
+        const string Failed = "Failed to build MicroVM from Json: Configuration for VMM from one single json failed: ";
+        try
+        {
+            using JsonDocument file = JsonDocument.Parse(await File.ReadAllBytesAsync(path));
+            try
+            {
+                Field.Check(file.RootElement, Definitions.File);
+            }
+            catch (FaultException e)
+            {
+                throw new FaultException("Invalid JSON: " + e.Message);
+            }
+
+            if (MachineModel.Try(file.RootElement, "logger") is { } logger)
+            {
+                log.Configure(
+                    MachineModel.Text(logger, "log_path"), MachineModel.Text(logger, "level"), MachineModel.Try(logger, "show_level")?.GetBoolean());
+            }
+
+            Machine.Load(file.RootElement);
+        }
+        catch (FaultException e)
+        {
+            throw new FaultException(Failed + e.Message);
+        }
+        catch (JsonException e)
+        {
+            throw new FaultException($"{Failed}Invalid JSON: {e.Message}");
+        }
+
+        await StartAsync();
+        log.Always("Successfully started microvm that was configured from one single json");
+    }
+}

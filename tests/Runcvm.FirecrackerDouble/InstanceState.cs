@@ -1,0 +1,9 @@
+namespace Runcvm.FirecrackerDouble;
+
+/// <summary>As `GET /` shows it.</summary>
+internal enum InstanceState
+{
+    NotStarted,
+    Running,
+    Paused,
+}

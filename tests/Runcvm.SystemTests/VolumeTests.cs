@@ -1,0 +1,225 @@
+namespace Runcvm.SystemTests;
+
+/// <summary>Volumes and bind mounts: what holds under runc holds in a machine.</summary>
+public class VolumeTests(DockerEngine engine) : MachineTest(engine)
+{
+    [Fact]
+    public async Task A_folder_is_live_in_both_directions()
+    {
+        using var folder = new TemporaryFolder();
+        string name = await StartAsync("-v", $"{folder.Path}:/data", Busybox, "sleep", "1000");
+        (await ExecAsync(name, "sh", "-c", "echo from inside > /data/a; mkdir /data/deep; echo x > /data/deep/b")).Succeeded();
+        Assert.Equal("from inside\n", Read(folder, "a"));
+        Write(folder, "c", "from outside");
+        Assert.Equal("from outside", (await ExecAsync(name, "cat", "/data/c")).Text);
+        Write(folder, "a", "changed outside");
+        await Eventually.TrueAsync(async () => (await ExecAsync(name, "cat", "/data/a")).Text == "changed outside", "the change of the host");
+        File.Delete(Path.Combine(folder.Path, "deep/b"));
+        await Eventually.TrueAsync(async () => (await ExecAsync(name, "ls", "/data/deep")).Text == "", "the removal on the host");
+        (await ExecAsync(name, "rm", "-r", "/data/deep")).Succeeded();
+        Assert.False(Directory.Exists(Path.Combine(folder.Path, "deep")));
+    }
+
+    [Fact]
+    public async Task Without_a_cache_a_change_is_seen_at_once()
+    {
+        OnlyMachines();
+        using var folder = new TemporaryFolder();
+        Write(folder, "file", "0");
+        string name = await StartAsync("-e", "RUNCVM_SHARE_CACHE=none", "-v", $"{folder.Path}:/data", Busybox, "sleep", "1000");
+        for (int i = 1; i < 5; i++)
+        {
+            Write(folder, "file", new string('x', i));
+            Assert.Equal(new string('x', i), (await ExecAsync(name, "cat", "/data/file")).Text);
+        }
+    }
+
+    [Fact]
+    public async Task Read_only_is_read_only()
+    {
+        using var folder = new TemporaryFolder();
+        Write(folder, "file", "kept");
+        CommandResult result = await RunAsync("-v", $"{folder.Path}:/data:ro", Busybox, "sh", "-c", "cat /data/file; echo x > /data/file; rm /data/file; mkdir /data/new");
+        Assert.StartsWith("kept", result.Stdout, StringComparison.Ordinal);
+        Assert.Equal(3, result.Stderr.Split("Read-only file system").Length - 1);
+        Assert.Equal("kept", Read(folder, "file"));
+    }
+
+    [Fact]
+    public async Task A_single_file_can_be_mounted_over_one_of_the_image_and_where_none_was()
+    {
+        using var folder = new TemporaryFolder();
+        Write(folder, "file", "mine");
+        Write(folder, "other", "");
+        CommandResult result = await RunAsync(
+            "-v", $"{folder.Path}/file:/etc/passwd:ro", "-v", $"{folder.Path}/other:/new/deep/file", Busybox,
+            "sh", "-c", "cat /etc/passwd; echo changed > /new/deep/file; cat /new/deep/file; ls -A /new/deep");
+        Assert.Equal("minechanged\nfile", result.Text);
+        Assert.Equal("changed\n", Read(folder, "other"));
+    }
+
+    [Fact]
+    public async Task Mounts_below_mounts_are_made_in_order()
+    {
+        using var outer = new TemporaryFolder();
+        using var inner = new TemporaryFolder();
+        string volume = NewVolume();
+        Write(inner, "file", "inner");
+        CommandResult result = await RunAsync(
+            "-v", $"{outer.Path}:/a", "-v", $"{inner.Path}:/a/b", "--tmpfs", "/a/c:size=1m", "-v", $"{volume}:/a/c/d", Busybox,
+            "sh", "-c", "cat /a/b/file; echo 1 > /a/one; echo 2 > /a/b/two; echo 3 > /a/c/three; echo 4 > /a/c/d/four; df /a/c | tail -1 | awk '{print \" \" $2}'");
+        Assert.Equal("inner 1024", result.Text);
+        Assert.Equal(["b", "c", "one"], Names(outer));
+        Assert.Equal(["file", "two"], Names(inner));
+        Assert.Equal("4", (await RunAsync("-v", $"{volume}:/v", Busybox, "cat", "/v/four")).Text);
+    }
+
+    [Fact]
+    public async Task A_new_named_volume_gets_what_the_image_has_there()
+    {
+        string volume = NewVolume();
+        const string Look = "cd /etc; stat -c '%n %u %g %a %Y' passwd group; cat passwd";
+        string expected = (await RunAsync(Busybox, "sh", "-c", Look)).Text;
+        Assert.Equal(expected, (await RunAsync("-v", $"{volume}:/etc", Busybox, "sh", "-c", Look + "; echo mine > mine")).Text);
+        Assert.Equal("mine", (await RunAsync("--mount", $"type=volume,source={volume},target=/etc", Busybox, "cat", "/etc/mine")).Text);
+    }
+
+    [Fact]
+    public async Task A_volume_of_the_image_is_there_and_outlives_a_restart()
+    {
+        string image = await ImageAsync("FROM {0}\nRUN mkdir /data && echo prefilled > /data/file && chown -R app /data\nVOLUME /data\n");
+        string name = await StartAsync("--user", "app", image, "sh", "-c", "cat /data/file; echo more >> /data/file; sleep 1000");
+        await LoggedAsync(name, "prefilled");
+        (await Docker.RunAsync("restart", "--time", "1", name)).Succeeded();
+        await LoggedAsync(name, "prefilled\nprefilled\nmore");
+    }
+
+    [Fact]
+    public async Task Owners_modes_times_and_links_are_the_hosts_own()
+    {
+        using var folder = new TemporaryFolder();
+        File.SetUnixFileMode(folder.Path, (UnixFileMode)0x1FF);
+        const string Script = "umask 027; cd /data; echo x > f; ln f hard; ln -s f soft; mkfifo p; mkdir d; chmod 1750 d; chmod 4755 f; touch -d 2001-02-03 f; stat -c '%n %u %g %a %h %F' *; stat -c %Y f";
+        string inside = (await RunAsync("--user", "1000:50", "-v", $"{folder.Path}:/data", Busybox, "sh", "-c", Script)).Text;
+        CommandResult outside = await Command.RunAsync("sh", ["-c", $"cd {folder.Path}; stat -c '%n %u %g %a %h %F' *; TZ=UTC stat -c %Y f"]);
+        Assert.Equal(outside.Text, inside);
+        Assert.Contains("d 1000 50 1750 2 directory", inside, StringComparison.Ordinal);
+        Assert.Contains("f 1000 50 4755 2 regular file", inside, StringComparison.Ordinal);
+        CommandResult root = await RunAsync("-v", $"{folder.Path}:/data", Busybox, "sh", "-c", "cd /data; chown 7:8 f; mknod n c 1 3; head -c 1 n; stat -c '%u %g %a' hard; stat -c %F n");
+        Assert.Equal("7 8 755\ncharacter special file", root.Text);
+    }
+
+    [Fact]
+    public async Task Another_user_may_do_what_owner_and_mode_say()
+    {
+        using var folder = new TemporaryFolder();
+        Write(folder, "secret", "x");
+        File.SetUnixFileMode(Path.Combine(folder.Path, "secret"), UnixFileMode.UserRead);
+        File.SetUnixFileMode(folder.Path, (UnixFileMode)0x1ED);
+        CommandResult result = await RunAsync("--user", "1000", "-v", $"{folder.Path}:/data", Busybox, "sh", "-c", "cat /data/secret; echo x > /data/new");
+        Assert.Equal(2, result.Stderr.Split("Permission denied").Length - 1);
+    }
+
+    [Fact]
+    public async Task Sockets_work_inside_the_machine_and_one_of_the_host_is_refused()
+    {
+        using var folder = new TemporaryFolder();
+        string socket = Path.Combine(folder.Path, "host.sock");
+        using var listener = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0);
+        listener.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(socket));
+        listener.Listen();
+        string debian = await Engine.Images.DebianAsync();
+        const string Script = """
+            import socket
+            server = socket.socket(socket.AF_UNIX); server.bind('/data/own.sock'); server.listen()
+            client = socket.socket(socket.AF_UNIX); client.connect('/data/own.sock'); print('own')
+            try: socket.socket(socket.AF_UNIX).connect('/data/host.sock'); print('host')
+            except ConnectionRefusedError: print('refused')
+            """;
+        CommandResult result = await RunAsync("-v", $"{folder.Path}:/data", debian, "python3", "-c", Script);
+        Assert.Equal(DockerEngine.RunsMachines ? "own\nrefused" : "own\nhost", result.Text);
+        OnlyMachines();
+        (await RunAsync("-v", $"{socket}:/run/docker.sock", Busybox, "true")).Refused(socket, "socket", "/run/docker.sock");
+    }
+
+    [Fact]
+    public async Task Large_files_arrive_whole_and_a_file_that_was_removed_stays_usable_while_it_is_open()
+    {
+        using var folder = new TemporaryFolder();
+        byte[] content = new byte[20_000_000];
+        Random.Shared.NextBytes(content);
+        await File.WriteAllBytesAsync(Path.Combine(folder.Path, "in"), content, TestContext.Current.CancellationToken);
+        const string Script = "cd /data; dd if=in of=out bs=1M 2>/dev/null; exec 5>gone 6<gone; rm gone; echo still >&5; cat <&6; echo 3 > /proc/sys/vm/drop_caches; sha256sum out";
+        CommandResult result = await RunAsync("-v", $"{folder.Path}:/data", "--privileged", Busybox, "sh", "-c", Script);
+        Assert.Equal($"still\n{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content))}  out", result.Text);
+        Assert.True(File.ReadAllBytes(Path.Combine(folder.Path, "out")).AsSpan().SequenceEqual(content));
+        Assert.Equal(["in", "out"], Names(folder));
+    }
+
+    [Fact]
+    public async Task A_killed_machine_leaves_what_it_had_written_and_nothing_mounted()
+    {
+        using var folder = new TemporaryFolder();
+        string name = await StartAsync("-v", $"{folder.Path}:/data", Busybox, "sh", "-c", "echo written > /data/file; echo ready; sleep 1000");
+        await LoggedAsync(name, "ready");
+        (await Docker.RunAsync("kill", name)).Succeeded();
+        Assert.Equal("written\n", Read(folder, "file"));
+        Assert.DoesNotContain("runcvm-mounts", (await Engine.BesideAsync("cat", "/proc/mounts")).Text, StringComparison.Ordinal);
+        (await Docker.RunAsync("start", name)).Succeeded();
+        await LoggedAsync(name, "ready\nready");
+    }
+
+    [Fact]
+    public async Task What_belongs_to_the_kernel_is_the_machines_own()
+    {
+        OnlyMachines();
+        CommandResult result = await RunAsync(
+            "-e", "RUNCVM_LOG_LEVEL=INFO", "-v", "/lib/modules:/lib/modules:ro", "-v", "/dev/null:/etc/unwanted", Busybox,
+            "sh", "-c", "ls /lib/modules | grep -cx $(uname -r); echo x > /etc/unwanted; cat /etc/unwanted");
+        Assert.Equal("1", result.Text);
+        Assert.Contains("/lib/modules is that of the machine's own kernel", result.Stderr, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_shared_root_is_what_docker_cp_diff_and_commit_see_while_the_machine_runs()
+    {
+        OnlyMachines();
+        string name = await StartAsync("-e", "RUNCVM_ROOTFS=share", Busybox, "sh", "-c", "echo inside > /made; rm /etc/group; echo ready; exec sleep 1000");
+        await LoggedAsync(name, "ready");
+        using var folder = new TemporaryFolder();
+        (await Docker.RunAsync("cp", $"{name}:/made", folder.Path)).Succeeded();
+        Assert.Equal("inside\n", Read(folder, "made"));
+        string[] changes = (await Docker.RunAsync("diff", name)).Lines;
+        Assert.Contains("A /made", changes);
+        Assert.Contains("D /etc/group", changes);
+        Write(folder, "put", "outside");
+        (await Docker.RunAsync("cp", Path.Combine(folder.Path, "put"), $"{name}:/put")).Succeeded();
+        Assert.Equal("outside", (await ExecAsync(name, "cat", "/put")).Text);
+        (await Docker.RunAsync("commit", name, "runcvm-test/committed")).Succeeded();
+        Assert.Equal("inside", (await RunAsync("runcvm-test/committed", "cat", "/made")).Text);
+        (await Docker.RunAsync("kill", name)).Succeeded();
+        (await Docker.RunAsync("start", name)).Succeeded();
+        await LoggedAsync(name, "ready\nready");
+        Assert.Equal("outside", (await ExecAsync(name, "cat", "/put")).Text);
+    }
+
+    private static int VolumeCount;
+
+    // They go with the engine's folder.
+    private static string NewVolume() => $"volume-{Interlocked.Increment(ref VolumeCount)}";
+
+    private async Task<string> ImageAsync(string dockerfile)
+    {
+        const string Tag = "runcvm-test/volume";
+        byte[] text = System.Text.Encoding.UTF8.GetBytes(string.Format(System.Globalization.CultureInfo.InvariantCulture, dockerfile, Busybox));
+        (await Docker.InputAsync(text, null, "build", "-q", "-t", Tag, "-")).Succeeded();
+        return Tag;
+    }
+
+    private static void Write(TemporaryFolder folder, string name, string text) => File.WriteAllText(Path.Combine(folder.Path, name), text);
+
+    private static string Read(TemporaryFolder folder, string name) => File.ReadAllText(Path.Combine(folder.Path, name));
+
+    private static string[] Names(TemporaryFolder folder)
+        => [.. Directory.GetFileSystemEntries(folder.Path).Select(static path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+}

@@ -1,0 +1,142 @@
+using Runcvm.Kernels;
+
+namespace Runcvm.Tests.Kernels;
+
+public sealed class KernelFilesTests : IDisposable
+{
+    private const string EnoughConfig =
+        """
+        CONFIG_BLK_DEV_INITRD=y
+        CONFIG_DEVTMPFS=y
+        CONFIG_TMPFS=y
+        CONFIG_UNIX98_PTYS=y
+        CONFIG_EPOLL=y
+        CONFIG_EVENTFD=y
+        CONFIG_SIGNALFD=y
+        CONFIG_PID_NS=y
+        CONFIG_VIRTIO_MMIO=m
+        CONFIG_VIRTIO_BLK=m
+        CONFIG_VIRTIO_NET=m
+        CONFIG_VIRTIO_VSOCKETS=m
+        CONFIG_EROFS_FS=m
+        CONFIG_EXT4_FS=m
+        CONFIG_OVERLAY_FS=m
+        CONFIG_FUSE_FS=m
+        CONFIG_CGROUPS=y
+        CONFIG_PACKET=y
+        CONFIG_INET=y
+        CONFIG_PVH=y
+        CONFIG_ACPI=y
+        CONFIG_SERIAL_8250_CONSOLE=y
+        """;
+
+    private readonly TemporaryFolder _root = new();
+
+    public void Dispose() => _root.Dispose();
+
+    [Fact]
+    public void The_newest_kernel_of_Debians_layout_is_found_with_its_config()
+    {
+        _root.Write("boot/vmlinuz-6.1.0-9-cloud-amd64", "old");
+        _root.Write("boot/vmlinuz-6.1.0-56-cloud-amd64", "new");
+        _root.Write("boot/config-6.1.0-56-cloud-amd64", "CONFIG_PVH=y\n");
+        _root.Write("boot/System.map-6.1.0-56-cloud-amd64", "");
+        _root.Write("usr/lib/modules/6.1.0-56-cloud-amd64/kernel/fs/ext4.ko", "");
+        using KernelFiles kernel = KernelFiles.TryFind(_root.Path, out int count)!;
+        Assert.Equal(2, count);
+        Assert.Equal("6.1.0-56-cloud-amd64", kernel.Release);
+        Assert.Equal("new"u8.ToArray(), kernel.ReadImage());
+        Assert.Equal("CONFIG_PVH=y\n"u8.ToArray(), kernel.TryReadConfig());
+        using var modules = kernel.TryOpenModules();
+        Assert.NotNull(modules);
+    }
+
+    [Fact]
+    public void Alpines_layout_takes_the_release_from_its_modules()
+    {
+        _root.Write("boot/vmlinuz-virt", "kernel");
+        _root.Write("lib/modules/6.6.9-0-virt/modules.dep", "");
+        _root.Write("lib/modules/6.6.58-0-virt/kernel/x.ko", "");
+        _root.Write("lib/modules/6.6.60-0-lts/modules.dep", "");
+        using KernelFiles kernel = KernelFiles.TryFind(_root.Path, out _)!;
+        Assert.Equal("6.6.58-0-virt", kernel.Release);
+        Assert.Null(kernel.TryReadConfig());
+    }
+
+    [Fact]
+    public void A_root_without_a_kernel_has_none()
+    {
+        Assert.Null(KernelFiles.TryFind(_root.Path, out _));
+        _root.Write("boot/vmlinuz-virt", "a kernel without a release");
+        Assert.Null(KernelFiles.TryFind(_root.Path, out int count));
+        Assert.Equal(0, count);
+    }
+
+    [Fact]
+    public void Links_lead_to_nothing_outside_of_the_root()
+    {
+        using var outside = new TemporaryFolder();
+        outside.Write("secret", "the host's");
+        Directory.CreateDirectory(Path.Combine(_root.Path, "boot"));
+        File.CreateSymbolicLink(Path.Combine(_root.Path, "boot/vmlinuz-6.1"), Path.Combine(outside.Path, "secret"));
+        using KernelFiles kernel = KernelFiles.TryFind(_root.Path, out _)!;
+        Assert.Throws<UsageException>(() => kernel.ReadImage());
+        Directory.Delete(Path.Combine(_root.Path, "boot"), recursive: true);
+        outside.Write("boot/vmlinuz-6.1", "the host's");
+        File.CreateSymbolicLink(Path.Combine(_root.Path, "boot"), Path.Combine(outside.Path, "boot"));
+        Assert.Null(KernelFiles.TryFind(_root.Path, out _));
+    }
+
+    [Fact]
+    public void An_image_without_a_kernel_is_told_what_was_looked_for()
+    {
+        string message = Assert.Throws<UsageException>(() => ImageKernel.Ensure(_root.Path, _root.Path + "/cache")).Message;
+        Assert.Contains("boot/vmlinuz-RELEASE", message);
+    }
+
+    [Fact]
+    public void An_images_kernel_is_unpacked_once()
+    {
+        _root.Write("image/boot/Image-6.1", Arm64Kernel());
+        _root.Write("image/boot/config-6.1", EnoughConfig);
+        Kernel kernel = ImageKernel.Ensure(_root.Path + "/image", _root.Path + "/cache");
+        DateTime made = File.GetLastWriteTimeUtc(kernel.VmlinuxPath);
+        Assert.Equal("6.1", kernel.Release);
+        Assert.Equal(made, File.GetLastWriteTimeUtc(ImageKernel.Ensure(_root.Path + "/image", _root.Path + "/cache").VmlinuxPath));
+    }
+
+    [Fact]
+    public void A_kernel_that_lacks_something_is_refused_with_all_that_it_lacks()
+    {
+        _root.Write("image/boot/Image-6.1", Arm64Kernel());
+        _root.Write("image/boot/config-6.1", EnoughConfig
+            .Replace("CONFIG_EROFS_FS=m", "# CONFIG_EROFS_FS is not set", StringComparison.Ordinal)
+            .Replace("CONFIG_VIRTIO_VSOCKETS=m", "", StringComparison.Ordinal));
+        string message = Assert.Throws<UsageException>(() => ImageKernel.Ensure(_root.Path + "/image", _root.Path + "/cache")).Message;
+        Assert.Contains("boot/Image-6.1", message);
+        Assert.Contains("CONFIG_EROFS_FS (the root image)", message);
+        Assert.Contains("CONFIG_VIRTIO_CONSOLE or CONFIG_VIRTIO_VSOCKETS", message);
+        Assert.DoesNotContain("CONFIG_EXT4_FS", message);
+    }
+
+    [Fact]
+    public void The_tuned_kernel_comes_before_a_newer_one_of_a_distribution()
+    {
+        foreach (string name in (string[])["debian/6.18.1", "runcvm/6.12.9"])
+        {
+            _root.Write(name + "/vmlinux", "kernel");
+            _root.Write(name + "/release", "1");
+        }
+
+        Assert.Equal("runcvm/6.12.9", new KernelStore(_root.Path).Find(null).Name);
+        Assert.Equal("debian/6.18.1", new KernelStore(_root.Path).Find("debian").Name);
+    }
+
+    // Documentation/arch/arm64/booting.rst: the magic at 56 is all that is looked at.
+    private static byte[] Arm64Kernel()
+    {
+        byte[] kernel = new byte[64];
+        "ARM\x64"u8.CopyTo(kernel.AsSpan(56));
+        return kernel;
+    }
+}
