@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test unit-test system-test double-test lab-test deps engine build install install-files uninstall kernel kernel-build kernel-config format clean bench root
+.PHONY: demo test unit-test system-test double-test lab-test deps engine build install install-files uninstall kernel kernel-build kernel-config format clean bench root deb dist
 
 ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 DOTNET := $(or $(shell command -v dotnet),/usr/local/share/dotnet/dotnet)
@@ -77,6 +77,14 @@ kernel-config:
 ## kernel: Debian's cloud kernel, unless a kernel is there already
 kernel: root
 	compgen -G '/usr/local/lib/runcvm/kernels/*/*/vmlinux' >/dev/null || /usr/local/bin/runcvm kernel add debian
+
+## deb: a package for Debian and Ubuntu, into build/
+deb: build
+	tools/package.sh deb
+
+## dist: an archive with an installer for other distributions, into build/
+dist: build
+	tools/package.sh dist
 
 format:
 	$(DOTNET) format --verify-no-changes

@@ -65,6 +65,9 @@ internal sealed class ProcessTable(
                 _connections.RemoveAll(static connection => connection.IsCompleted);
                 _connections.Add(ForwardedConnection.RunAsync(loop, multiplexer, Connect.Read(ref r)));
                 break;
+            case MessageKind.ReadKernelLog:
+                _ = control.SendAsync(KernelMessages.Read(ReadKernelLog.Read(ref r).Id));
+                break;
             default:
                 throw new WireFormatException($"the host sent message {(byte)kind}, which this guest does not know");
         }

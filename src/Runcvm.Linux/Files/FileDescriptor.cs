@@ -170,9 +170,14 @@ public static unsafe class FileDescriptor
     }
 
     /// <summary>Takes the exclusive flock(2) lock, waiting for it.</summary>
-    public static void Lock(SafeFileHandle file)
+    public static void Lock(SafeFileHandle file) => Lock(file, Libc.LOCK_EX);
+
+    /// <summary>Takes the shared flock(2) lock, waiting for it.</summary>
+    public static void LockShared(SafeFileHandle file) => Lock(file, Libc.LOCK_SH);
+
+    private static void Lock(SafeFileHandle file, int kind)
     {
-        while (Libc.flock(file, Libc.LOCK_EX) < 0)
+        while (Libc.flock(file, kind) < 0)
         {
             Errno errno = SystemCall.LastError;
             if (errno != Errno.EINTR) throw new LinuxException(errno, "lock a file");

@@ -14,6 +14,12 @@ public enum MessageKind : byte
     Resize = 4,
     /// <summary>host to guest: <see cref="Messages.Connect"/></summary>
     Connect = 5,
+    /// <summary>to the guest: <see cref="Messages.ReadKernelLog"/>, answered by <see cref="KernelLog"/></summary>
+    ReadKernelLog = 6,
+    /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of <see cref="ConsoleText"/></summary>
+    WatchConsole = 32,
+    /// <summary>to the supervisor only, without a body: where the start's time went; answered by <see cref="BootReport"/></summary>
+    ReadBootReport = 33,
     /// <summary>guest to host, first of all: <see cref="Messages.Hello"/></summary>
     Hello = 64,
     /// <summary>from the guest: <see cref="Messages.Started"/></summary>
@@ -30,4 +36,10 @@ public enum MessageKind : byte
     Notice = 70,
     /// <summary>guest to host: <see cref="Messages.Listening"/></summary>
     Listening = 71,
+    /// <summary>from the guest: <see cref="Messages.KernelLog"/></summary>
+    KernelLog = 72,
+    /// <summary>from the supervisor: <see cref="Messages.ConsoleText"/></summary>
+    ConsoleText = 96,
+    /// <summary>from the supervisor: <see cref="Messages.BootReport"/></summary>
+    BootReport = 97,
 }

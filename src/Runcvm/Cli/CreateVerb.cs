@@ -46,6 +46,8 @@ internal static class CreateVerb
 
     private static void Prepare(Bundle bundle, string id, MachineFolder folder, HostConfig config, bool sharesAddresses)
     {
+        var timeline = new Timeline();
+        timeline.Ended(Timeline.Begin);
         JsonObject process = bundle.Spec["process"] as JsonObject ?? throw new UsageException("config.json describes no process");
         string[] environment = ProcessReader.Texts(process["env"]);
         bool isSystemd = WorkloadKind.IsSystemd(bundle.RootPath, ProcessReader.Texts(process["args"]));
@@ -57,11 +59,14 @@ internal static class CreateVerb
         HostDevices.Check(bundle.Spec["linux"]);
         var systems = GuestFileSystems.From(bundle.Spec["mounts"]);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
+        timeline.Ended("options");
         Kernel kernel = options.Kernel == ImageKernel.Choice
             ? ImageKernel.Ensure(bundle.RootPath, ImageKernelCache)
             : new KernelStore(installed.Kernels).Find(options.Kernel);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
-        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes, options.RootIsShare);
+        timeline.Ended("kernel and initramfs");
+        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes, options.RootIsShare, config.ImageCacheBytes);
+        timeline.Ended("root image and disks");
         if (options.RootIsShare) systems.Shares.Add(new Share(bundle.RootPath, IsFile: false, ReadOnly: false, "rbind"));
         program.GiveAccess(folder, disks.Disks, initramfs);
 
@@ -122,6 +127,16 @@ internal static class CreateVerb
             MemoryOverhead = MemoryOverhead.Of(options.UseKvm, systems.Shares.Count > 0),
         });
         bundle.Save();
+        timeline.Ended("sandbox's configuration");
+        var record = new MachineRecord
+        {
+            Kernel = kernel.Name,
+            Bundle = bundle.Folder,
+            Created = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
+            Disks = [.. disks.Disks.Select(static item => KeyValuePair.Create(item.Disk.Serial, item.Source))],
+            Steps = timeline.Steps,
+        };
+        Save(folder.Record, record.Write);
     }
 
     private static void Save(string path, Action<WireWriter> write)

@@ -18,12 +18,12 @@ internal sealed record MachineDisks(
     internal const string Modules = "modules";
     internal const string Layer = "layer";
 
-    internal static MachineDisks Prepare(string rootPath, string id, MachineFolder folder, Kernel kernel, long scratchSize, bool rootIsShare)
+    internal static MachineDisks Prepare(string rootPath, string id, MachineFolder folder, Kernel kernel, long scratchSize, bool rootIsShare, long imageCacheSize)
     {
         var notices = new List<string>();
         var disks = new List<(string, MachineDisk)>();
         LayerChain chain = LayerChain.Of(rootPath);
-        if (!rootIsShare) disks.Add((Image(chain, folder, notices), Disk(Root, true)));
+        if (!rootIsShare) disks.Add((Image(chain, folder, imageCacheSize, notices), Disk(Root, true)));
         ScratchDisk scratch = ScratchDisk.Ensure(chain, id, scratchSize);
         disks.Add((scratch.Path, Disk(Scratch, false)));
         if (kernel.ModulesImagePath != null) disks.Add((kernel.ModulesImagePath, Disk(Modules, true)));
@@ -33,11 +33,18 @@ internal sealed record MachineDisks(
         return new MachineDisks(disks, [.. (upper?.Changes ?? []).Select(ToLayerPath)], notices);
     }
 
-    private static string Image(LayerChain chain, MachineFolder folder, List<string> notices)
+    private static string Image(LayerChain chain, MachineFolder folder, long cacheSize, List<string> notices)
     {
+        // Before it is looked for: from now on nobody removes it.
+        File.WriteAllText(folder.RootImage, chain.Key);
         string image = new RootImageCache().Ensure(chain, out BuildReport? built);
-        File.WriteAllText(folder.RootImage, Path.GetFileNameWithoutExtension(image));
-        if (built != null) notices.Add($"built the root image in {built.Seconds:F1} s ({built.Bytes / (1024 * 1024)} MiB; {built.Reason})");
+        if (built != null)
+        {
+            notices.Add($"built the root image in {built.Seconds:F1} s ({built.Bytes / (1024 * 1024)} MiB; {built.Reason})");
+            int removed = new ImageEviction().Shrink(cacheSize).Count;
+            if (removed > 0) notices.Add($"removed {removed} root images that were not used for long (image_cache_size in {Options.HostConfig.File})");
+        }
+
         notices.Add("what the machine writes lies on a disk of its own, which docker cp, diff, commit and export do not see (they do with RUNCVM_ROOTFS=share)");
         return image;
     }

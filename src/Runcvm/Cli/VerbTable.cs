@@ -1,13 +1,12 @@
 using Runcvm.Images;
-using Runcvm.Installation;
-using Runcvm.Kernels;
 using Runcvm.Oci;
+using Runcvm.Operating;
 using Runcvm.Options;
 using Runcvm.Supervisor;
 
 namespace Runcvm.Cli;
 
-/// <summary>Every verb, in the order of the help text.</summary>
+/// <summary>Who answers for which verb. The verbs for people are in <see cref="CommandTree"/>.</summary>
 internal static class VerbTable
 {
     private static readonly Dictionary<string, Func<CommandLine, int>> Verbs = new()
@@ -18,14 +17,6 @@ internal static class VerbTable
         ["exec"] = static command => ExecVerb.Run(command, HostConfig.Load()),
         ["update"] = static command => UpdateVerb.Run(command, HostConfig.Load()),
         ["delete"] = static command => DeleteVerb.Run(command, HostConfig.Load()),
-
-        // For people.
-        ["images"] = static command => ImagesVerb.Run([.. command.AfterVerb], Console.Out),
-        ["kernel"] = static command => KernelVerb.Run([.. command.AfterVerb], Console.Out, InstalledFiles.Own().Kernels),
-        ["install"] = static command => InstallVerb.Run([.. command.AfterVerb], Console.Out),
-        ["uninstall"] = static command => UninstallVerb.Run([.. command.AfterVerb], Console.Out),
-        ["version"] = static _ => HelpVerb.Version(),
-        ["help"] = static _ => HelpVerb.Run(),
 
         // What this program's own parts call.
         ["supervise"] = static _ => SuperviseVerb.Run(),
@@ -41,9 +32,17 @@ internal static class VerbTable
     {
         if (command.Verb.Length == 0) return HelpVerb.WithoutVerb(command);
         if (Verbs.TryGetValue(command.Verb, out Func<CommandLine, int>? verb)) return verb(command);
-        if (Array.IndexOf(PassedOn, command.Verb) < 0)
+        bool isPassedOn = Array.IndexOf(PassedOn, command.Verb) >= 0;
+        // Before the others, so that their table is never made on the way of an engine's call.
+        if (isPassedOn && (command.HasGlobalFlags || command.Verb != "list"))
+        {
+            LowLevelRuntime.Execute(HostConfig.Load().LowLevelRuntime, command.Arguments);
+            return 1;
+        }
+
+        // A flag in front of a verb for people is nothing that this program knows.
+        if (command.HasGlobalFlags || !CommandTree.Has(command.Verb))
             throw new UsageException($"'{command.Verb}' is no verb of runcvm; see runcvm help");
-        LowLevelRuntime.Execute(HostConfig.Load().LowLevelRuntime, command.Arguments);
-        return 1;
+        return CommandTree.Run(command.Arguments);
     }
 }

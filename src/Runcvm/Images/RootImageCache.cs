@@ -14,14 +14,15 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
     private const string Extension = ".erofs";
     private const string UnfinishedMark = ".tmp-";
 
-    /// <summary>The image's file.</summary>
+    /// <summary>The image's file. Whoever asks has said before, in its state folder, that it uses the image: else it could be
+    /// gone a moment later.</summary>
     /// <param name="chain">what it is made of</param>
     /// <param name="built">null when the image was there, or another process built it meanwhile</param>
     internal string Ensure(LayerChain chain, out BuildReport? built)
     {
         string image = PathOf(chain.Key);
         built = null;
-        if (IsUsable(image, out _)) return image;
+        if (IsThere(image)) return image;
 
         Node.MakeDirectory(folder, OnlyOwner);
         using LockFile @lock = LockFile.Acquire(LockOf(chain.Key));
@@ -35,6 +36,12 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
 
     internal string LockOf(string key) => Path.Combine(folder, key + ".lock");
 
+    /// <summary>The folders an image was made of, the uppermost first, a line each: for people.</summary>
+    internal string LayersOf(string key) => Path.Combine(folder, key + ".layers");
+
+    /// <summary>Held by those who look for their image, shared, and by whoever removes one.</summary>
+    internal string StartsLock => Path.Combine(folder, ".starts");
+
     /// <summary>Keys of the images that are there, and of those being built.</summary>
     internal IEnumerable<string> Keys()
     {
@@ -42,6 +49,28 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
         IEnumerable<string> files = Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file));
         return files.Where(name => name.EndsWith(Extension, StringComparison.Ordinal) || name.EndsWith(".lock", StringComparison.Ordinal))
             .Select(name => Path.GetFileNameWithoutExtension(name)).Distinct().Order(StringComparer.Ordinal);
+    }
+
+    /// <summary>Removes what builders and a crash of the host left behind.</summary>
+    internal void RemoveLeftovers()
+    {
+        if (!Directory.Exists(folder)) return;
+        RemoveUnfinished(ownKey: "");
+        foreach (string list in Directory.EnumerateFiles(folder, "*.layers"))
+        {
+            string key = Path.GetFileNameWithoutExtension(list);
+            using LockFile? unused = LockFile.TryAcquire(LockOf(key));
+            if (unused is not null && !File.Exists(PathOf(key))) File.Delete(list);
+        }
+    }
+
+    // Shared with other starts; whoever removes images waits until none looks, and looks then who uses what.
+    private bool IsThere(string image)
+    {
+        using SafeFileHandle? starts = FileDescriptor.TryOpen(StartsLock, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
+        if (starts is null) return false;
+        FileDescriptor.LockShared(starts);
+        return IsUsable(image, out _);
     }
 
     private static bool IsUsable(string image, out string? fault)
@@ -73,6 +102,7 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
             Node.MakeDirectory(work, OnlyOwner);
             List<string> arguments = ["runcvm", "build-image", .. BuildVerb.Arguments(mkfs, unfinished, work, chain.Layers)];
             if (Tool.Run(builder, arguments) is { } failure) throw Explain(chain, failure);
+            File.WriteAllLines(LayersOf(chain.Key), chain.Layers);
             Publish(unfinished, image);
         }
         catch (Linux.LinuxException e)
@@ -121,7 +151,9 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
     {
         foreach (string key in Keys().Where(key => key.StartsWith(LayerKey.FolderPrefix(chain.Root), StringComparison.Ordinal)))
         {
-            if (key != chain.Key) File.Delete(PathOf(key));
+            if (key == chain.Key) continue;
+            File.Delete(PathOf(key));
+            File.Delete(LayersOf(key));
         }
     }
 

@@ -1,3 +1,6 @@
+using System.Text;
+using Runcvm.Operating;
+
 namespace Runcvm.Installation;
 
 /// <summary><c>runcvm install</c> puts the running program where Docker finds it, and tells Docker. Doing it again is an update.</summary>
@@ -5,9 +8,10 @@ internal static class InstallVerb
 {
     internal static int Run(string[] args, TextWriter output)
     {
-        var arguments = new VerbArguments("install", args, ["--prefix", "--guest", "--daemon-json", "--firecracker", "--sha256"], ["--no-docker"]);
+        var arguments = new VerbArguments("install", args, ["--prefix", "--guest", "--daemon-json", "--firecracker", "--sha256"], ["--no-docker", "--no-files"]);
         var files = new InstalledFiles(arguments.PathOf("--prefix") ?? InstalledFiles.DefaultPrefix);
-        string guest = arguments.PathOf("--guest") ?? GuestBesideUs();
+        bool withFiles = !arguments.Has("--no-files");
+        string guest = arguments.PathOf("--guest") ?? (withFiles ? GuestBesideUs() : files.Guest);
         if (!File.Exists(guest)) throw new UsageException($"the guest program {guest} does not exist");
         try
         {
@@ -18,10 +22,7 @@ internal static class InstallVerb
 
             if (arguments.TextOf("--firecracker") is { } firecracker)
                 FirecrackerInstall.Run(firecracker, arguments.TextOf("--sha256"), files.Firecracker, output);
-            AtomicFile.Copy("/proc/self/exe", files.Host, AtomicFile.Program);
-            output.WriteLine($"installed {files.Host}");
-            AtomicFile.Copy(guest, files.Guest, AtomicFile.Program);
-            output.WriteLine($"installed {files.Guest}");
+            if (withFiles) CopyFiles(files, guest, output);
             SandboxSkeleton.Make(files.Sandbox);
             output.WriteLine($"installed {files.Sandbox}");
             docker?.Apply(DockerEngine.Find(), output);
@@ -33,6 +34,20 @@ internal static class InstallVerb
 
         return 0;
     }
+
+    private static void CopyFiles(InstalledFiles files, string guest, TextWriter output)
+    {
+        AtomicFile.Copy("/proc/self/exe", files.Host, AtomicFile.Program);
+        output.WriteLine($"installed {files.Host}");
+        AtomicFile.Copy(guest, files.Guest, AtomicFile.Program);
+        output.WriteLine($"installed {files.Guest}");
+        WriteText(files.ManualPage, ManualPage.Text());
+        foreach ((string shell, string file) in files.Completions) WriteText(file, CompletionScript.For(shell));
+        output.WriteLine($"installed {files.ManualPage}, and completions for bash, zsh and fish");
+    }
+
+    private static void WriteText(string file, string text)
+        => AtomicFile.Write(file, AtomicFile.Readable, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
 
     // Beside a fresh build, or where a former installation put it.
     private static string GuestBesideUs()

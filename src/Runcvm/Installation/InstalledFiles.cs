@@ -24,6 +24,16 @@ internal sealed record InstalledFiles(string Prefix)
 
     internal string Kernels => $"{Library}/kernels";
 
+    internal string ManualPage => $"{Prefix}/share/man/man8/runcvm.8";
+
+    /// <summary>Where bash, zsh and fish look for completions, and for which of them a file is.</summary>
+    internal IReadOnlyList<(string Shell, string File)> Completions =>
+    [
+        ("bash", $"{Prefix}/share/bash-completion/completions/runcvm"),
+        ("zsh", $"{Prefix}/share/zsh/site-functions/_runcvm"),
+        ("fish", $"{Prefix}/share/fish/vendor_completions.d/runcvm.fish"),
+    ];
+
     internal string Sandbox => $"{Library}/sandbox";
 
     /// <summary>The installation that this program runs from, or the default one.</summary>

@@ -7,7 +7,7 @@ internal static class UninstallVerb
 {
     internal static int Run(string[] args, TextWriter output)
     {
-        var arguments = new VerbArguments("uninstall", args, ["--prefix", "--daemon-json"], ["--no-docker", "--force", "--purge"]);
+        var arguments = new VerbArguments("uninstall", args, ["--prefix", "--daemon-json"], ["--no-docker", "--no-files", "--force", "--purge"]);
         var files = new InstalledFiles(arguments.PathOf("--prefix") ?? InstalledFiles.Own().Prefix);
         if (!arguments.Has("--force")) RefuseWhileMachinesRun(InstalledFiles.Machines);
         try
@@ -19,16 +19,19 @@ internal static class UninstallVerb
                     .Apply(DockerEngine.Find(), output);
             }
 
-            Remove(files.Host, output);
-            Remove(files.Guest, output);
-            Remove(files.Firecracker, output);
+            if (!arguments.Has("--no-files"))
+            {
+                string[] copied = [files.Host, files.Guest, files.Firecracker, files.ManualPage, .. files.Completions.Select(static item => item.File)];
+                foreach (string file in copied) Remove(file, output);
+            }
+
             if (Directory.Exists(files.Sandbox))
             {
                 SandboxSkeleton.Remove(files.Sandbox);
                 output.WriteLine($"removed {files.Sandbox}");
             }
 
-            RemoveLibrary(files.Library, output);
+            if (!arguments.Has("--no-files")) RemoveLibrary(files.Library, output);
             RemoveCache(arguments.Has("--purge"), output);
         }
         catch (UnauthorizedAccessException e)

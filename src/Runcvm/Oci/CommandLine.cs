@@ -13,6 +13,9 @@ internal sealed record CommandLine
     /// <summary>Position of the verb in <see cref="Arguments"/>, or -1.</summary>
     internal required int VerbIndex { get; init; }
 
+    /// <summary>Flags stand before the verb, as engines call a runtime and people do not.</summary>
+    internal bool HasGlobalFlags => VerbIndex > 0;
+
     internal string Verb => VerbIndex < 0 ? "" : Arguments[VerbIndex];
 
     internal IReadOnlyList<string> AfterVerb => [.. Arguments.Skip(VerbIndex + 1)];

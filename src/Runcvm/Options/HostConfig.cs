@@ -26,6 +26,9 @@ internal sealed record HostConfig
     /// <summary>How long a guest may take to answer, in whole seconds. Default: 120.</summary>
     internal TimeSpan BootTimeout { get; init; } = TimeSpan.FromSeconds(DefaultBootTimeout);
 
+    /// <summary>How large the cache of root images may become before those longest unused are removed, in bytes. Default: 64 GiB.</summary>
+    internal long ImageCacheBytes { get; init; } = 64 * ByteSize.Gibi;
+
     /// <summary>Options that cost or reach the host and that containers may use all the same. Default: none.</summary>
     internal IReadOnlySet<string> Allow { get; init; } = new HashSet<string>();
 
@@ -54,6 +57,7 @@ internal sealed record HostConfig
                 case "firecracker": config = config with { Firecracker = line.AbsolutePath() }; break;
                 case "firecracker_is_test_double": config = config with { FirecrackerIsTestDouble = new OptionText(line.Where, line.Single()).Flag() }; break;
                 case "boot_timeout": config = config with { BootTimeout = Seconds(line) }; break;
+                case "image_cache_size": config = config with { ImageCacheBytes = CacheSize(line) }; break;
                 case "allow": config = config with { Allow = Allowed(line) }; break;
                 default: options.Add(Option(line).Name, new OptionText(line.Where, line.Single())); break;
             }
@@ -64,6 +68,9 @@ internal sealed record HostConfig
 
     private static TimeSpan Seconds(ConfigLine line)
         => TimeSpan.FromSeconds(new OptionText(line.Where, line.Single()).Number(1, 3600));
+
+    private static long CacheSize(ConfigLine line)
+        => new OptionText(line.Where, line.Single()).Size(ByteSize.Gibi, 1024 * ByteSize.Tebi, null);
 
     private static HashSet<string> Allowed(ConfigLine line)
     {
@@ -91,7 +98,7 @@ internal sealed record HostConfig
     /// <summary>Every key that the file may have.</summary>
     internal static IEnumerable<string> Keys =>
     [
-        "low_level_runtime", "qemu", "firecracker", "firecracker_is_test_double", "boot_timeout", "allow",
+        "low_level_runtime", "qemu", "firecracker", "firecracker_is_test_double", "boot_timeout", "image_cache_size", "allow",
         .. OptionCatalogue.All.Where(option => option.Replacement is null).Select(option => option.Key),
     ];
 }

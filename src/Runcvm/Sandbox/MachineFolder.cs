@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Sandbox;
@@ -16,6 +18,9 @@ internal sealed class MachineFolder
     }
 
     internal string FullPath { get; }
+
+    /// <summary>The container's id.</summary>
+    internal string Id => Path.GetFileName(FullPath);
 
     internal string Description => Path.Combine(FullPath, "machine.bin");
 
@@ -36,6 +41,9 @@ internal sealed class MachineFolder
     /// <summary>From the beginning of `create` to `delete`.</summary>
     internal bool IsThere => Directory.Exists(FullPath);
 
+    /// <summary>What `create` found and how long it took, for whoever asks about the machine.</summary>
+    internal string Record => Path.Combine(FullPath, "record.bin");
+
     /// <summary>What a hypervisor that is another user may write to: nothing else of this folder.</summary>
     internal string Hypervisor => Path.Combine(FullPath, "hypervisor");
 
@@ -46,6 +54,29 @@ internal sealed class MachineFolder
         // The id becomes part of a path that is deleted later; runc's own rule for ids.
         bool valid = id.Length is > 0 and <= 1024 && id is not ("." or "..") && id.All(static c => char.IsAsciiLetterOrDigit(c) || c is '_' or '+' or '-' or '.');
         return valid ? new MachineFolder(Path.Combine(Root, id)) : throw new UsageException($"'{id}' is no container id: letters, digits and _+-. only");
+    }
+
+    /// <summary>The machines of this host: those that run, and those that were made.</summary>
+    internal static IEnumerable<MachineFolder> All(string root = Root)
+        => !Directory.Exists(root) ? [] : Directory.EnumerateDirectories(root).Order(StringComparer.Ordinal)
+            .Select(static path => new MachineFolder(path)).Where(static folder => folder.Exists);
+
+    /// <summary>A file of this folder, or null. The sandbox can write here, so what lies here may be anything: a link to a file
+    /// of the host, a pipe that never ends, a file of any size.</summary>
+    internal static byte[]? TryRead(string path)
+    {
+        const long Most = 16 * 1024 * 1024;
+        try
+        {
+            using SafeFileHandle? file = FileDescriptor.TryOpen(path, OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking);
+            if (file == null) return null;
+            FileStatus? status = FileStatus.TryOf(FileDescriptor.PathOf(file), followLinks: true);
+            return status is { Kind: FileKind.Regular, Size: <= Most } ? FileDescriptor.ReadToEnd(file) : null;
+        }
+        catch (LinuxException)
+        {
+            return null;
+        }
     }
 
     /// <summary>An empty folder that only root may look into: it holds the workload's environment.</summary>

@@ -11,7 +11,8 @@ namespace Runcvm.Supervisor;
 
 /// <summary>Listens for `runcvm attach`: each connection is one process to run beside the workload. It brings the files
 /// of the process's streams, so that they live as long as somebody in the guest holds them, and not only as long as it.</summary>
-internal sealed class ControlServer(EventLoop loop, GuestLink link, MachineLog log, Task workloadStarted, string path) : IDisposable
+internal sealed class ControlServer(
+    EventLoop loop, GuestLink link, MachineLog log, Task workloadStarted, Observation observation, string path) : IDisposable
 {
     private readonly AsyncFile _listener = new(loop, UnixSocket.Listen(path));
     private readonly Dictionary<uint, (ProcessSession Session, AsyncFile Client)> _sessions = [];
@@ -64,7 +65,13 @@ internal sealed class ControlServer(EventLoop loop, GuestLink link, MachineLog l
             try
             {
                 var messages = new MessageReader(buffer => ReceiveAsync(client, buffer, files));
-                if (await messages.ReadAsync() is not (MessageKind.Start, var body)) return;
+                if (await messages.ReadAsync() is not var (kind, body)) return;
+                if (kind != MessageKind.Start)
+                {
+                    await observation.AnswerAsync(kind, body, client);
+                    return;
+                }
+
                 // Processes come after the workload, whose namespaces they enter.
                 await workloadStarted;
                 if (files.Count != 3) throw new WireFormatException($"an exec came with {files.Count} files instead of 3");

@@ -18,6 +18,9 @@ internal sealed class LastWords
     private readonly TextRing _errors = new(ErrorsKept);
     private Task _listening = Task.CompletedTask;
 
+    /// <summary>For those who watch it.</summary>
+    internal TextRing Console => _console;
+
     /// <summary>Listens until the machine's files end.</summary>
     /// <param name="machine">just started</param>
     /// <param name="copy">gets the console's bytes as they come</param>

@@ -17,9 +17,10 @@ namespace Runcvm.Supervisor;
 /// <param name="description">what `create` decided</param>
 /// <param name="network">the container's, led into taps</param>
 /// <param name="user">what the hypervisor runs as, where that is not this process's user</param>
+/// <param name="timeline">where the time of the start goes</param>
 /// <param name="shares">serves the files of the host that the machine gets, if any</param>
 internal sealed class MachineLife(
-    EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread? user, ShareServer? shares)
+    EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread? user, Timeline timeline, ShareServer? shares)
 {
     private const int SigChild = 17;
     private const int SigWindowChanged = 28;
@@ -27,6 +28,7 @@ internal sealed class MachineLife(
     private readonly MachineLog _log = new(description.LogLevel);
     private readonly LastWords _words = new();
     private readonly Queue<int> _earlySignals = new();
+    private Observation? _observation;
     private ProcessSession? _workload;
     private Task _relays = Task.CompletedTask;
     private Task _dns = Task.CompletedTask;
@@ -36,6 +38,7 @@ internal sealed class MachineLife(
     internal async Task<int> RunAsync()
     {
         foreach (string notice in description.Notices) _log.Info(notice);
+        timeline.Ended(BootSteps.Network);
         _started = System.Diagnostics.Stopwatch.GetTimestamp();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using IMachine machine = MachineStart.Start(loop, description, network, user);
@@ -60,10 +63,11 @@ internal sealed class MachineLife(
     private async Task<int> RunAsync(IMachine machine)
     {
         var link = new GuestLink(new Multiplexer());
+        _observation = new Observation(_words.Console, timeline, link);
         Task pump = PumpAsync(machine, link);
         try
         {
-            using var control = new ControlServer(loop, link, _log, _workloadStarted.Task, MachineFolder.InSandbox.ControlSocket);
+            using var control = new ControlServer(loop, link, _log, _workloadStarted.Task, _observation, MachineFolder.InSandbox.ControlSocket);
             Task serving = control.RunAsync();
             await AwaitHelloAsync(machine, link, pump);
             int? code = await EndAsync(ServeAsync(machine, link, control));
@@ -130,6 +134,8 @@ internal sealed class MachineLife(
                 $"runcvm speaks version {Hello.CurrentVersion} of its protocol and runcvm-init version {hello.Version}; install both from one build (runcvm install)");
         }
 
+        BootSteps.AddHello(timeline, hello);
+        _observation!.KernelRelease = TextRing.Printable(hello.KernelRelease);
         _log.Info($"guest kernel {TextRing.Printable(hello.KernelRelease)} was up {hello.BootMilliseconds} ms after its start, {Elapsed()} ms after the hypervisor's");
     }
 
@@ -145,7 +151,9 @@ internal sealed class MachineLife(
             {
                 case MessageKind.Started when Read(body, Started.Read).Id == Start.Workload:
                     _workloadStarted.TrySetResult();
+                    timeline.Ended(BootSteps.Workload);
                     _log.Info($"the workload runs, {Elapsed()} ms after the hypervisor's start");
+                    BootSteps.Report(_log, timeline);
                     while (_earlySignals.TryDequeue(out int number)) await _workload!.SignalAsync(number);
                     break;
                 case MessageKind.Exited when Read(body, Exited.Read) is { Id: Start.Workload } exited:
@@ -163,6 +171,9 @@ internal sealed class MachineLife(
                     break;
                 case MessageKind.Listening:
                     ports.Update(Read(body, Listening.Read).Ports);
+                    break;
+                case MessageKind.KernelLog:
+                    _observation!.Deliver(body);
                     break;
                 case MessageKind.Failed:
                     throw new UsageException($"the guest could not make the machine ready: {TextRing.Printable(Read(body, Failed.Read).Message)}");

@@ -17,10 +17,12 @@ internal sealed class MachineLog(int level)
         if (level >= InfoLevel) Error(message);
     }
 
+    internal bool ShowsDebug => level >= DebugLevel;
+
     /// <summary>What whoever looks for the reason of something wants to know.</summary>
     internal void Debug(string message)
     {
-        if (level >= DebugLevel) Error(message);
+        if (ShowsDebug) Error(message);
     }
 
     /// <summary>The end of the run itself is told at every level: nobody else knows why it failed.</summary>

@@ -19,6 +19,8 @@ internal static class SuperviseVerb
     {
         CurrentProcess.IgnoreBrokenPipes();
         BlockSignals("supervise");
+        var timeline = new Timeline();
+        timeline.Ended(BootSteps.Runtime);
         try
         {
             MachineDescription description = ReadDescription();
@@ -33,7 +35,7 @@ internal static class SuperviseVerb
             ShareServer? shares = description.Shares.Count > 0 ? ShareServer.Start(description) : null;
             DropCapabilities();
             using var loop = new EventLoop();
-            return loop.Run(new MachineLife(loop, description, network, user, shares).RunAsync);
+            return loop.Run(new MachineLife(loop, description, network, user, timeline, shares).RunAsync);
         }
         catch (Exception e) when (e is LinuxException or UsageException or WireFormatException or ChannelClosedException or IOException or UnauthorizedAccessException)
         {

@@ -1,14 +1,22 @@
 using System.Text;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
+using Runcvm.Protocol.Frames;
 
 namespace Runcvm.Supervisor;
 
-/// <summary>The last part of what somebody wrote, for error messages.</summary>
+/// <summary>The last part of what somebody wrote, for error messages and for those who watch.</summary>
 internal sealed class TextRing(int capacity)
 {
     private readonly byte[] _bytes = new byte[capacity];
+    private readonly Pulse _changed = new();
     private long _written;
+
+    /// <summary>Nothing more will come.</summary>
+    internal bool HasEnded { get; private set; }
+
+    /// <summary>Ends when there is more, or the end.</summary>
+    internal Task WaitAsync() => _changed.WaitAsync();
 
     /// <summary>Reads a file to its end, keeping the last part, and shows each part to <paramref name="copy"/>.</summary>
     internal async Task FillAsync(AsyncFile file, Action<ReadOnlyMemory<byte>>? copy = null)
@@ -20,12 +28,28 @@ internal sealed class TextRing(int capacity)
             {
                 for (int i = 0; i < n; i++) _bytes[_written++ % capacity] = buffer[i];
                 copy?.Invoke(buffer.AsMemory(0, n));
+                _changed.Set();
             }
         }
         catch (Exception e) when (e is ObjectDisposedException or LinuxException { Errno: Errno.ECONNRESET })
         {
             // The machine is gone; what was read so far stays.
         }
+        finally
+        {
+            HasEnded = true;
+            _changed.Set();
+        }
+    }
+
+    /// <summary>Copies what came after <paramref name="at"/>, or after what is forgotten already; returns how much.</summary>
+    internal int Read(ref long at, Span<byte> into)
+    {
+        at = Math.Max(at, _written - capacity);
+        int count = (int)Math.Min(into.Length, _written - at);
+        for (int i = 0; i < count; i++) into[i] = _bytes[(at + i) % capacity];
+        at += count;
+        return count;
     }
 
     /// <summary>The last lines, without control characters: they may come from a hostile guest.</summary>

@@ -35,6 +35,9 @@ public sealed class DockerEngine : IAsyncLifetime
     /// <summary>The command line of this engine.</summary>
     internal Docker Docker { get; private set; } = null!;
 
+    /// <summary>The first process of the engine's namespaces.</summary>
+    internal string ProcessId => _processId;
+
     internal TestImages Images { get; private set; } = null!;
 
     /// <summary>Where the engine keeps images and containers.</summary>

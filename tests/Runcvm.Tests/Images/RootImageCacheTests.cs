@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Runcvm.Images;
 using Runcvm.Linux.Processes;
+using Runcvm.Operating;
 
 namespace Runcvm.Tests.Images;
 
@@ -163,11 +164,84 @@ public sealed class RootImageCacheTests : IDisposable
         _folder.Make("layer");
         Build("layer");
         File.WriteAllText(Path.Combine(_folder.Make("run/machine"), "root-image"), "key\n");
-        Assert.Matches("key +0  [0-9-]+ [0-9:]+ +in use", Images());
-        Assert.Contains("0 MiB freed", Images("prune"));
+        Assert.Matches("key +- +[0-9.]+ KiB +[0-9-]+ [0-9:]+ +1\n", Images());
+        Assert.Equal(_folder.Path("layer"), Assert.Single(All()).TopLayer);
+        Assert.Equal("0 B freed\n", Prune());
         File.Delete(_folder.Path("run/machine/root-image"));
-        Assert.Contains("removed key", Images("prune"));
+        Assert.Contains("removed key", Prune());
         Assert.Equal(["work"], Cached());
+        Assert.False(File.Exists(_folder.Path("cache/key.layers")));
+    }
+
+    [Fact]
+    public void Pruning_keeps_those_used_last()
+    {
+        MakeImages("a", "b", "c");
+        Assert.Equal("removed a\n3.0 KiB freed\n", Prune(keep: 2));
+        Assert.Equal(["b.erofs", "c.erofs"], Cached());
+    }
+
+    [Fact]
+    public void A_cache_that_is_too_large_loses_what_was_longest_unused_and_nothing_that_is_in_use()
+    {
+        MakeImages("a", "b", "c", "d");
+        File.WriteAllText(Path.Combine(_folder.Make("run/machine"), "root-image"), "a");
+        using LockFile building = LockFile.Acquire(_folder.Path("cache/b.lock"));
+        IReadOnlyList<CachedImage> removed = Eviction().Shrink(3 * 3072);
+        Assert.Equal(["c"], removed.Select(static image => image.Key));
+        Assert.Equal(["d"], Eviction().Shrink(0).Select(static image => image.Key));
+        Assert.Equal(["a.erofs", "b.erofs", "b.lock"], Cached());
+        Assert.Empty(Eviction().Shrink(0));
+    }
+
+    [Fact]
+    public async Task A_start_that_looks_for_its_image_is_not_robbed_of_it()
+    {
+        MakeImages("a");
+        _folder.Make("run/machine");
+        using Microsoft.Win32.SafeHandles.SafeFileHandle starts = Linux.Files.FileDescriptor.Open(
+            new RootImageCache(_folder.Path("cache")).StartsLock, Linux.Files.OpenFlags.ReadWrite | Linux.Files.OpenFlags.Create, 0x180);
+        Linux.Files.FileDescriptor.LockShared(starts);
+        Task<string> pruning = Task.Run(() => Prune(), TestContext.Current.CancellationToken);
+        // Whoever prunes holds the builder's lock while it waits for this start.
+        Assert.True(SpinWait.SpinUntil(() => LockFile.IsHeld(_folder.Path("cache/a.lock")), TimeSpan.FromSeconds(20)));
+        File.WriteAllText(_folder.Path("run/machine/root-image"), "a");
+        starts.Dispose();
+        Assert.Equal("0 B freed\n", await pruning);
+        Assert.Equal(["a.erofs"], Cached());
+    }
+
+    [Fact]
+    public void What_a_power_cut_leaves_is_cleared_away()
+    {
+        MakeImages("a");
+        foreach (string name in new[] { "b.erofs.tmp-17", "c.layers", "d.lock" }) File.WriteAllText(_folder.Path($"cache/{name}"), "");
+        Assert.Equal(["a"], All().Select(static image => image.Key));
+        Assert.Equal("0 B freed\n", Prune(keep: 1));
+        Assert.Equal(["a.erofs", "d.lock"], Cached());
+    }
+
+    // 3 KiB each, the first one longest unused.
+    private void MakeImages(params string[] keys)
+    {
+        _folder.Make("cache");
+        for (int i = 0; i < keys.Length; i++)
+        {
+            string file = _folder.Path($"cache/{keys[i]}.erofs");
+            File.WriteAllBytes(file, new byte[3072]);
+            File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddHours(i - keys.Length));
+        }
+    }
+
+    private IReadOnlyList<CachedImage> All() => CachedImage.All(_folder.Path("cache"), _folder.Path("run"));
+
+    private ImageEviction Eviction() => new(_folder.Path("cache"), _folder.Path("run"));
+
+    private string Prune(int keep = 0)
+    {
+        var output = new StringWriter();
+        Assert.Equal(0, ImagesVerb.Prune(output, keep, Eviction()));
+        return output.ToString();
     }
 
     internal static string Compare(string expected, string image)
@@ -196,10 +270,10 @@ public sealed class RootImageCacheTests : IDisposable
         return image;
     }
 
-    private string Images(params string[] args)
+    private string Images()
     {
         var output = new StringWriter();
-        Assert.Equal(0, ImagesVerb.Run(args, output, _folder.Path("cache"), _folder.Path("run")));
+        Assert.Equal(0, ImagesVerb.List(output, false, All()));
         return output.ToString();
     }
 
@@ -222,5 +296,6 @@ public sealed class RootImageCacheTests : IDisposable
         => new("/root-of-the-container", [.. layers.Select(_folder.Path)], null, null, "key");
 
     private IEnumerable<string> Cached()
-        => Directory.EnumerateFileSystemEntries(_folder.Path("cache")).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
+        => Directory.EnumerateFileSystemEntries(_folder.Path("cache")).Select(path => Path.GetFileName(path))
+            .Where(name => name[0] != '.' && !name.EndsWith(".layers", StringComparison.Ordinal)).Order(StringComparer.Ordinal);
 }

@@ -46,6 +46,18 @@ public class TextRingTests
         }, iter: 50);
     }
 
+    [Fact]
+    public void Who_watches_sees_all_that_is_not_forgotten_and_where_it_stopped()
+    {
+        TextRing ring = Fill(8, "0123456789");
+        long at = 0;
+        byte[] buffer = new byte[5];
+        Assert.Equal("23456", Encoding.UTF8.GetString(buffer, 0, ring.Read(ref at, buffer)));
+        Assert.Equal("789", Encoding.UTF8.GetString(buffer, 0, ring.Read(ref at, buffer)));
+        Assert.Equal(0, ring.Read(ref at, buffer));
+        Assert.True(ring.HasEnded);
+    }
+
     private static TextRing Fill(int capacity, string text, Action<ReadOnlyMemory<byte>>? copy = null)
         => Fill(capacity, Encoding.UTF8.GetBytes(text), copy);
 

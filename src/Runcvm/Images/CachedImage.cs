@@ -1,0 +1,60 @@
+using Runcvm.Linux.Files;
+
+namespace Runcvm.Images;
+
+/// <summary>A root image as it lies in the cache.</summary>
+/// <param name="Key">names the content</param>
+/// <param name="Bytes">of its file</param>
+/// <param name="LastUse">when a machine was last made of it (UTC)</param>
+/// <param name="Users">machines that boot from it</param>
+/// <param name="IsBuilding">somebody is making it; there is no file yet, or one that will be replaced</param>
+/// <param name="TopLayer">the uppermost of the folders that it was made of, or null where that is not known</param>
+internal sealed record CachedImage(string Key, long Bytes, DateTime LastUse, int Users, bool IsBuilding, string? TopLayer)
+{
+    private const string DefaultStateFolder = "/run/runcvm";
+
+    // In a machine's state folder: the key of its image.
+    private const string RootImageFile = "root-image";
+
+    internal static IReadOnlyList<CachedImage> All(string folder = RootImageCache.DefaultFolder, string stateFolder = DefaultStateFolder)
+    {
+        var cache = new RootImageCache(folder);
+        ILookup<string, string> users = UsersByKey(stateFolder);
+        var images = new List<CachedImage>();
+        foreach (string key in cache.Keys())
+        {
+            FileStatus? file = FileStatus.TryOf(cache.PathOf(key));
+            bool building = LockFile.IsHeld(cache.LockOf(key));
+            if (file is null && !building) continue;
+            DateTime used = DateTime.UnixEpoch.AddTicks((file?.ModifiedNanoseconds ?? 0) / 100);
+            images.Add(new CachedImage(key, (long)(file?.Size ?? 0), used, users[key].Count(), building, TopLayerOf(cache, key)));
+        }
+
+        return images;
+    }
+
+    /// <summary>How many machines boot from an image, now.</summary>
+    internal static int UsersOf(string key, string stateFolder = DefaultStateFolder) => UsersByKey(stateFolder)[key].Count();
+
+    private static ILookup<string, string> UsersByKey(string stateFolder)
+    {
+        IEnumerable<string> machines = Directory.Exists(stateFolder) ? Directory.EnumerateDirectories(stateFolder) : [];
+        return machines.Select(static machine => Path.Combine(machine, RootImageFile))
+            .Select(static file => (File: file, Key: TryReadKey(file)))
+            .Where(static item => item.Key != null)
+            .ToLookup(static item => item.Key!, static item => item.File);
+    }
+
+    // The sandbox of a machine can write to its state folder: a link there is not followed, and no more is read than a key has.
+    private static string? TryReadKey(string file)
+    {
+        const ulong LongestKey = 256;
+        return FileStatus.TryOf(file) is { Kind: FileKind.Regular, Size: <= LongestKey } ? File.ReadAllText(file).Trim() : null;
+    }
+
+    private static string? TopLayerOf(RootImageCache cache, string key)
+    {
+        string file = cache.LayersOf(key);
+        return File.Exists(file) ? File.ReadLines(file).FirstOrDefault() : null;
+    }
+}

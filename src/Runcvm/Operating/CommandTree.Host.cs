@@ -1,0 +1,112 @@
+using System.CommandLine;
+using Runcvm.Cli;
+using Runcvm.Installation;
+using Runcvm.Kernels;
+
+namespace Runcvm.Operating;
+
+internal static partial class CommandTree
+{
+    private static Command Doctor()
+    {
+        Option<bool> json = Json();
+        Option<bool> noBoot = new("--no-boot") { Description = "Leave out the trial boot." };
+        var verb = new Command("doctor", "checks all that a machine needs, and boots one") { noBoot, json };
+        verb.SetAction(parsed => DoctorVerb.Run(Console.Out, !parsed.GetValue(noBoot), parsed.GetValue(json)));
+        return verb;
+    }
+
+    private static Command Images()
+    {
+        Option<bool> json = Json();
+        Option<int> keep = new("--keep") { Description = "Leave that many, those used last.", HelpName = "N" };
+        var prune = new Command("prune", "removes images that no machine uses") { keep };
+        prune.SetAction(parsed => ImagesVerb.Prune(Console.Out, parsed.GetValue(keep)));
+        var verb = new Command("images", "root images in the cache") { json, prune };
+        verb.SetAction(parsed => ImagesVerb.List(Console.Out, parsed.GetValue(json)));
+        return verb;
+    }
+
+    // The verbs below it read their arguments themselves.
+    private static Command Kernel()
+    {
+        Argument<string[]> arguments = new("ARGUMENT") { Description = "list, add, build, default, remove and so on; runcvm kernel help says all.", Arity = ArgumentArity.ZeroOrMore };
+        var verb = new Command("kernel", "kernels that machines boot: list, add, default, remove") { arguments };
+        verb.TreatUnmatchedTokensAsErrors = false;
+        verb.SetAction(parsed => ProgressLine.Around(
+            "working on kernels", parsed.GetValue(arguments) is ["add" or "build", ..],
+            () => KernelVerb.Run(Words(parsed), Console.Out, InstalledFiles.Own().Kernels)));
+        return verb;
+    }
+
+    private static Command Install()
+    {
+        var verb = new Command("install", "puts RunCVM on this host and registers it with Docker")
+        {
+            Text("--prefix", "Where to: /usr/local by default."), Text("--guest", "The guest program, where it is not beside this one."),
+            Text("--daemon-json", "Docker's configuration, where it is elsewhere."),
+            Text("--firecracker", "Put this Firecracker, a file or an address, beside it."), Text("--sha256", "What the Firecracker must hash to."),
+            Flag("--no-docker", "Leave Docker as it is."), Flag("--no-files", "Leave the programs: a package has put them there."),
+        };
+        verb.SetAction(parsed => InstallVerb.Run(Words(parsed), Console.Out));
+        return verb;
+    }
+
+    private static Command Uninstall()
+    {
+        var verb = new Command("uninstall", "takes back what install did")
+        {
+            Text("--prefix", "Where from."), Text("--daemon-json", "Docker's configuration, where it is elsewhere."),
+            Flag("--no-docker", "Leave Docker as it is."), Flag("--no-files", "Leave the programs: a package takes them away."), Flag("--force", "Also while machines run."), Flag("--purge", "Also remove /var/lib/runcvm."),
+        };
+        verb.SetAction(parsed => UninstallVerb.Run(Words(parsed), Console.Out));
+        return verb;
+    }
+
+    private static Command Version()
+    {
+        Option<bool> json = Json();
+        var verb = new Command("version", "the version of this program") { json };
+        verb.SetAction(parsed => parsed.GetValue(json) ? VersionText.WriteJson(Console.Out) : HelpVerb.Version());
+        return verb;
+    }
+
+    private static Command Completion()
+    {
+        Argument<string> shell = new("SHELL") { Description = "bash, zsh or fish." };
+        shell.AcceptOnlyFromAmong("bash", "zsh", "fish");
+        var verb = new Command("completion", "completion of runcvm's words for bash, zsh or fish") { shell };
+        verb.SetAction(parsed =>
+        {
+            Console.Out.Write(CompletionScript.For(parsed.GetValue(shell)!));
+            return 0;
+        });
+        return verb;
+    }
+
+    private static Command Manual()
+    {
+        var verb = new Command("man", "the manual page: runcvm man | man -l -");
+        verb.SetAction(static _ =>
+        {
+            Console.Out.Write(ManualPage.Text());
+            return 0;
+        });
+        return verb;
+    }
+
+    private static Command Help()
+    {
+        Argument<string> name = new("VERB") { Description = "Which verb.", Arity = ArgumentArity.ZeroOrOne };
+        var verb = new Command("help", "this text, or that of one verb") { name };
+        verb.SetAction(parsed => HelpVerb.Run(parsed.GetValue(name)));
+        return verb;
+    }
+
+    private static Option<string> Text(string name, string description) => new(name) { Description = description, HelpName = "PATH" };
+
+    private static Option<bool> Flag(string name, string description) => new(name) { Description = description };
+
+    // As they were typed, without the verb.
+    private static string[] Words(ParseResult parsed) => [.. parsed.Tokens.Skip(1).Select(static token => token.Value)];
+}

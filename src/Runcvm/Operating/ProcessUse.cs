@@ -1,0 +1,64 @@
+using System.Globalization;
+
+namespace Runcvm.Operating;
+
+/// <summary>What a machine's processes, supervisor and hypervisor, have used: /proc, so that it is the same under every
+/// version of cgroups.</summary>
+/// <param name="CpuSeconds">of all of them</param>
+/// <param name="MemoryBytes">resident</param>
+/// <param name="ReadBytes">from disks</param>
+/// <param name="WrittenBytes">to disks</param>
+/// <param name="Uptime">of the supervisor</param>
+internal sealed record ProcessUse(double CpuSeconds, long MemoryBytes, long ReadBytes, long WrittenBytes, TimeSpan Uptime)
+{
+    // USER_HZ, which is 100 on every architecture that Linux shows to user space.
+    private const double Hertz = 100;
+
+    /// <summary>Null when the machine has ended.</summary>
+    internal static ProcessUse? TryOf(int supervisor, string proc = "/proc")
+    {
+        try
+        {
+            string[] status = Status(proc, supervisor);
+            double started = double.Parse(status[19], CultureInfo.InvariantCulture) / Hertz;
+            double now = double.Parse(File.ReadAllText($"{proc}/uptime").Split(' ')[0], CultureInfo.InvariantCulture);
+            var sum = new ProcessUse(0, 0, 0, 0, TimeSpan.FromSeconds(Math.Max(0, now - started)));
+            foreach (int process in Children(proc, supervisor).Prepend(supervisor)) sum = sum.With(proc, process);
+            return sum;
+        }
+        catch (Exception e) when (e is IOException or IndexOutOfRangeException or FormatException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private ProcessUse With(string proc, int process)
+    {
+        string[] status = Status(proc, process);
+        string[] io = File.ReadAllLines($"{proc}/{process}/io");
+        long pages = long.Parse(File.ReadAllText($"{proc}/{process}/statm").Split(' ')[1], CultureInfo.InvariantCulture);
+        return this with
+        {
+            CpuSeconds = CpuSeconds + ((Number(status[11]) + Number(status[12])) / Hertz),
+            MemoryBytes = MemoryBytes + (pages * Environment.SystemPageSize),
+            ReadBytes = ReadBytes + Field(io, "read_bytes:"),
+            WrittenBytes = WrittenBytes + Field(io, "write_bytes:"),
+        };
+    }
+
+    // proc_pid_stat(5), from the third field on: the second is a name that may hold anything.
+    private static string[] Status(string proc, int process)
+    {
+        string text = File.ReadAllText($"{proc}/{process}/stat");
+        return text[(text.LastIndexOf(')') + 2)..].Split(' ');
+    }
+
+    private static IEnumerable<int> Children(string proc, int process)
+        => File.ReadAllText($"{proc}/{process}/task/{process}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(static text => int.Parse(text, CultureInfo.InvariantCulture));
+
+    private static long Field(string[] lines, string name)
+        => Number(lines.FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))?[name.Length..].Trim() ?? "0");
+
+    private static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);
+}

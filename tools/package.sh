@@ -1,0 +1,110 @@
+#!/bin/bash
+# Packs what `make build` has built.
+#
+#   package.sh deb     build/runcvm_VERSION_ARCH.deb
+#   package.sh dist    build/runcvm-VERSION-linux-ARCH.tar.gz
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version=$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' Directory.Build.props)
+case $(uname -m) in
+    x86_64) architecture=amd64 qemu=qemu-system-x86 ;;
+    aarch64) architecture=arm64 qemu=qemu-system-arm ;;
+    *) echo "package.sh: RunCVM runs on x86-64 and arm64 only" >&2; exit 1 ;;
+esac
+# The same sources give the same package.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
+export SOURCE_DATE_EPOCH
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+put() { install -D -m "$1" "$2" "$3"; }
+
+generate() { # FILE VERB...
+    mkdir -p "$(dirname "$1")"
+    build/runcvm "${@:2}" >"$1"
+}
+
+control() {
+    cat <<END
+Package: runcvm
+Version: $version
+Architecture: $architecture
+Maintainer: The RunCVM authors <runcvm@localhost>
+Section: admin
+Priority: optional
+Installed-Size: $(du -ks "$1" | cut -f1)
+Depends: runc | crun, $qemu, erofs-utils, e2fsprogs
+Recommends: docker.io | docker-ce | podman | containerd, kmod, lz4, xz-utils, zstd, iproute2
+Description: OCI runtime that boots container images as microVMs
+ docker run --runtime=runcvm IMAGE gives the image's process a kernel of its
+ own and full root in it, and still feels like a container.
+END
+}
+
+scripts() {
+    cat >"$1/postinst" <<'END'
+#!/bin/sh
+set -e
+[ "$1" != configure ] || runcvm install --no-files --prefix /usr
+END
+    # Refused while machines run, with a sentence: they could neither be entered nor be removed cleanly any more.
+    cat >"$1/prerm" <<'END'
+#!/bin/sh
+set -e
+[ "$1" != remove ] || runcvm uninstall --no-files --prefix /usr
+END
+    cat >"$1/postrm" <<'END'
+#!/bin/sh
+set -e
+[ "$1" = purge ] || exit 0
+rm -rf /var/lib/runcvm /usr/lib/runcvm
+END
+    chmod 755 "$1"/postinst "$1"/prerm "$1"/postrm
+}
+
+deb() {
+    local root=$work/root file=build/runcvm_${version}_$architecture.deb
+    put 755 build/runcvm "$root/usr/bin/runcvm"
+    put 755 build/runcvm-init "$root/usr/lib/runcvm/runcvm-init"
+    put 644 LICENSE "$root/usr/share/doc/runcvm/copyright"
+    put 644 CHANGELOG.md "$root/usr/share/doc/runcvm/changelog"
+    for page in docs/*.md; do put 644 "$page" "$root/usr/share/doc/runcvm/$(basename "$page")"; done
+    generate "$root/usr/share/man/man8/runcvm.8" man
+    gzip -9n "$root/usr/share/man/man8/runcvm.8"
+    generate "$root/usr/share/bash-completion/completions/runcvm" completion bash
+    generate "$root/usr/share/zsh/vendor-completions/_runcvm" completion zsh
+    generate "$root/usr/share/fish/vendor_completions.d/runcvm.fish" completion fish
+    chmod -R u=rwX,go=rX "$root"
+    local size
+    size=$(control "$root")
+    mkdir "$root/DEBIAN"
+    echo "$size" >"$root/DEBIAN/control"
+    scripts "$root/DEBIAN"
+    (cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
+    # zstd, which newer dpkg would take, is unknown to Debian 12's older tools.
+    dpkg-deb --root-owner-group -Zxz --build "$root" "$file" >/dev/null
+    echo "$file"
+}
+
+dist() {
+    local name=runcvm-$version-linux-$architecture
+    local root=$work/$name
+    put 755 build/runcvm "$root/runcvm"
+    put 755 build/runcvm-init "$root/runcvm-init"
+    for page in README.md CHANGELOG.md LICENSE; do put 644 $page "$root/$page"; done
+    for page in docs/*.md; do put 644 "$page" "$root/$page"; done
+    cat >"$root/install.sh" <<'END'
+#!/bin/sh
+# Installs RunCVM below /usr/local and registers it with Docker; takes the options of runcvm install.
+exec "$(dirname "$0")/runcvm" install "$@"
+END
+    chmod 755 "$root/install.sh"
+    tar -C "$work" --sort=name --owner=0 --group=0 --mtime="@$SOURCE_DATE_EPOCH" -czf "build/$name.tar.gz" "$name"
+    echo "build/$name.tar.gz"
+}
+
+case ${1-} in
+    deb | dist) "$1" ;;
+    *) echo "usage: package.sh deb|dist" >&2; exit 2 ;;
+esac
