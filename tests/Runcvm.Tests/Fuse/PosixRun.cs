@@ -19,6 +19,9 @@ internal sealed class PosixRun(string root) : IDisposable
     internal const int Exclusive = 0x80;
     internal const int Truncate = 0x200;
     internal const int Append = 0x400;
+
+    // Opening a pipe must not wait for its other end.
+    private const int NonBlocking = 0x800;
     internal const int OnlyDirectory = 0x10000;
     internal const int NoFollow = 0x20000;
 
@@ -41,7 +44,7 @@ internal sealed class PosixRun(string root) : IDisposable
 
     internal SafeFileHandle? Open(string path, int flags, uint mode = 0x1A4)
     {
-        SafeFileHandle file = Libc.open(At(path), flags | 0x80000, mode);
+        SafeFileHandle file = Libc.open(At(path), flags | 0x80000 | NonBlocking, mode);
         Say($"open {path} {flags:x} {Oct(mode)}", file.IsInvalid ? -(int)SystemCall.LastError : 0);
         if (file.IsInvalid) return null;
         _open.Add(file);
@@ -94,7 +97,8 @@ internal sealed class PosixRun(string root) : IDisposable
     internal void Rename(string from, string to, uint flags = 0)
         => InFolder($"rename {from} {to} {flags}", from, (parent, name) =>
         {
-            using SafeFileHandle target = FileDescriptor.Open(Path.GetDirectoryName(At(to))!, OpenFlags.Path);
+            using SafeFileHandle target = Libc.open(Path.GetDirectoryName(At(to))!, 0x200000 | 0x80000, 0);
+            if (target.IsInvalid) return -(int)SystemCall.LastError;
             EntryName.Read(Encoding.UTF8.GetBytes(Path.GetFileName(to) + "\0"), out EntryName newName);
             return FileCall.Rename(parent, name, target, newName, flags);
         });
