@@ -31,13 +31,6 @@ public class FailureTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
-    public async Task A_bind_mount_is_refused_in_words()
-    {
-        OnlyMachines();
-        (await RunAsync("-v", "/var/tmp:/data", Busybox, "true")).Refused("/data");
-    }
-
-    [Fact]
     public async Task A_supervisor_that_is_killed_leaves_nothing()
     {
         OnlyMachines();
