@@ -83,6 +83,19 @@ public static unsafe class CurrentProcess
         SystemCall.Check(Libc.prlimit(0, resource, &limit, null), $"set resource limit {resource} to {soft}:{hard}");
     }
 
+    /// <summary>Raises the limits of open files, the hard one too, where this process may (CAP_SYS_RESOURCE) and they are lower.</summary>
+    /// <param name="files">at most fs.nr_open, 1 048 576 where nobody has changed it</param>
+    public static void TryRaiseOpenFiles(ulong files)
+    {
+        Libc.rlimit limit;
+        SystemCall.Check(Libc.prlimit(0, Rlimit.OpenFiles, null, &limit), $"read the limit of open files");
+        if (limit.rlim_max >= files) return;
+        limit = new Libc.rlimit { rlim_cur = files, rlim_max = files };
+        if (Libc.prlimit(0, Rlimit.OpenFiles, &limit, null) == 0) return;
+        Errno errno = SystemCall.LastError;
+        if (errno != Errno.EPERM) throw new LinuxException(errno, $"set the limit of open files to {files}");
+    }
+
     /// <summary>Raises the soft limit of open files to the hard one.</summary>
     /// <returns>the limit</returns>
     public static long RaiseOpenFiles()

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Installation;
 using Runcvm.Kernels;
+using Runcvm.Linux.Processes;
 using Runcvm.Machines;
 using Runcvm.Network;
 using Runcvm.Oci;
@@ -16,6 +17,9 @@ namespace Runcvm.Cli;
 /// runtime with the same arguments.</summary>
 internal static class CreateVerb
 {
+    /// <summary>The kernel's own default for the most files that a process may have open (fs.nr_open).</summary>
+    private const ulong MostSharedFiles = 1_048_576;
+
     private const string InitramfsCache = InstalledFiles.Cache + "/initramfs";
     private const string ImageKernelCache = InstalledFiles.Cache + "/image-kernels";
 
@@ -68,6 +72,8 @@ internal static class CreateVerb
         var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes, options.RootIsShare, config.ImageCacheBytes);
         timeline.Ended("root image and disks");
         if (options.RootIsShare) systems.Shares.Add(new Share(bundle.RootPath, IsFile: false, ReadOnly: false, "rbind"));
+        // Inherited through the low-level runtime: the file server holds each file that the guest remembers.
+        if (systems.Shares.Count > 0) CurrentProcess.TryRaiseOpenFiles(MostSharedFiles);
         program.GiveAccess(folder, disks.Disks, initramfs);
 
         var setup = new Setup
