@@ -95,6 +95,18 @@ public class VolumeTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task An_engines_data_in_a_volume_of_the_image_is_on_a_disk_and_outlives_a_restart()
+    {
+        OnlyMachines();
+        string image = await ImageAsync("FROM {0}\nRUN mkdir -p /var/lib/docker && echo prefilled > /var/lib/docker/file\nVOLUME /var/lib/docker\n");
+        string name = await StartAsync("-e", "RUNCVM_LOG_LEVEL=INFO", image, "sh", "-c", "stat -f -c %T /var/lib/docker; cat /var/lib/docker/file; echo more >> /var/lib/docker/file; sleep 1000");
+        await LoggedAsync(name, "ext2/ext3\nprefilled");
+        Assert.Contains("/var/lib/docker is on the machine's own disk", (await Docker.RunAsync("logs", name)).Stderr, StringComparison.Ordinal);
+        (await Docker.RunAsync("restart", "--time", "1", name)).Succeeded();
+        await LoggedAsync(name, "ext2/ext3\nprefilled\next2/ext3\nprefilled\nmore");
+    }
+
+    [Fact]
     public async Task Owners_modes_times_and_links_are_the_hosts_own()
     {
         using var folder = new TemporaryFolder();

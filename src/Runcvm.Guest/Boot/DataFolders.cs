@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
+using Runcvm.Protocol;
 
 namespace Runcvm.Guest.Boot;
 
@@ -12,31 +13,22 @@ internal static class DataFolders
     private const string Scratch = "/scratch/data";
     private const int LargestConfiguration = 1024 * 1024;
 
-    // The folder, and the programs whose presence in the image makes it worth having.
-    private static readonly (string Folder, string[] Engines)[] Known =
-    [
-        ("/var/lib/docker", ["/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd"]),
-        ("/var/lib/containerd", ["/usr/bin/containerd", "/usr/sbin/containerd", "/usr/local/bin/containerd"]),
-        ("/var/lib/containers", ["/usr/bin/podman", "/usr/bin/buildah", "/usr/bin/crio"]),
-        ("/var/lib/kubelet", ["/usr/bin/kubelet", "/usr/local/bin/kubelet"]),
-        ("/var/lib/rancher", ["/usr/local/bin/k3s", "/usr/bin/k3s"]),
-    ];
-
     /// <param name="root">of the workload</param>
     /// <param name="covered">where something else will be mounted: it wins</param>
     internal static void MoveToScratch(GuestRoot root, IReadOnlyCollection<string> covered)
     {
-        foreach ((string folder, string[] engines) in Known)
+        foreach (EngineData data in EngineData.All)
         {
-            if (covered.Contains(folder)) continue;
-            if (Exists(root, folder) || Array.Exists(engines, engine => Exists(root, engine))) Move(root, folder);
+            if (covered.Contains(data.Folder)) continue;
+            if (Exists(root, data.Folder) || data.Engines.Any(engine => Exists(root, engine))) Move(root, data.Folder);
         }
 
         string? dataRoot = ConfiguredDataRoot(root);
-        if (dataRoot != null && !Array.Exists(Known, known => known.Folder == dataRoot) && !covered.Contains(dataRoot)) Move(root, dataRoot);
+        if (dataRoot != null && !EngineData.Is(dataRoot) && !covered.Contains(dataRoot)) Move(root, dataRoot);
     }
 
-    private static void Move(GuestRoot root, string folder)
+    /// <summary>Mounts a folder of the scratch disk over one of the root; new, it holds what the root has there.</summary>
+    internal static void Move(GuestRoot root, string folder)
     {
         string place = $"{Scratch}{folder}";
         using SafeFileHandle target = root.Directory(folder);

@@ -161,13 +161,16 @@ public sealed record LayerPath(string Path, bool WithContents)
 }
 
 /// <summary>A file system to mount in the guest.</summary>
-/// <param name="Type">file system type</param>
+/// <param name="Type">file system type, or <see cref="OnScratch"/></param>
 /// <param name="Source">source, as in mount(2)</param>
 /// <param name="Target">absolute path in the root; made if missing</param>
 /// <param name="Flags">MS_* of mount(2)</param>
 /// <param name="Data">options of the file system</param>
 public sealed record GuestMount(string Type, string Source, string Target, ulong Flags, string Data)
 {
+    /// <summary>The type of a folder that lies on the scratch disk itself, with what the root has there.</summary>
+    public const string OnScratch = "scratch";
+
     /// <summary>from 1 on: the share of the host that is mounted; 0 for file systems of the guest's own kernel</summary>
     public uint Share { get; init; }
 

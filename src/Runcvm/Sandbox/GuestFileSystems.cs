@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Runcvm.Linux.Mounts;
 using Runcvm.Oci;
+using Runcvm.Protocol;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Shares;
 
@@ -90,7 +91,22 @@ internal sealed class GuestFileSystems
         else if (target is "/sbin/docker-init" or "/dev/init" or "/run/podman-init") HasInit = true;
         else if (OwnOfTheGuest.Has(source, target)) Notices.Add($"{target} is that of the machine's own kernel, not the host's {source}");
         else if (OwnOfTheGuest.DeviceLike(source) is { } device) _more.Add(new GuestMount("bind", device, target, 0, "") { IsFile = true });
+        else if (EngineData.Is(target)) AddEngineData(source, target, options);
         else AddShare(source, target, options);
+    }
+
+    // An engine's overlayfs cannot have a share as its upper layer, and nobody but this container has an anonymous volume.
+    private void AddEngineData(string source, string target, string[] options)
+    {
+        if (AnonymousVolume.IsAt(source) && !options.Any(static option => option is "ro" or "rro"))
+        {
+            _more.Add(new GuestMount(GuestMount.OnScratch, "", target, 0, ""));
+            Notices.Add($"{target} is on the machine's own disk instead of an anonymous volume, where an engine's overlayfs could not be");
+            return;
+        }
+
+        Notices.Add($"{target} is a folder of the host, where an engine in the machine cannot use overlay2 and takes vfs or fuse-overlayfs, which are slow");
+        AddShare(source, target, options);
     }
 
     private void AddShare(string source, string target, string[] options)

@@ -74,6 +74,30 @@ public class GuestFileSystemsTests
             systems.Mounts(systemd: false).Skip(5).Select(static mount => (mount.Target, mount.Share)));
     }
 
+    [Theory]
+    [InlineData("volumes/HEX/_data", "/var/lib/docker", "rbind", true)]
+    [InlineData("volumes/HEX/_data", "/var/lib/containers", "rbind", true)]
+    [InlineData("volumes/HEX/_data", "/var/lib/docker", "ro", false)]
+    [InlineData("volumes/HEX/_data", "/var/lib/docker/volumes", "rbind", false)]
+    [InlineData("volumes/HEX/_data", "/data", "rbind", false)]
+    [InlineData("volumes/HEX/_data/below", "/var/lib/docker", "rbind", false)]
+    [InlineData("folders/HEX/_data", "/var/lib/docker", "rbind", false)]
+    [InlineData("volumes/HEX0/_data", "/var/lib/docker", "rbind", false)]
+    [InlineData("volumes/docker-data/_data", "/var/lib/docker", "rbind", false)]
+    public void An_engines_data_in_an_anonymous_volume_is_on_the_scratch_disk(string source, string target, string option, bool onScratch)
+    {
+        using var folder = new TemporaryFolder();
+        string path = Path.Combine(folder.Path, source.Replace("HEX", string.Concat(Enumerable.Repeat("0a9f", 16)), StringComparison.Ordinal));
+        Directory.CreateDirectory(path);
+        var systems = From(target, "bind", path, "rbind", option);
+        GuestMount mount = systems.Mounts(systemd: false)[^1];
+        Assert.Equal((target, onScratch ? GuestMount.OnScratch : "fuse"), (mount.Target, mount.Type));
+        Assert.Equal(onScratch ? 0 : 1, systems.Shares.Count);
+        Assert.Equal(onScratch, systems.Notices.Exists(static notice => notice.Contains("own disk", StringComparison.Ordinal)));
+        bool isSlow = !onScratch && Runcvm.Protocol.EngineData.Is(target);
+        Assert.Equal(isSlow, systems.Notices.Exists(static notice => notice.Contains("overlay2", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void A_socket_is_refused_by_its_path()
     {
