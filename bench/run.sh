@@ -16,7 +16,7 @@ main() {
     need runcvm runcvm
     need busybox busybox-static
     need pgrep procps
-    docker info -f '{{range $name, $_ := .Runtimes}}{{println $name}}{{end}}' | grep -qx runcvm \
+    docker info -f '{{range $name, $_ := .Runtimes}}{{println $name}}{{end}}' | grep -x runcvm >/dev/null \
         || die "the Docker at ${DOCKER_HOST:-the default socket} does not know the runtime runcvm; try: runcvm install"
     WORK=$(mktemp -d /var/tmp/runcvm-bench.XXXXXX)
     trap cleanup EXIT
