@@ -7,7 +7,7 @@ SHELL := /bin/bash
 ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 DOTNET := $(or $(shell command -v dotnet),/usr/local/share/dotnet/dotnet)
 PUBLISH = $(DOTNET) publish -c Release -r linux-$(ARCH) --nologo -v quiet -o build
-SOURCES := $(shell find src -type f) Directory.Build.props Directory.Build.targets Directory.Packages.props
+SOURCES := $(shell find src kernel -type f) Directory.Build.props Directory.Build.targets Directory.Packages.props
 
 ## demo: from a fresh machine to a container in a Docker engine in a microVM
 demo: deps build
