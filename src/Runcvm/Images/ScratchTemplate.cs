@@ -43,10 +43,13 @@ internal static class ScratchTemplate
     // it is what keeps files over a crash. 32 MiB of it are enough for a root file system and quick to replay.
     private static string[] Arguments(string file, long size) =>
     [
-        "mkfs.ext4", "-q", "-F", "-L", "runcvm-scratch", "-m", "0", "-b", "4096", "-J", "size=32",
+        "mkfs.ext4", "-q", "-F", "-L", "runcvm-scratch", "-m", "0", "-b", "4096", "-J", $"size={JournalMebibytes(size).ToString(CultureInfo.InvariantCulture)}",
         "-E", $"packed_meta_blocks=1,lazy_itable_init=1,lazy_journal_init=1,nodiscard{RoomToGrow(size)}",
         file, $"{(size / 1024).ToString(CultureInfo.InvariantCulture)}k",
     ];
+
+    // mkfs.ext4 refuses a journal of more than half the disk; this one leaves a small disk seven eighths of its room.
+    private static long JournalMebibytes(long size) => Math.Clamp(size / (8 * 1024 * 1024), 4, 32);
 
     // The resize inode cannot go beyond 32-bit block numbers.
     private static string RoomToGrow(long size)

@@ -28,6 +28,10 @@ public sealed class ScratchDiskTests : IDisposable
     }
 
     [Fact]
+    public void The_smallest_disk_has_a_journal_that_fits()
+        => _folder.Shell($"e2fsck -fn {Ensure(Chain("/root", _folder.Make("container")), 64L << 20).Path}");
+
+    [Fact]
     public void A_disk_in_the_store_goes_when_the_root_is_gone()
     {
         ScratchDisk first = Ensure(Chain(_folder.Make("first"), null), Size, "one");
