@@ -107,6 +107,34 @@ public class VolumeTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task A_disk_in_a_backing_file_is_filled_once_grows_and_belongs_to_one_machine()
+    {
+        OnlyMachines();
+        string image = await ImageAsync("FROM {0}\nRUN mkdir -p /filled/deep && echo prefilled > /filled/file && chown -R app /filled\n");
+        string volume = NewVolume();
+        const string Look = "stat -f -c %T /filled; stat -c %U /filled /filled/deep; cat /filled/file; ls -A /filled; ls -d /disks; df -m /filled | tail -1 | awk '{print ($2 > 200)}'";
+        CommandResult first = await RunAsync("-v", $"{volume}:/disks", "-e", "RUNCVM_DISKS=/disks/a,/filled,ext4,64M", image, "sh", "-c", Look + "; echo more >> /filled/file");
+        Assert.Equal("ext2/ext3\napp\napp\nprefilled\ndeep\nfile\n0", first.Stdout.TrimEnd());
+        string[] larger = ["-v", $"{volume}:/disks", "-e", "RUNCVM_DISKS=/disks/a,/filled,ext4,256M", image, "sh", "-c", Look + "; echo ready; sleep 1000"];
+        string name = await StartAsync(larger);
+        await LoggedAsync(name, "ext2/ext3\napp\napp\nprefilled\nmore\ndeep\nfile\n1\nready");
+        (await RunAsync(larger)).Refused("/disks/a", "in use by another machine");
+        (await Docker.RunAsync("restart", "--time", "1", name)).Succeeded();
+        await LoggedAsync(name, "1\nready\next2/ext3\napp\napp\nprefilled\nmore");
+    }
+
+    [Fact]
+    public async Task A_disk_without_a_volume_takes_the_place_of_an_anonymous_one_and_goes_with_the_container()
+    {
+        OnlyMachines();
+        string image = await ImageAsync("FROM {0}\nRUN mkdir /data && echo prefilled > /data/file\nVOLUME /data\n");
+        string name = await StartAsync("-e", "RUNCVM_DISKS=/disks/a,/data,ext4,64M", image, "sh", "-c", "stat -f -c %T /data; cat /data/file; echo more >> /data/file; sleep 1000");
+        await LoggedAsync(name, "ext2/ext3\nprefilled");
+        (await Docker.RunAsync("restart", "--time", "1", name)).Succeeded();
+        await LoggedAsync(name, "ext2/ext3\nprefilled\next2/ext3\nprefilled\nmore");
+    }
+
+    [Fact]
     public async Task Owners_modes_times_and_links_are_the_hosts_own()
     {
         using var folder = new TemporaryFolder();

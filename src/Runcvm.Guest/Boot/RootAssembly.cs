@@ -94,6 +94,7 @@ internal static class RootAssembly
         foreach (GuestMount mount in mounts)
         {
             if (mount.Share > 0) shares.Mount(root, mount);
+            else if (mount.IsDisk) BackedDisk.Mount(root, mount);
             else if (mount.Type == GuestMount.OnScratch) DataFolders.Move(root, mount.Target);
             else if (mount.IsFile) BindDevice(root, mount);
             else MountOwn(root, mount);

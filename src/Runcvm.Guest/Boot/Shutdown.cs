@@ -19,6 +19,11 @@ internal static class Shutdown
         }
 
         GuestShares.AwaitQuiet();
+        foreach (MountInfo mount in mounts)
+        {
+            if (mount.Target.StartsWith(BackedDisk.Place + "/", StringComparison.Ordinal)) Release(mount.Target);
+        }
+
         Release("/scratch");
         MountPoint.SyncAll();
     }

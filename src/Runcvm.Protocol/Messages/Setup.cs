@@ -177,6 +177,9 @@ public sealed record GuestMount(string Type, string Source, string Target, ulong
     /// <summary>the target is a file; else a directory</summary>
     public bool IsFile { get; init; }
 
+    /// <summary>the source is the name of a disk in a backing file, which is filled from the root if it is empty</summary>
+    public bool IsDisk { get; init; }
+
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)
     {
@@ -187,11 +190,12 @@ public sealed record GuestMount(string Type, string Source, string Target, ulong
         w.Text(Data);
         w.UInt32(Share);
         w.Flag(IsFile);
+        w.Flag(IsDisk);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     public static GuestMount Read(ref WireReader r)
-        => new(r.Text(), r.Text(), r.Text(), r.UInt64(), r.Text()) { Share = r.UInt32(), IsFile = r.Flag() };
+        => new(r.Text(), r.Text(), r.Text(), r.UInt64(), r.Text()) { Share = r.UInt32(), IsFile = r.Flag(), IsDisk = r.Flag() };
 }
 
 /// <summary>A file laid over one of the image.</summary>

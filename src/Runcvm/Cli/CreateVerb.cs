@@ -61,7 +61,8 @@ internal static class CreateVerb
         HypervisorProgram program = HypervisorProgram.Of(options, host);
 
         HostDevices.Check(bundle.Spec["linux"]);
-        var systems = GuestFileSystems.From(bundle.Spec["mounts"]);
+        JsonNode? mounts = bundle.Spec["mounts"];
+        var systems = GuestFileSystems.From(mounts, options.Disks);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
         timeline.Ended("options");
         Kernel kernel = options.Kernel == ImageKernel.Choice
@@ -69,7 +70,7 @@ internal static class CreateVerb
             : new KernelStore(installed.Kernels).Find(options.Kernel);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         timeline.Ended("kernel and initramfs");
-        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options.ScratchSizeBytes, options.RootIsShare, config.ImageCacheBytes);
+        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options, mounts, program.User, config.ImageCacheBytes);
         timeline.Ended("root image and disks");
         if (options.RootIsShare) systems.Shares.Add(new Share(bundle.RootPath, IsFile: false, ReadOnly: false, "rbind"));
         // Inherited through the low-level runtime: the file server holds each file that the guest remembers.

@@ -21,12 +21,16 @@ internal sealed record HypervisorProgram(bool IsFirecracker, string OnHost, stri
         return new HypervisorProgram(true, firecracker.Path, SandboxSpec.Firecracker);
     }
 
+    /// <summary>The user that it is.</summary>
+    internal uint User => IsFirecracker ? MachineDescription.HypervisorUser : 0;
+
     /// <summary>Makes what the hypervisor opens by name accessible to the user that it is.</summary>
     internal void GiveAccess(MachineFolder folder, IReadOnlyList<(string Source, MachineDisk Disk)> disks, string initramfs)
     {
-        uint user = IsFirecracker ? MachineDescription.HypervisorUser : 0;
+        uint user = User;
         foreach ((string source, MachineDisk disk) in disks)
         {
+            if (disk.Inode != 0) continue;
             // A disk that was the other hypervisor's before changes hands.
             if (!disk.ReadOnly) Node.SetOwner(source, user, user);
             else if (IsFirecracker) MakeReadable(source);

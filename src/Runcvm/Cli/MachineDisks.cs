@@ -1,6 +1,8 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using Runcvm.Images;
 using Runcvm.Kernels;
+using Runcvm.Options;
 using Runcvm.Protocol.Messages;
 using Runcvm.Sandbox;
 
@@ -18,18 +20,20 @@ internal sealed record MachineDisks(
     internal const string Modules = "modules";
     internal const string Layer = "layer";
 
-    internal static MachineDisks Prepare(string rootPath, string id, MachineFolder folder, Kernel kernel, long scratchSize, bool rootIsShare, long imageCacheSize)
+    internal static MachineDisks Prepare(string rootPath, string id, MachineFolder folder, Kernel kernel, MachineOptions options, JsonNode? mounts, uint user, long imageCacheSize)
     {
+        bool rootIsShare = options.RootIsShare;
         var notices = new List<string>();
         var disks = new List<(string, MachineDisk)>();
         LayerChain chain = LayerChain.Of(rootPath);
         if (!rootIsShare) disks.Add((Image(chain, folder, imageCacheSize, notices), Disk(Root, true)));
-        ScratchDisk scratch = ScratchDisk.Ensure(chain, id, scratchSize);
+        ScratchDisk scratch = ScratchDisk.Ensure(chain, id, options.ScratchSizeBytes);
         disks.Add((scratch.Path, Disk(Scratch, false)));
         if (kernel.ModulesImagePath != null) disks.Add((kernel.ModulesImagePath, Disk(Modules, true)));
         // A root that is shared has all that lies in it.
         PackedUpper? upper = rootIsShare ? null : PackUpper(chain, scratch, folder);
         if (upper != null) disks.Add((upper.Image, Disk(Layer, true)));
+        for (int i = 0; i < options.Disks.Count; i++) disks.Add(Backed(options.Disks[i], i, mounts, chain, user));
         return new MachineDisks(disks, [.. (upper?.Changes ?? []).Select(ToLayerPath)], notices);
     }
 
@@ -47,6 +51,14 @@ internal sealed record MachineDisks(
 
         notices.Add("what the machine writes lies on a disk of its own, which docker cp, diff, commit and export do not see (they do with RUNCVM_ROOTFS=share)");
         return image;
+    }
+
+    private static (string, MachineDisk) Backed(DiskRequest request, int index, JsonNode? mounts, LayerChain chain, uint user)
+    {
+        // Beside the scratch disk it goes with the container, as everything does that is on no volume.
+        BackingPlace place = BackingPlace.Of(request.Source, mounts, chain.ContainerFolder, $"runcvm-disk-{Sha256.Hex(request.Source)[..16]}.ext4");
+        BackingFile file = BackingFile.Ensure(place.Root, place.Relative, request.Size, OptionCatalogue.DefaultScratchSize, user, request.Source);
+        return (file.Path, Disk(MachineDisk.SerialOfBacked(index), false) with { FileSystem = file.FileSystem, Inode = file.Inode });
     }
 
     private static MachineDisk Disk(string serial, bool readOnly) => new(serial, $"/disks/{serial}", readOnly);

@@ -54,6 +54,9 @@ internal sealed record MachineOptions
     /// <summary>The root is the container's own, served like a volume. Default: false, an image and a disk.</summary>
     internal required bool RootIsShare { get; init; }
 
+    /// <summary>Disks in backing files. Default: none.</summary>
+    internal required IReadOnlyList<DiskRequest> Disks { get; init; }
+
     /// <summary>How long the guest may believe what it knows of shared files. Default: Auto.</summary>
     internal required ShareCache ShareCache { get; init; }
 
@@ -103,6 +106,7 @@ internal sealed record MachineOptions
             MaySpoof = Allowed(asked.MaySpoof, usual.MaySpoof, "RUNCVM_NET_SPOOF", config),
             ScratchSizeBytes = asked.ScratchSizeBytes ?? OptionCatalogue.DefaultScratchSize,
             RootIsShare = asked.RootIsShare,
+            Disks = asked.Disks,
             ShareCache = asked.ShareCache,
             LogLevel = asked.Debug ? LogLevel.Debug : asked.LogLevel ?? LogLevel.Error,
             Strict = strict,

@@ -6,7 +6,6 @@ internal static partial class OptionCatalogue
     // is accepted. A feature that arrives takes its row to the section where it belongs.
     private static Option[] Later =>
     [
-        NotYet("RUNCVM_DISKS", "Disks in backing files, `src,dst,fs[,size];…`.", "none", Disks),
         NotYet("RUNCVM_SHARE_SOCKETS", "Forward Unix sockets that are bind-mounted.", "off", IsOff) with { NeedsAllow = true },
         NotYet("RUNCVM_NETWORK_MODE", "`bridge`, or `host` for the address of the host, for which `--network host` is the way here.", "`bridge`",
             text => text.OneOf("bridge or host", [("bridge", true), ("host", false)])),
@@ -35,11 +34,6 @@ internal static partial class OptionCatalogue
         => new(name, meaning, @default, (o, text) => isDefault(text) ? o : throw text.NotAvailable());
 
     private static bool IsOff(OptionText text) => !text.Flag();
-
-    private static bool Disks(OptionText text)
-        => text.Value.Split(';').All(disk => disk.Split(',').Length is 3 or 4)
-            ? false
-            : throw text.Refused("src,dst,fs[,size], several with semicolons between them");
 
     private static bool NoBreak(OptionText text)
     {

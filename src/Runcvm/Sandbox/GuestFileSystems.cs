@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Runcvm.Linux.Mounts;
 using Runcvm.Oci;
+using Runcvm.Options;
 using Runcvm.Protocol;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Shares;
@@ -15,7 +16,10 @@ internal sealed class GuestFileSystems
     private const string DefaultSharedMemory = "size=65536k";
 
     private readonly List<GuestMount> _more = [];
+    private readonly IReadOnlyList<DiskRequest> _disks;
     private string _sharedMemory = DefaultSharedMemory;
+
+    private GuestFileSystems(IReadOnlyList<DiskRequest> disks) => _disks = disks;
 
     /// <summary>Files that the engine provides, without their content.</summary>
     internal List<GuestFile> Files { get; } = [];
@@ -32,11 +36,24 @@ internal sealed class GuestFileSystems
     /// <summary>Whether the engine was asked for an init (`--init`).</summary>
     internal bool HasInit { get; private set; }
 
-    internal static GuestFileSystems From(JsonNode? mounts)
+    /// <param name="mounts">of the spec</param>
+    /// <param name="disks">in the order of the machine's</param>
+    internal static GuestFileSystems From(JsonNode? mounts, IReadOnlyList<DiskRequest>? disks = null)
     {
-        var systems = new GuestFileSystems();
+        var systems = new GuestFileSystems(disks ?? []);
         foreach (JsonNode? mount in ProcessReader.Items(mounts)) systems.Add(mount!);
+        for (int i = 0; i < systems._disks.Count; i++) systems.AddDisk(systems._disks[i], MachineDisk.SerialOfBacked(i));
         return systems;
+    }
+
+    private void AddDisk(DiskRequest disk, string serial)
+    {
+        if (_more.Exists(mount => mount.Target == disk.Target))
+            throw new UsageException($"{disk.Target} is the place of a disk in RUNCVM_DISKS and of a volume or mount; leave one of the two out");
+        // The template's inode tables were never written, and a sparse file reads as zeros anyway.
+        var added = new GuestMount(DiskRequest.FileSystem, serial, disk.Target, 0, "noinit_itable") { IsDisk = true };
+        int below = _more.FindIndex(mount => DiskRequest.IsOrBelow(mount.Target, disk.Target));
+        _more.Insert(below < 0 ? _more.Count : below, added);
     }
 
     /// <summary>All file systems in the order in which they are mounted.</summary>
@@ -91,6 +108,9 @@ internal sealed class GuestFileSystems
         else if (target is "/sbin/docker-init" or "/dev/init" or "/run/podman-init") HasInit = true;
         else if (OwnOfTheGuest.Has(source, target)) Notices.Add($"{target} is that of the machine's own kernel, not the host's {source}");
         else if (OwnOfTheGuest.DeviceLike(source) is { } device) _more.Add(new GuestMount("bind", device, target, 0, "") { IsFile = true });
+        // Nobody but this container has an anonymous volume, and what is in it is what the disk is filled with.
+        else if (_disks.Any(disk => disk.Target == target) && AnonymousVolume.IsAt(source)) Notices.Add($"{target} is a disk instead of an anonymous volume");
+        else if (_disks.Count > 0 && DiskRequest.IsOrBelow(target, DiskRequest.Reserved)) Notices.Add($"{target} is for backing files and not shared with the machine");
         else if (EngineData.Is(target)) AddEngineData(source, target, options);
         else AddShare(source, target, options);
     }
@@ -105,7 +125,7 @@ internal sealed class GuestFileSystems
             return;
         }
 
-        Notices.Add($"{target} is a folder of the host, where an engine in the machine cannot use overlay2 and takes vfs or fuse-overlayfs, which are slow");
+        Notices.Add($"{target} is a folder of the host, where an engine in the machine cannot use overlay2 and takes vfs or fuse-overlayfs, which are slow; RUNCVM_DISKS gives it a disk");
         AddShare(source, target, options);
     }
 

@@ -67,6 +67,8 @@ internal sealed record MachineDescription
             w.Text(disk.Serial);
             w.Text(disk.Path);
             w.Flag(disk.ReadOnly);
+            w.UInt64(disk.FileSystem);
+            w.UInt64(disk.Inode);
         });
         w.Int32(BootTimeout);
         w.Int32(LogLevel);
@@ -90,7 +92,7 @@ internal sealed record MachineDescription
         MemoryBytes = r.Int64(),
         Hypervisor = r.Text(),
         KernelCommandLine = r.Text(),
-        Disks = r.List(static (ref WireReader r) => new MachineDisk(r.Text(), r.Text(), r.Flag())),
+        Disks = r.List(static (ref WireReader r) => new MachineDisk(r.Text(), r.Text(), r.Flag()) { FileSystem = r.UInt64(), Inode = r.UInt64() }),
         BootTimeout = r.Int32(),
         LogLevel = r.Int32(),
         KernelDebug = r.Flag(),
@@ -106,7 +108,17 @@ internal sealed record MachineDescription
 /// <param name="Serial">by which the guest finds it</param>
 /// <param name="Path">its file as the sandbox sees it</param>
 /// <param name="ReadOnly">the guest cannot write to it</param>
-internal sealed record MachineDisk(string Serial, string Path, bool ReadOnly);
+internal sealed record MachineDisk(string Serial, string Path, bool ReadOnly)
+{
+    /// <summary>The serial number of a disk that the user asked for.</summary>
+    internal static string SerialOfBacked(int index) => $"disk{index + 1}";
+
+    /// <summary>of a backing file: the device number of its file system</summary>
+    internal ulong FileSystem { get; init; }
+
+    /// <summary>of a backing file, else 0: by which it is known</summary>
+    internal ulong Inode { get; init; }
+}
 
 /// <summary>Something of the host that the guest is served.</summary>
 /// <param name="Path">as the sandbox sees it</param>

@@ -45,6 +45,7 @@ internal static class MachineStart
             RootDisk = setup.RootDisk == null ? null : machine.DiskName(setup.RootDisk),
             ScratchDisk = machine.DiskName(setup.ScratchDisk),
             ModulesDisk = setup.ModulesDisk == null ? null : machine.DiskName(setup.ModulesDisk),
+            Mounts = [.. setup.Mounts.Select(mount => mount.IsDisk ? mount with { Source = machine.DiskName(mount.Source) } : mount)],
             LayerDisk = setup.LayerDisk == null ? null : machine.DiskName(setup.LayerDisk),
         };
     }

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
@@ -26,6 +27,7 @@ internal static class SuperviseVerb
             MachineDescription description = ReadDescription();
             using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
             FileDescriptor.Lock(alive);
+            IReadOnlyList<SafeFileHandle> backing = BackingLocks.Take(description.Disks);
             SandboxNetwork network = SandboxNetwork.Prepare(description.MaySpoof, description.IsFirecracker ? MachineDescription.HypervisorUser : null) with
             {
                 Shared = description.SharesAddresses ? new SharedPorts() : null,
@@ -35,7 +37,9 @@ internal static class SuperviseVerb
             ShareServer? shares = description.Shares.Count > 0 ? ShareServer.Start(description) : null;
             DropCapabilities();
             using var loop = new EventLoop();
-            return loop.Run(new MachineLife(loop, description, network, user, timeline, shares).RunAsync);
+            int code = loop.Run(new MachineLife(loop, description, network, user, timeline, shares).RunAsync);
+            foreach (SafeFileHandle file in backing) file.Dispose();
+            return code;
         }
         catch (Exception e) when (e is LinuxException or UsageException or WireFormatException or ChannelClosedException or IOException or UnauthorizedAccessException)
         {

@@ -40,7 +40,6 @@ public partial class OptionCatalogueTests
     }
 
     [Theory]
-    [InlineData("RUNCVM_DISKS=/disks/a,/home,ext4,5G")]
     [InlineData("RUNCVM_SHARE_SOCKETS=1")]
     [InlineData("RUNCVM_NETWORK_MODE=host")]
     [InlineData("RUNCVM_BALLOON_SIZE_MIB=64")]

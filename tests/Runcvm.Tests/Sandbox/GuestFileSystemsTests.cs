@@ -99,6 +99,28 @@ public class GuestFileSystemsTests
     }
 
     [Fact]
+    public void Disks_come_before_what_lies_in_them_and_their_backing_files_are_not_shared()
+    {
+        using var folder = new TemporaryFolder();
+        string anonymous = Path.Combine(folder.Path, "volumes", new string('a', 64), "_data");
+        Directory.CreateDirectory(anonymous);
+        var systems = GuestFileSystems.From(
+            new JsonArray(
+                Mount("/disks", "bind", folder.Path, "rbind"), Mount("/home/me/here", "bind", folder.Path, "rbind"),
+                Mount("/var/lib/docker", "bind", anonymous, "rbind"), Mount("/home2", "tmpfs", "tmpfs")),
+            [new("/disks/a", "/home/me", null), new("/disks/b", "/var/lib/docker", null)]);
+        Assert.Equal(
+            ["ext4 disk1 /home/me", "fuse share1 /home/me/here", "tmpfs tmpfs /home2", "ext4 disk2 /var/lib/docker"],
+            systems.Mounts(systemd: false).Skip(5).Select(static mount => $"{mount.Type} {mount.Source} {mount.Target}"));
+        Assert.Single(systems.Shares);
+    }
+
+    [Fact]
+    public void A_disk_where_something_else_is_mounted_is_refused()
+        => Assert.Contains("/data is the place of a disk", Assert.Throws<UsageException>(() => GuestFileSystems.From(
+            new JsonArray(Mount("/data", "tmpfs", "tmpfs")), [new("/disks/a", "/data", null)])).Message, StringComparison.Ordinal);
+
+    [Fact]
     public void A_socket_is_refused_by_its_path()
     {
         using var folder = new TemporaryFolder();
