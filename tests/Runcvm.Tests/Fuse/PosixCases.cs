@@ -593,8 +593,14 @@ internal static class PosixCases
             run.Say("a asks", FileCall.GetLock(a, ref asked));
             run.Note($"{asked}");
             run.Close(b);
-            asked = new RangeLock(1, 0, 0);
-            run.Say("a asks", FileCall.GetLock(a, ref asked));
+            // FUSE_RELEASE, which gives the locks of an open file back, comes some time after close(2) has returned.
+            SpinWait.SpinUntil(
+                () =>
+                {
+                    asked = new RangeLock(1, 0, 0);
+                    return FileCall.GetLock(a, ref asked) == 0 && asked.Kind == 2;
+                },
+                TimeSpan.FromSeconds(20));
             run.Note($"{asked.Kind}");
             SafeFileHandle readOnly = run.Open("f", ReadOnly)!;
             run.Say("write lock of a file open for reading", FileCall.SetLock(readOnly, new RangeLock(1, 0, 0)));
