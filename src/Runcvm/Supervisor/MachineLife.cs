@@ -93,8 +93,17 @@ internal sealed class MachineLife(
 
     private static async Task PumpAsync(IMachine machine, GuestLink link)
     {
-        AsyncFile stream = await machine.Stream;
-        await link.Multiplexer.RunAsync(stream.ReadAsync, stream.WriteAsync);
+        try
+        {
+            AsyncFile stream = await machine.Stream;
+            await link.Multiplexer.RunAsync(stream.ReadAsync, stream.WriteAsync);
+        }
+        catch (Exception e)
+        {
+            // Also where there never was a stream: whoever waits for the guest's first word must learn of it.
+            link.Multiplexer.Break(e);
+            throw;
+        }
     }
 
     // Without the files that it was given the workload cannot go on: a server that fails ends the machine.
@@ -150,7 +159,7 @@ internal sealed class MachineLife(
             switch (kind)
             {
                 case MessageKind.Started when Read(body, Started.Read).Id == Start.Workload:
-                    _workloadStarted.TrySetResult();
+                    if (!_workloadStarted.TrySetResult()) throw new WireFormatException("it said twice that the workload runs");
                     timeline.Ended(BootSteps.Workload);
                     _log.Info($"the workload runs, {Elapsed()} ms after the hypervisor's start");
                     BootSteps.Report(_log, timeline);
