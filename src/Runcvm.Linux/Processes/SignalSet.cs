@@ -26,8 +26,8 @@ public static unsafe class SignalSet
     public static bool TryBlockForwardedEverywhere()
     {
         BlockForwarded();
-        if (AllThreadsHaveBlocked()) return true;
-        // The only other thread of a small program is the one that runs finalizers. So one is given to it.
+        // The only other thread of a small program is the one that runs finalizers. So one is given to it. Not only if it is
+        // seen to need it: pthread_create(3) blocks everything in a new thread until that has run for the first time.
         LeaveToFinalizerThread();
         GC.Collect();
         GC.WaitForPendingFinalizers();
