@@ -1,7 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
-using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Linux.Terminals;
 using Runcvm.Protocol.Frames;
@@ -46,10 +45,10 @@ internal sealed class GuestProcess
     /// <summary>Starts to relay the streams of a process that is being started.</summary>
     internal void Attach(SafeFileHandle input, SafeFileHandle output, SafeFileHandle error)
     {
-        _inputFile = NonBlocking(input);
+        _inputFile = AsyncFile.NonBlocking(_loop, input);
         _inputTask = RelayInputAsync(_inputFile);
-        AddOutput(NonBlocking(output), _output);
-        AddOutput(NonBlocking(error), _error);
+        AddOutput(AsyncFile.NonBlocking(_loop, output), _output);
+        AddOutput(AsyncFile.NonBlocking(_loop, error), _error);
     }
 
     /// <summary>The same for a process with a terminal; <paramref name="takesInput"/> is false for a mere console.</summary>
@@ -57,7 +56,7 @@ internal sealed class GuestProcess
     {
         _terminal = master;
         if (_size.Rows > 0) PseudoTerminal.SetSize(master, _size.Rows, _size.Columns);
-        AsyncFile file = NonBlocking(master);
+        AsyncFile file = AsyncFile.NonBlocking(_loop, master);
         if (takesInput) _inputTask = RelayInputAsync(file);
         else _input.Refuse();
         AddOutput(file, _output);
@@ -121,12 +120,6 @@ internal sealed class GuestProcess
         _input.Close();
         _output.Close();
         _error.Close();
-    }
-
-    private AsyncFile NonBlocking(SafeFileHandle file)
-    {
-        FileDescriptor.SetNonBlocking(file);
-        return new AsyncFile(_loop, file);
     }
 
     private void AddOutput(AsyncFile file, Channel channel)

@@ -28,8 +28,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         if (!isWorkload && (_workloadMounts == null || _workloadPids == null)) return new StartFailed(process.Id, 125, "the container's own process is not running");
         if (!isWorkload && setup.Systemd) await _systemd.WaitAsync();
         (SafeFileHandle report, SafeFileHandle reportEnd) = FileDescriptor.Pipe();
-        FileDescriptor.SetNonBlocking(report);
-        using var reportFile = new AsyncFile(loop, report);
+        using AsyncFile reportFile = AsyncFile.NonBlocking(loop, report);
         Spawner? spawner;
         using (reportEnd)
         {

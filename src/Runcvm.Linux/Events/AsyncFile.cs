@@ -29,6 +29,13 @@ public sealed class AsyncFile : IDisposable
     /// <summary>The file itself.</summary>
     public SafeFileHandle Handle { get; }
 
+    /// <summary>Takes over a file that nobody shares, and puts it into non-blocking mode.</summary>
+    public static AsyncFile NonBlocking(EventLoop loop, SafeFileHandle handle)
+    {
+        FileDescriptor.SetNonBlocking(handle);
+        return new AsyncFile(loop, handle);
+    }
+
     /// <summary>Opens the same pipe, terminal or device once more, without blocking, so that whoever shares the original
     /// does not find its mode changed. Where that is impossible (sockets) the original's mode is changed.</summary>
     public static AsyncFile Reopen(EventLoop loop, SafeFileHandle original, bool forWriting, bool forReading)

@@ -61,8 +61,7 @@ internal static class AttachVerb
         // The files travel with the first byte; the rest may be longer than the socket's buffer.
         UnixSocket.SendWithFiles(socket, message.AsSpan(0, 1), [Standard(0), Standard(1), Standard(2)]);
         FileDescriptor.WriteAll(socket, message.AsSpan(1));
-        FileDescriptor.SetNonBlocking(socket);
-        return new AsyncFile(loop, socket);
+        return AsyncFile.NonBlocking(loop, socket);
     }
 
     private static async Task ForwardSignalsAsync(AsyncFile signals, AsyncFile supervisor)

@@ -20,7 +20,6 @@ internal sealed class PortRelay(
     // The guest names them: neither files nor memory of the sandbox may run out. A connection may hold two windows.
     private const int MaxPorts = 256;
     private const int MaxConnections = 256;
-    private const int BufferSize = 32 * 1024;
 
     private readonly Dictionary<ListeningPort, AsyncFile> _listeners = [];
     private readonly HashSet<ListeningPort> _refused = [];
@@ -88,7 +87,7 @@ internal sealed class PortRelay(
         try
         {
             await link.SendAsync(MessageKind.Connect, new Connect(id, port).Write);
-            await Task.WhenAll(SendAsync(socket, input, output), ReceiveAsync(socket, input, output));
+            await SocketRelay.RunAsync(socket, output.ReadAsync, input.WriteAsync, input.End, Close);
         }
         catch (Exception e) when (e is LinuxException or ObjectDisposedException or ChannelClosedException)
         {
@@ -97,44 +96,14 @@ internal sealed class PortRelay(
         finally
         {
             _connections--;
-            Abandon(socket, input, output);
+            socket.Dispose();
+            Close();
         }
-    }
 
-    private static async Task SendAsync(AsyncFile socket, Channel input, Channel output)
-    {
-        byte[] buffer = new byte[BufferSize];
-        try
+        void Close()
         {
-            for (int n; (n = await socket.ReadAsync(buffer)) > 0;) await input.WriteAsync(buffer.AsMemory(0, n));
-            input.End();
+            input.Close();
+            output.Close();
         }
-        catch
-        {
-            Abandon(socket, input, output);
-            throw;
-        }
-    }
-
-    private static async Task ReceiveAsync(AsyncFile socket, Channel input, Channel output)
-    {
-        byte[] buffer = new byte[BufferSize];
-        try
-        {
-            for (int n; (n = await output.ReadAsync(buffer)) > 0;) await socket.WriteAsync(buffer.AsMemory(0, n));
-            StreamListener.EndWriting(socket.Handle);
-        }
-        catch
-        {
-            Abandon(socket, input, output);
-            throw;
-        }
-    }
-
-    private static void Abandon(AsyncFile socket, Channel input, Channel output)
-    {
-        socket.Dispose();
-        input.Close();
-        output.Close();
     }
 }

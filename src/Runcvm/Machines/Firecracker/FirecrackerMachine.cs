@@ -28,8 +28,8 @@ internal sealed class FirecrackerMachine : IMachine
         _disks = settings.Disks;
         Stream = AcceptAsync(loop, dial);
         Shares = sharesDial?.AcceptAsync();
-        Console = Watch(loop, console);
-        Errors = Watch(loop, errors);
+        Console = AsyncFile.NonBlocking(loop, console);
+        Errors = AsyncFile.NonBlocking(loop, errors);
         Exited = AsyncFile.WaitForExitAsync(loop, process);
     }
 
@@ -100,10 +100,4 @@ internal sealed class FirecrackerMachine : IMachine
     }
 
     private static async Task<AsyncFile> AcceptAsync(EventLoop loop, GuestDial dial) => new(loop, await dial.AcceptAsync());
-
-    private static AsyncFile Watch(EventLoop loop, SafeFileHandle file)
-    {
-        FileDescriptor.SetNonBlocking(file);
-        return new AsyncFile(loop, file);
-    }
 }

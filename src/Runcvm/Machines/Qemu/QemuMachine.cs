@@ -18,10 +18,10 @@ internal sealed class QemuMachine : IMachine
         EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle console, SafeFileHandle errors)
     {
         _process = process;
-        Stream = Task.FromResult(Watch(loop, stream));
+        Stream = Task.FromResult(AsyncFile.NonBlocking(loop, stream));
         Shares = shares == null ? null : Task.FromResult(shares);
-        Console = Watch(loop, console);
-        Errors = Watch(loop, errors);
+        Console = AsyncFile.NonBlocking(loop, console);
+        Errors = AsyncFile.NonBlocking(loop, errors);
         Exited = AsyncFile.WaitForExitAsync(loop, process);
     }
 
@@ -73,11 +73,5 @@ internal sealed class QemuMachine : IMachine
         Shares?.Result.Dispose();
         Console.Dispose();
         Errors.Dispose();
-    }
-
-    private static AsyncFile Watch(EventLoop loop, SafeFileHandle file)
-    {
-        FileDescriptor.SetNonBlocking(file);
-        return new AsyncFile(loop, file);
     }
 }
