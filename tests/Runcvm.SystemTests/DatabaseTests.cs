@@ -13,7 +13,7 @@ public class DatabaseTests(DockerEngine engine) : MachineTest(engine)
         const string Serve = """
             set -e; export PGDATA=/var/lib/postgresql/data
             if [ ! -e $PGDATA/PG_VERSION ]; then initdb --auth=trust >/dev/null; fi
-            pg_ctl -w -t 200 start >/dev/null; createdb bench 2>/dev/null && pgbench -i -q bench 2>/dev/null || true
+            pg_ctl -w -t 200 start >/dev/null; if createdb bench 2>/dev/null; then pgbench -i -q bench 2>/dev/null; fi
             psql -qc 'create table if not exists said (n int)' bench; echo "serving $(psql -Atc 'select count(*) from said' bench)"
             """;
         // Every number that is printed was committed before.
