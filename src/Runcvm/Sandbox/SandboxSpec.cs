@@ -23,9 +23,9 @@ internal static class SandboxSpec
     /// <summary>What it takes to start the hypervisor as another user.</summary>
     private static readonly string[] UserCapabilities = ["CAP_SETUID", "CAP_SETGID"];
 
-    /// <summary>What it takes to act for any user of the guest on the files of a share.</summary>
+    /// <summary>What it takes to act for any user of the guest on the files of a share. It never becomes that user.</summary>
     internal static readonly string[] FileServerCapabilities =
-        ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETUID"];
+        ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETFCAP"];
 
     internal static void Rewrite(JsonObject spec, SandboxParts parts)
     {
