@@ -2,7 +2,6 @@ using Runcvm.Guest.Boot;
 using Runcvm.Guest.Network;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
-using Runcvm.Linux.Mounts;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
@@ -52,8 +51,6 @@ internal sealed class ProcessTable(
                 break;
             case MessageKind.Signal:
                 Signal signal = Signal.Read(ref r);
-                // A workload that ignores its stop signal is killed with the whole machine, which nothing could flush then.
-                if (signal.Id == Start.Workload) MountPoint.SyncAll();
                 if (_running.TryGetValue(signal.Id, out GuestProcess? target)) target.Signal(Translate(signal));
                 break;
             case MessageKind.Resize:
@@ -68,9 +65,18 @@ internal sealed class ProcessTable(
             case MessageKind.ReadKernelLog:
                 _ = control.SendAsync(KernelMessages.Read(ReadKernelLog.Read(ref r).Id));
                 break;
+            case MessageKind.Flush:
+                _ = FlushAsync(Flush.Read(ref r).Id);
+                break;
             default:
                 throw new WireFormatException($"the host sent message {(byte)kind}, which this guest does not know");
         }
+    }
+
+    private async Task FlushAsync(uint request)
+    {
+        await DiskFlush.RunAsync();
+        await control.SendAsync(new Flushed(request));
     }
 
     // systemd re-executes itself on SIGTERM; SIGRTMIN+3 is its "halt". systemd(1), SIGNALS.

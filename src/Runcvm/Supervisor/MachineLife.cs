@@ -63,7 +63,7 @@ internal sealed class MachineLife(
     private async Task<int> RunAsync(IMachine machine)
     {
         var link = new GuestLink(new Multiplexer());
-        _observation = new Observation(_words.Console, timeline, link);
+        _observation = new Observation(_words.Console, timeline, link, _workloadStarted.Task);
         Task pump = PumpAsync(machine, link);
         try
         {
@@ -181,8 +181,8 @@ internal sealed class MachineLife(
                 case MessageKind.Listening:
                     ports.Update(Read(body, Listening.Read).Ports);
                     break;
-                case MessageKind.KernelLog:
-                    _observation!.Deliver(body);
+                case MessageKind.KernelLog or MessageKind.Flushed:
+                    _observation!.Deliver(kind, body);
                     break;
                 case MessageKind.Failed:
                     throw new UsageException($"the guest could not make the machine ready: {TextRing.Printable(Read(body, Failed.Read).Message)}");
