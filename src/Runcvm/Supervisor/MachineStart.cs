@@ -70,7 +70,10 @@ internal static class MachineStart
         HasShares = description.Shares.Count > 0,
         Disks = [.. description.Disks.Select(static disk => new MachineSettings.Disk(disk.Serial, disk.Path, disk.ReadOnly))],
         Cards = [.. network.Interfaces.Select(static (item, i) => new MachineSettings.NetworkCard(item.Tap, SandboxNetwork.TapName(i), item.Description.HardwareAddress))],
-        Balloon = true,
+        Balloon = description.Balloon,
+        BalloonMebibytes = description.BalloonMebibytes,
+        HugePages = description.HugePages,
+        PreallocateMemory = description.PreallocateMemory,
         Folder = SandboxSpec.HypervisorFolder,
     };
 }

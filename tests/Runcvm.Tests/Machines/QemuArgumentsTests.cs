@@ -60,6 +60,18 @@ public class QemuArgumentsTests
         Assert.Equal(without.Count, with.Count);
     }
 
+    [Theory]
+    [InlineData(true, false, "memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=ram,size=512M")]
+    [InlineData(false, true, "memory-backend-ram,id=ram,size=512M,prealloc=on")]
+    [InlineData(true, true, "memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=ram,size=512M,prealloc=on")]
+    public void Memory_of_its_own_kind_is_an_object(bool huge, bool now, string memory)
+    {
+        List<string> with = QemuArguments.Build(Settings with { HugePages = huge, PreallocateMemory = now });
+        Assert.Equal(
+            ["microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=ram", "-object", memory],
+            with.Except(QemuArguments.Build(Settings)));
+    }
+
     [Fact]
     public void Shares_have_a_port_of_their_own()
     {

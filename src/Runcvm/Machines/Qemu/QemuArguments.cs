@@ -19,6 +19,7 @@ internal static class QemuArguments
     [
         "qemu-system-x86_64",
         .. Machine(settings),
+        .. Memory(settings),
         .. Boot(settings),
         .. Console(),
         .. Stream(settings),
@@ -30,7 +31,7 @@ internal static class QemuArguments
     [
         // A minimal machine: no PCI, no firmware to run through. The clock chip gives the kernel its first idea of the time.
         // Interval timer and old interrupt controller stay: without them one boot in many hangs on a busy host.
-        "-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on",
+        "-M", $"microvm,x-option-roms=off,isa-serial=on,rtc=on{(HasOwnMemory(settings) ? ",memory-backend=ram" : "")}",
         "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
         "-accel", settings.UseKvm ? "kvm" : "tcg,thread=multi,tb-size=128",
         "-cpu", settings.UseKvm ? "host" : "max",
@@ -39,6 +40,16 @@ internal static class QemuArguments
         // QEMU's own filter on system calls, beside the one of the sandbox.
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
     ];
+
+    // A file in memory may consist of huge pages without a file system of such that somebody would have to mount.
+    private static IEnumerable<string> Memory(MachineSettings settings)
+    {
+        if (!HasOwnMemory(settings)) return [];
+        string kind = settings.HugePages ? "memory-backend-memfd,hugetlb=on,hugetlbsize=2M" : "memory-backend-ram";
+        return ["-object", $"{kind},id=ram,size={settings.MemoryMebibytes}M{(settings.PreallocateMemory ? ",prealloc=on" : "")}"];
+    }
+
+    private static bool HasOwnMemory(MachineSettings settings) => settings.HugePages || settings.PreallocateMemory;
 
     private static IEnumerable<string> Boot(MachineSettings settings)
         => ["-kernel", settings.Vmlinux, "-initrd", settings.Initramfs, "-append", settings.KernelCommandLine];
