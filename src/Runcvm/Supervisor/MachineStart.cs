@@ -74,6 +74,7 @@ internal static class MachineStart
         BalloonMebibytes = description.BalloonMebibytes,
         HugePages = description.HugePages,
         PreallocateMemory = description.PreallocateMemory,
+        VhostNet = description.VhostNet,
         Folder = SandboxSpec.HypervisorFolder,
     };
 }

@@ -73,6 +73,15 @@ public class QemuArgumentsTests
     }
 
     [Fact]
+    public void Each_card_has_a_file_of_its_own_by_which_the_kernel_carries_its_packets()
+    {
+        List<string> with = QemuArguments.Build(Settings with { VhostNet = true, HasShares = true });
+        Assert.Equal(
+            ["socket,id=shares,fd=7", "tap,id=net0,fd=5,vhost=on,vhostfd=8", "tap,id=net1,fd=6,vhost=on,vhostfd=9"],
+            with.Where(static argument => argument.Contains("fd=7", StringComparison.Ordinal) || argument.Contains("vhost", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void Shares_have_a_port_of_their_own()
     {
         List<string> without = QemuArguments.Build(Settings);
