@@ -16,6 +16,8 @@ public enum MessageKind : byte
     Connect = 5,
     /// <summary>to the guest: <see cref="Messages.ReadKernelLog"/>, answered by <see cref="KernelLog"/></summary>
     ReadKernelLog = 6,
+    /// <summary>host to guest: <see cref="Messages.NetworkChange"/></summary>
+    NetworkChange = 7,
     /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of <see cref="ConsoleText"/></summary>
     WatchConsole = 32,
     /// <summary>to the supervisor only, without a body: where the start's time went; answered by <see cref="BootReport"/></summary>
