@@ -9,6 +9,7 @@ public class QemuArgumentsTests
     private const string Golden = """
         qemu-system-x86_64
         -M microvm,x-option-roms=off,isa-serial=on,rtc=on
+        -global virtio-mmio.force-legacy=false
         -nodefaults -no-user-config -nographic -no-reboot
         -accel tcg,thread=multi,tb-size=128
         -cpu max
@@ -61,12 +62,16 @@ public class QemuArgumentsTests
     }
 
     [Fact]
-    public void Shares_have_a_port_of_their_own()
+    public void Shares_have_a_device_and_a_port_of_their_own()
     {
         List<string> without = QemuArguments.Build(Settings);
         List<string> with = QemuArguments.Build(Settings with { HasShares = true });
         Assert.Equal(
-            ["virtio-serial-device,max_ports=3", "socket,id=shares,fd=7", "virtserialport,chardev=shares,name=org.runcvm.shares"],
+            [
+                "microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=memory", "-object", "memory-backend-memfd,id=memory,size=512M,share=on",
+                "virtio-serial-device,max_ports=3", "socket,id=shares,fd=7", "virtserialport,chardev=shares,name=org.runcvm.shares",
+                "socket,id=files,fd=8", "vhost-user-fs-device,chardev=files,tag=org.runcvm.shares,queue-size=1024",
+            ],
             with.Except(without));
     }
 }

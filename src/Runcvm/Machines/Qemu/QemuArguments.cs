@@ -15,6 +15,9 @@ internal static class QemuArguments
     /// <summary>The same for requests of shared files.</summary>
     private const string SharesPortName = "org.runcvm.shares";
 
+    /// <summary>Room for a request of 1 MiB, in pages.</summary>
+    private const int QueueSize = 1024;
+
     internal static List<string> Build(MachineSettings settings) =>
     [
         "qemu-system-x86_64",
@@ -30,12 +33,16 @@ internal static class QemuArguments
     [
         // A minimal machine: no PCI, no firmware to run through. The clock chip gives the kernel its first idea of the time.
         // Interval timer and old interrupt controller stay: without them one boot in many hangs on a busy host.
-        "-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on",
+        "-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on" + (settings.HasShares ? ",memory-backend=memory" : ""),
+        // Devices as virtio 1 has them: those of before do not work with vhost-user.
+        "-global", "virtio-mmio.force-legacy=false",
         "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
         "-accel", settings.UseKvm ? "kvm" : "tcg,thread=multi,tb-size=128",
         "-cpu", settings.UseKvm ? "host" : "max",
         "-smp", settings.Cpus.ToString(CultureInfo.InvariantCulture),
         "-m", settings.MemoryMebibytes.ToString(CultureInfo.InvariantCulture),
+        // The file server reads and writes the guest's memory itself.
+        .. settings.HasShares ? ["-object", FormattableString.Invariant($"memory-backend-memfd,id=memory,size={settings.MemoryMebibytes}M,share=on")] : Array.Empty<string>(),
         // QEMU's own filter on system calls, beside the one of the sandbox.
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
     ];
@@ -55,8 +62,12 @@ internal static class QemuArguments
         .. settings.HasShares ? Shares(SharesFile(settings)) : [],
     ];
 
-    private static IEnumerable<string> Shares(int file)
-        => ["-chardev", $"socket,id=shares,fd={file}", "-device", $"virtserialport,chardev=shares,name={SharesPortName}"];
+    // The device is served by this program. The port is for guests whose kernel has no driver for it, and for what cannot be said through it.
+    private static IEnumerable<string> Shares(int file) =>
+    [
+        "-chardev", $"socket,id=shares,fd={file}", "-device", $"virtserialport,chardev=shares,name={SharesPortName}",
+        "-chardev", $"socket,id=files,fd={file + 1}", "-device", $"vhost-user-fs-device,chardev=files,tag={SharesPortName},queue-size={QueueSize}",
+    ];
 
     /// <summary>The number under which QEMU finds the stream of the shares.</summary>
     internal static int SharesFile(MachineSettings settings) => FirstTapFile + settings.Cards.Count;
