@@ -54,11 +54,11 @@ public sealed partial class FileServer
             return error;
         }
 
-        return Enter(file, out entry, out _);
+        return Enter(parent.Node, file, out entry, out _);
     }
 
     /// <summary>Takes an O_PATH descriptor in as a node and counts the look.</summary>
-    private int Enter(SafeFileHandle file, out EntryOut entry, out ServedNode? node)
+    private int Enter(ServedNode parent, SafeFileHandle file, out EntryOut entry, out ServedNode? node)
     {
         entry = default;
         node = null;
@@ -70,7 +70,7 @@ public sealed partial class FileServer
             return error;
         }
 
-        node = _nodes.Remember(file, status);
+        node = _nodes.Remember(parent, file, status);
         entry = new EntryOut(node.Id, 0, Validity, Validity, 0, 0, AttrOf(status));
         return 0;
     }

@@ -42,7 +42,7 @@ public sealed partial class FileServer
             if (error < 0) FileCall.Unlink(held.File, name);
         }
 
-        return Created(error, file, create.Flags, ref reply);
+        return Created(held.Node!, error, file, create.Flags, ref reply);
     }
 
     private int OpenExisting(in NodeLease parent, scoped EntryName name, in CreateIn create, ref Reply reply)
@@ -81,18 +81,18 @@ public sealed partial class FileServer
         if ((create.Flags & GuestFlags.Exclusive) != 0) flags |= OpenFlags.Exclusive;
         int error = FileCall.Reopen(parent.File, flags, mode, out SafeFileHandle file);
         if (error == 0) error = Give(header, parent, file, (uint)FileKind.Regular | mode);
-        return Created(error, file, create.Flags, ref reply);
+        return Created(parent.Node, error, file, create.Flags, ref reply);
     }
 
     /// <summary>Takes in a file that was just made and opened.</summary>
-    private int Created(int error, SafeFileHandle file, uint flags, ref Reply reply)
+    private int Created(ServedNode parent, int error, SafeFileHandle file, uint flags, ref Reply reply)
     {
         EntryOut entry = default;
         ServedNode? node = null;
         if (error == 0)
         {
             error = FileCall.Reopen(file, OpenFlags.Path, 0, out SafeFileHandle path);
-            if (error == 0) error = Enter(path, out entry, out node);
+            if (error == 0) error = Enter(parent, path, out entry, out node);
             else path.Dispose();
         }
 
@@ -112,7 +112,7 @@ public sealed partial class FileServer
         opened = default;
         // Opening a pipe may wait for ever, opening a device may act: both are the guest's kernel's business.
         if (node.Kind != FileKind.Regular) return Fail(node.Kind == FileKind.Directory ? Errno.EISDIR : Errno.EINVAL);
-        if (_readOnly && (IsForWriting(flags) || (flags & GuestFlags.Truncate) != 0)) return Fail(Errno.EROFS);
+        if (node.ReadOnly && (IsForWriting(flags) || (flags & GuestFlags.Truncate) != 0)) return Fail(Errno.EROFS);
         int error = FileCall.Reopen(path, HostFlags(flags), 0, out SafeFileHandle file);
         if (error == 0 && IsTooMany(file)) error = Fail(Errno.ENFILE);
         if (error == 0 && (openFlags & RequestBits.OpenKillSuidgid) != 0) error = DropPrivilegeBits(path);

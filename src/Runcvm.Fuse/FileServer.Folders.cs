@@ -90,7 +90,7 @@ public sealed partial class FileServer
     private void Put(ref Reply reply, in NodeLease folder, FolderRecord record)
     {
         // The number of the folder above the root is none of the guest's business.
-        bool isAboveRoot = folder.Node!.Id == NodeTable.RootId && record.Name is [(byte)'.', (byte)'.'];
+        bool isAboveRoot = folder.Node!.Id <= _nodes.Roots[^1].Id && record.Name is [(byte)'.', (byte)'.'];
         ulong inode = isAboveRoot ? folder.Node.Key.Inode : record.Inode;
         reply.Put(new Dirent(_inodes.Of(folder.Node.Key.Device, inode), (ulong)record.Next, (uint)record.Name.Length, record.Type));
         int padded = (record.Name.Length + 7) & ~7;

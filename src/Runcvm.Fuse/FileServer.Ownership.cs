@@ -35,7 +35,7 @@ public sealed partial class FileServer
             return error;
         }
 
-        error = Enter(file, out EntryOut entry, out _);
+        error = Enter(parent.Node!, file, out EntryOut entry, out _);
         return error < 0 ? error : Put(ref reply, entry);
     }
 

@@ -39,7 +39,6 @@ public sealed partial class FileServer : IDisposable
     // What the process keeps for itself of its descriptors: connections, disks, the machine.
     private const int ReservedDescriptors = 256;
 
-    private readonly bool _readOnly;
     private readonly CachePolicy _cache;
     private readonly Action<ReadOnlyMemory<byte>> _later;
     private readonly NodeTable _nodes;
@@ -55,28 +54,45 @@ public sealed partial class FileServer : IDisposable
     /// exactly as it is to be written to /dev/fuse; called on threads of the pool, never while a lock of this class is held</param>
     /// <exception cref="LinuxException">the path cannot be opened</exception>
     public FileServer(string path, bool readOnly, CachePolicy cache, Action<ReadOnlyMemory<byte>> later)
+        : this([new SharedRoot(path, readOnly)], false, cache, later)
     {
-        _readOnly = readOnly;
+    }
+
+    /// <summary>Opens several roots, which one mount serves: in its root folder, which is nowhere on the host, each has its
+    /// place in the list as its name.</summary>
+    /// <param name="roots">folders and single files</param>
+    /// <param name="cache">how long the guest's kernel may believe what it was told</param>
+    /// <param name="later">as in the other constructor</param>
+    /// <exception cref="LinuxException">a path cannot be opened</exception>
+    public FileServer(IReadOnlyList<SharedRoot> roots, CachePolicy cache, Action<ReadOnlyMemory<byte>> later)
+        : this(roots, true, cache, later)
+    {
+    }
+
+    private FileServer(IReadOnlyList<SharedRoot> roots, bool below, CachePolicy cache, Action<ReadOnlyMemory<byte>> later)
+    {
         _cache = cache;
         _later = later;
+        _rootsAreBelow = below;
         _mostDescriptors = CurrentProcess.RaiseOpenFiles() - ReservedDescriptors;
-        SafeFileHandle root = FileDescriptor.Open(path, OpenFlags.Path);
-        int error = FileCall.Status(root, out NodeStatus status);
-        if (error < 0)
+        _nodes = new NodeTable(below ? NodeTable.RootId + 1 : NodeTable.RootId);
+        try
         {
-            root.Dispose();
-            throw new LinuxException((Errno)(-error), $"look at {path}");
+            foreach (SharedRoot root in roots) Open(root);
+        }
+        catch
+        {
+            _nodes.Dispose();
+            throw;
         }
 
         Node.SetUmask(0);
-        IsFolder = status.Kind == FileKind.Directory;
-        _inodes = new InodeNumbers(status.Device);
-        _nodes = new NodeTable(root, status);
+        _inodes = new InodeNumbers(_nodes.Roots[0].Key.Device);
         _waiting = new WaitingLocks(AnswerLater);
     }
 
-    /// <summary>Whether the root is a folder; else the guest mounts on a file, with rootmode=100000.</summary>
-    public bool IsFolder { get; }
+    /// <summary>Whether the (first) root is a folder; else the guest mounts on a file, with rootmode=100000.</summary>
+    public bool IsFolder => _nodes.Roots[0].Kind == FileKind.Directory;
 
     /// <summary>Nodes that the guest's kernel knows at present; each costs a descriptor.</summary>
     public int Nodes => _nodes.Count;
@@ -86,6 +102,23 @@ public sealed partial class FileServer : IDisposable
 
     /// <summary>Requests that wait for a lock at present.</summary>
     public int Waiting => _waiting.Count;
+
+    /// <summary>FUSE_SETLKW: <see cref="Handle"/> may return 0 for it, and the answer come later.</summary>
+    public const uint WaitForLock = (uint)Opcode.Setlkw;
+
+    /// <summary>Whether a request may wait for a disk, or moves so much data that it takes a while.</summary>
+    /// <param name="request">header and body</param>
+    /// <param name="much">bytes of data from which on it does</param>
+    public static bool MayTakeLong(ReadOnlySpan<byte> request, int much)
+    {
+        if (request.Length >= much || !MemoryMarshal.TryRead(request, out RequestHeader header)) return true;
+        return header.Opcode switch
+        {
+            Opcode.Read => !new RequestBody(request[RequestHeader.Size..]).TryRead(out ReadIn read) || read.Size >= much,
+            Opcode.Fsync or Opcode.Fsyncdir or Opcode.Syncfs or Opcode.Fallocate or Opcode.CopyFileRange => true,
+            _ => false,
+        };
+    }
 
     /// <summary>How long the reply to a request can be; what <see cref="Handle"/> needs room for.</summary>
     public static int ReplyRoom(ReadOnlySpan<byte> request)
@@ -126,6 +159,20 @@ public sealed partial class FileServer : IDisposable
         _waiting.Dispose();
         _handles.Dispose();
         _nodes.Dispose();
+    }
+
+    private void Open(SharedRoot root)
+    {
+        SafeFileHandle file = FileDescriptor.Open(root.Path, OpenFlags.Path);
+        int error = FileCall.Status(file, out NodeStatus status);
+        if (error == 0)
+        {
+            _nodes.AddRoot(file, status, root.ReadOnly);
+            return;
+        }
+
+        file.Dispose();
+        throw new LinuxException((Errno)(-error), $"look at {root.Path}");
     }
 
     private static int Fail(Errno errno) => -(int)errno;

@@ -12,13 +12,30 @@ internal sealed class NodeTable : IDisposable
     private readonly Lock _lock = new();
     private readonly Dictionary<ulong, ServedNode> _byId = [];
     private readonly Dictionary<NodeKey, ServedNode> _byKey = [];
-    private ulong _last = RootId;
+    private readonly List<ServedNode> _roots = [];
+    private bool _anyReadOnly;
+    private ulong _last;
 
-    internal NodeTable(SafeFileHandle root, in NodeStatus status)
+    /// <param name="first">number of the first root</param>
+    internal NodeTable(ulong first) => _last = first - 1;
+
+    /// <summary>What is served, which the guest's kernel knows always.</summary>
+    internal IReadOnlyList<ServedNode> Roots => _roots;
+
+    /// <summary>Takes in a root. Not after the first request.</summary>
+    internal void AddRoot(SafeFileHandle file, in NodeStatus status, bool readOnly)
     {
-        var node = new ServedNode(RootId, KeyOf(status), status.Kind, root) { Lookups = 1 };
-        _byId.Add(RootId, node);
-        _byKey.Add(node.Key, node);
+        var node = new ServedNode(++_last, KeyOf(status), status.Kind, file, readOnly) { Lookups = 1 };
+        _byId.Add(node.Id, node);
+        _byKey.TryAdd(node.Key, node);
+        _roots.Add(node);
+        _anyReadOnly |= readOnly;
+    }
+
+    internal bool IsReadOnly(ulong id)
+    {
+        if (!_anyReadOnly) return false;
+        lock (_lock) return _byId.TryGetValue(id, out ServedNode? node) && node.ReadOnly;
     }
 
     /// <summary>Nodes known, the root included.</summary>
@@ -36,14 +53,14 @@ internal sealed class NodeTable : IDisposable
     }
 
     /// <summary>Counts one more look at a node, which is taken in where it is new. Owns <paramref name="file"/>.</summary>
-    internal ServedNode Remember(SafeFileHandle file, in NodeStatus status)
+    internal ServedNode Remember(ServedNode parent, SafeFileHandle file, in NodeStatus status)
     {
         NodeKey key = KeyOf(status);
         lock (_lock)
         {
             if (!_byKey.TryGetValue(key, out ServedNode? node))
             {
-                node = new ServedNode(++_last, key, status.Kind, file);
+                node = new ServedNode(++_last, key, status.Kind, file, parent.ReadOnly);
                 _byId.Add(node.Id, node);
                 _byKey.Add(key, node);
                 node.Lookups = 1;
@@ -59,7 +76,7 @@ internal sealed class NodeTable : IDisposable
     /// <summary>FUSE_FORGET: takes back <paramref name="lookups"/> looks; never more than there were.</summary>
     internal void Forget(ulong id, ulong lookups)
     {
-        if (id == RootId) return;
+        if (id <= _roots[^1].Id) return;
         ServedNode? node;
         lock (_lock)
         {

@@ -5,13 +5,16 @@ using Runcvm.Linux.Files;
 namespace Runcvm.Fuse.Nodes;
 
 /// <summary>A file, folder or other node that the guest's kernel knows by a number.</summary>
-internal sealed class ServedNode(ulong id, NodeKey key, FileKind kind, SafeFileHandle file)
+internal sealed class ServedNode(ulong id, NodeKey key, FileKind kind, SafeFileHandle file, bool readOnly)
 {
     internal ulong Id { get; } = id;
 
     internal NodeKey Key { get; } = key;
 
     internal FileKind Kind { get; } = kind;
+
+    /// <summary>Whether nothing may be changed.</summary>
+    internal bool ReadOnly { get; } = readOnly;
 
     /// <summary>The O_PATH descriptor.</summary>
     internal SafeFileHandle File { get; } = file;

@@ -81,7 +81,8 @@ internal sealed class ShareRelay
         return failure;
     }
 
-    private static void Run(Action work) => new Thread(() => Guard(work), ThreadStack) { IsBackground = true }.Start();
+    /// <summary>Starts a thread without which the machine cannot go on.</summary>
+    internal static void Run(Action work) => new Thread(() => Guard(work), ThreadStack) { IsBackground = true }.Start();
 
     // Without its shares the machine cannot go on, and whoever waits for one would wait for ever.
     private static void Guard(Action work)

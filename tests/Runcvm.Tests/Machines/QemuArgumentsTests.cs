@@ -9,6 +9,7 @@ public class QemuArgumentsTests
     private const string Golden = """
         qemu-system-x86_64
         -M microvm,x-option-roms=off,isa-serial=on,rtc=on
+        -global virtio-mmio.force-legacy=false
         -nodefaults -no-user-config -nographic -no-reboot
         -accel tcg,thread=multi,tb-size=128
         -cpu max
@@ -61,14 +62,14 @@ public class QemuArgumentsTests
     }
 
     [Theory]
-    [InlineData(true, false, "memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=ram,size=512M")]
-    [InlineData(false, true, "memory-backend-ram,id=ram,size=512M,prealloc=on")]
-    [InlineData(true, true, "memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=ram,size=512M,prealloc=on")]
+    [InlineData(true, false, "memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=memory,size=512M")]
+    [InlineData(false, true, "memory-backend-ram,id=memory,size=512M,prealloc=on")]
+    [InlineData(true, true, "memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=memory,size=512M,prealloc=on")]
     public void Memory_of_its_own_kind_is_an_object(bool huge, bool now, string memory)
     {
         List<string> with = QemuArguments.Build(Settings with { HugePages = huge, PreallocateMemory = now });
         Assert.Equal(
-            ["microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=ram", "-object", memory],
+            ["microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=memory", "-object", memory],
             with.Except(QemuArguments.Build(Settings)));
     }
 
@@ -82,12 +83,16 @@ public class QemuArgumentsTests
     }
 
     [Fact]
-    public void Shares_have_a_port_of_their_own()
+    public void Shares_have_a_device_and_a_port_of_their_own()
     {
         List<string> without = QemuArguments.Build(Settings);
         List<string> with = QemuArguments.Build(Settings with { HasShares = true });
         Assert.Equal(
-            ["virtio-serial-device,max_ports=3", "socket,id=shares,fd=7", "virtserialport,chardev=shares,name=org.runcvm.shares"],
+            [
+                "microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=memory", "-object", "memory-backend-memfd,id=memory,size=512M,share=on",
+                "virtio-serial-device,max_ports=3", "socket,id=shares,fd=7", "virtserialport,chardev=shares,name=org.runcvm.shares",
+                "socket,id=files,fd=8", "vhost-user-fs-device,chardev=files,tag=org.runcvm.shares,queue-size=1024",
+            ],
             with.Except(without));
     }
 }

@@ -15,6 +15,9 @@ internal static class QemuArguments
     /// <summary>The same for requests of shared files.</summary>
     private const string SharesPortName = "org.runcvm.shares";
 
+    /// <summary>Room for a request of 1 MiB, in pages.</summary>
+    private const int QueueSize = 1024;
+
     internal static List<string> Build(MachineSettings settings) =>
     [
         "qemu-system-x86_64",
@@ -31,7 +34,9 @@ internal static class QemuArguments
     [
         // A minimal machine: no PCI, no firmware to run through. The clock chip gives the kernel its first idea of the time.
         // Interval timer and old interrupt controller stay: without them one boot in many hangs on a busy host.
-        "-M", $"microvm,x-option-roms=off,isa-serial=on,rtc=on{(HasOwnMemory(settings) ? ",memory-backend=ram" : "")}",
+        "-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on" + (HasOwnMemory(settings) ? ",memory-backend=memory" : ""),
+        // Devices as virtio 1 has them: those of before do not work with vhost-user.
+        "-global", "virtio-mmio.force-legacy=false",
         "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
         "-accel", settings.UseKvm ? "kvm" : "tcg,thread=multi,tb-size=128",
         "-cpu", settings.UseKvm ? "host" : "max",
@@ -41,15 +46,18 @@ internal static class QemuArguments
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
     ];
 
-    // A file in memory may consist of huge pages without a file system of such that somebody would have to mount.
     private static IEnumerable<string> Memory(MachineSettings settings)
     {
         if (!HasOwnMemory(settings)) return [];
-        string kind = settings.HugePages ? "memory-backend-memfd,hugetlb=on,hugetlbsize=2M" : "memory-backend-ram";
-        return ["-object", $"{kind},id=ram,size={settings.MemoryMebibytes}M{(settings.PreallocateMemory ? ",prealloc=on" : "")}"];
+        // The file server reads and writes the guest's memory itself. A file in memory may also consist of huge pages, without a
+        // file system of such that somebody would have to mount.
+        string kind = settings.HasShares || settings.HugePages ? "memory-backend-memfd" : "memory-backend-ram";
+        string options = (settings.HasShares ? ",share=on" : "") + (settings.HugePages ? ",hugetlb=on,hugetlbsize=2M" : "")
+            + (settings.PreallocateMemory ? ",prealloc=on" : "");
+        return ["-object", FormattableString.Invariant($"{kind},id=memory,size={settings.MemoryMebibytes}M{options}")];
     }
 
-    private static bool HasOwnMemory(MachineSettings settings) => settings.HugePages || settings.PreallocateMemory;
+    private static bool HasOwnMemory(MachineSettings settings) => settings.HasShares || settings.HugePages || settings.PreallocateMemory;
 
     private static IEnumerable<string> Boot(MachineSettings settings)
         => ["-kernel", settings.Vmlinux, "-initrd", settings.Initramfs, "-append", settings.KernelCommandLine];
@@ -66,8 +74,12 @@ internal static class QemuArguments
         .. settings.HasShares ? Shares(SharesFile(settings)) : [],
     ];
 
-    private static IEnumerable<string> Shares(int file)
-        => ["-chardev", $"socket,id=shares,fd={file}", "-device", $"virtserialport,chardev=shares,name={SharesPortName}"];
+    // The device is served by this program. The port is for guests whose kernel has no driver for it, and for what cannot be said through it.
+    private static IEnumerable<string> Shares(int file) =>
+    [
+        "-chardev", $"socket,id=shares,fd={file}", "-device", $"virtserialport,chardev=shares,name={SharesPortName}",
+        "-chardev", $"socket,id=files,fd={file + 1}", "-device", $"vhost-user-fs-device,chardev=files,tag={SharesPortName},queue-size={QueueSize}",
+    ];
 
     /// <summary>The number under which QEMU finds the stream of the shares.</summary>
     internal static int SharesFile(MachineSettings settings) => FirstTapFile + settings.Cards.Count;
@@ -80,7 +92,7 @@ internal static class QemuArguments
     ];
 
     /// <summary>The number under which QEMU finds the host's kernel for the packets of a card.</summary>
-    internal static int VhostFile(MachineSettings settings, int card) => FirstTapFile + settings.Cards.Count + 1 + card;
+    internal static int VhostFile(MachineSettings settings, int card) => FirstTapFile + settings.Cards.Count + 2 + card;
 
     private static IEnumerable<string> Card(MachineSettings.NetworkCard card, int index, MachineSettings settings)
     {

@@ -16,8 +16,10 @@ internal sealed class QemuMachine : IMachine
     private readonly ChildProcess _process;
 
     private QemuMachine(
-        EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle console, SafeFileHandle errors)
+        EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle? files, SafeFileHandle console,
+        SafeFileHandle errors)
     {
+        FileDevice = files;
         _process = process;
         Stream = Task.FromResult(AsyncFile.NonBlocking(loop, stream));
         Shares = shares == null ? null : Task.FromResult(shares);
@@ -29,6 +31,8 @@ internal sealed class QemuMachine : IMachine
     public Task<AsyncFile> Stream { get; }
 
     public Task<SafeFileHandle>? Shares { get; }
+
+    public SafeFileHandle? FileDevice { get; }
 
     public AsyncFile Console { get; }
 
@@ -42,11 +46,13 @@ internal sealed class QemuMachine : IMachine
     {
         (SafeFileHandle stream, SafeFileHandle streamEnd) = UnixSocket.Pair();
         (SafeFileHandle? shares, SafeFileHandle? sharesEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
+        (SafeFileHandle? device, SafeFileHandle? deviceEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
         (SafeFileHandle console, SafeFileHandle consoleEnd) = UnixSocket.Pair();
         (SafeFileHandle errors, SafeFileHandle errorsEnd) = FileDescriptor.Pipe();
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
         using (streamEnd)
         using (sharesEnd)
+        using (deviceEnd)
         using (consoleEnd)
         using (errorsEnd)
         {
@@ -57,11 +63,12 @@ internal sealed class QemuMachine : IMachine
             };
             for (int i = 0; i < settings.Cards.Count; i++) files.Add((QemuArguments.FirstTapFile + i, settings.Cards[i].Tap));
             if (sharesEnd != null) files.Add((QemuArguments.SharesFile(settings), sharesEnd));
+            if (deviceEnd != null) files.Add((QemuArguments.SharesFile(settings) + 1, deviceEnd));
             SafeFileHandle[] carriers = settings.VhostNet ? [.. settings.Cards.Select(static _ => FileDescriptor.Open(VhostNet, OpenFlags.ReadWrite))] : [];
             for (int i = 0; i < carriers.Length; i++) files.Add((QemuArguments.VhostFile(settings, i), carriers[i]));
             ChildProcess process = ChildProcess.Start(settings.Program, QemuArguments.Build(settings), [], files);
             foreach (SafeFileHandle carrier in carriers) carrier.Dispose();
-            return new QemuMachine(loop, process, stream, shares, console, errors);
+            return new QemuMachine(loop, process, stream, shares, device, console, errors);
         }
     }
 
@@ -75,6 +82,7 @@ internal sealed class QemuMachine : IMachine
     {
         Stream.Result.Dispose();
         Shares?.Result.Dispose();
+        FileDevice?.Dispose();
         Console.Dispose();
         Errors.Dispose();
     }
