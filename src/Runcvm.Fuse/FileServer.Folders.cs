@@ -16,7 +16,7 @@ public sealed partial class FileServer
     private int Opendir(in RequestHeader header, ref Reply reply)
     {
         using NodeLease node = _nodes.Lease(header.Nodeid);
-        if (node.Node == null) return Fail(Errno.ENOENT);
+        if (node.Node == null) return node.Error;
         if (node.Node.Kind != FileKind.Directory) return Fail(Errno.ENOTDIR);
         int error = FileCall.Reopen(node.File, OpenFlags.ReadOnly | OpenFlags.Directory, 0, out SafeFileHandle file);
         if (error == 0 && IsTooMany(file)) error = Fail(Errno.ENFILE);

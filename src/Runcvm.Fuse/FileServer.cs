@@ -16,8 +16,8 @@ namespace Runcvm.Fuse;
 /// reference is the kernel's include/uapi/linux/fuse.h.
 /// </summary>
 /// <remarks>
-/// The guest is hostile. Nothing outside the root can be named: every node is an O_PATH descriptor that was opened from its
-/// parent's by one checked component, links are never followed here, and a descriptor is opened for use only if it is a
+/// The guest is hostile. Nothing outside the root can be named: every node is found from its folder's descriptor by one
+/// checked component, links are never followed here, and a node is opened for use only by its O_PATH descriptor and if it is a
 /// regular file or a folder. Permissions are the guest's kernel's to check: it mounts with <c>default_permissions</c>.
 /// The process's umask becomes 0, because modes are the guest's.
 /// </remarks>
@@ -32,6 +32,9 @@ public sealed partial class FileServer : IDisposable
     /// <summary>The longest reply.</summary>
     public const int MaxReply = MostData + ReplyHeader.Size;
 
+    // From here on copying alone takes longer than it takes to wake a thread.
+    private const int MuchData = 128 * 1024;
+
     // Room that every reply without data of variable length fits into.
     private const int SmallReply = 256;
     private const int NoReply = int.MinValue;
@@ -39,10 +42,14 @@ public sealed partial class FileServer : IDisposable
     // What the process keeps for itself of its descriptors: connections, disks, the machine.
     private const int ReservedDescriptors = 256;
 
+    // Each holds a part of the host kernel's memory, and to find a node again costs little.
+    private const int MostDescriptors = 32768;
+    private const int FewestDescriptors = 64;
+
     private readonly CachePolicy _cache;
     private readonly Action<ReadOnlyMemory<byte>> _later;
     private readonly NodeTable _nodes;
-    private readonly HandleTable _handles = new();
+    private readonly HandleTable _handles;
     private readonly InodeNumbers _inodes;
     private readonly long _mostDescriptors;
 
@@ -52,9 +59,10 @@ public sealed partial class FileServer : IDisposable
     /// <param name="cache">how long the guest's kernel may believe what it was told</param>
     /// <param name="later">takes replies that could not be given at once (to FUSE_SETLKW, which waits for a lock), each
     /// exactly as it is to be written to /dev/fuse; called on threads of the pool, never while a lock of this class is held</param>
+    /// <param name="sharers">servers like this one in this process, among which descriptors are divided</param>
     /// <exception cref="LinuxException">the path cannot be opened</exception>
-    public FileServer(string path, bool readOnly, CachePolicy cache, Action<ReadOnlyMemory<byte>> later)
-        : this([new SharedRoot(path, readOnly)], false, cache, later)
+    public FileServer(string path, bool readOnly, CachePolicy cache, Action<ReadOnlyMemory<byte>> later, int sharers = 1)
+        : this([new SharedRoot(path, readOnly)], false, cache, later, sharers)
     {
     }
 
@@ -65,17 +73,20 @@ public sealed partial class FileServer : IDisposable
     /// <param name="later">as in the other constructor</param>
     /// <exception cref="LinuxException">a path cannot be opened</exception>
     public FileServer(IReadOnlyList<SharedRoot> roots, CachePolicy cache, Action<ReadOnlyMemory<byte>> later)
-        : this(roots, true, cache, later)
+        : this(roots, true, cache, later, 1)
     {
     }
 
-    private FileServer(IReadOnlyList<SharedRoot> roots, bool below, CachePolicy cache, Action<ReadOnlyMemory<byte>> later)
+    private FileServer(IReadOnlyList<SharedRoot> roots, bool below, CachePolicy cache, Action<ReadOnlyMemory<byte>> later, int sharers)
     {
         _cache = cache;
         _later = later;
         _rootsAreBelow = below;
         _mostDescriptors = CurrentProcess.RaiseOpenFiles() - ReservedDescriptors;
-        _nodes = new NodeTable(below ? NodeTable.RootId + 1 : NodeTable.RootId);
+        // The other half is for what the guest has open.
+        int forNodes = (int)Math.Clamp(_mostDescriptors / 2 / sharers, FewestDescriptors, MostDescriptors);
+        _nodes = new NodeTable(below ? NodeTable.RootId + 1 : NodeTable.RootId, forNodes, (nint)_mostDescriptors);
+        _handles = new HandleTable(_nodes);
         try
         {
             foreach (SharedRoot root in roots) Open(root);
@@ -94,8 +105,11 @@ public sealed partial class FileServer : IDisposable
     /// <summary>Whether the (first) root is a folder; else the guest mounts on a file, with rootmode=100000.</summary>
     public bool IsFolder => _nodes.Roots[0].Kind == FileKind.Directory;
 
-    /// <summary>Nodes that the guest's kernel knows at present; each costs a descriptor.</summary>
+    /// <summary>Nodes that the guest's kernel knows at present.</summary>
     public int Nodes => _nodes.Count;
+
+    /// <summary>Those of them that have a descriptor at present.</summary>
+    public int NodeDescriptors => _nodes.Descriptors;
 
     /// <summary>Files and folders that the guest has open at present.</summary>
     public int OpenHandles => _handles.Count;
@@ -108,13 +122,12 @@ public sealed partial class FileServer : IDisposable
 
     /// <summary>Whether a request may wait for a disk, or moves so much data that it takes a while.</summary>
     /// <param name="request">header and body</param>
-    /// <param name="much">bytes of data from which on it does</param>
-    public static bool MayTakeLong(ReadOnlySpan<byte> request, int much)
+    public static bool MayTakeLong(ReadOnlySpan<byte> request)
     {
-        if (request.Length >= much || !MemoryMarshal.TryRead(request, out RequestHeader header)) return true;
+        if (request.Length >= MuchData || !MemoryMarshal.TryRead(request, out RequestHeader header)) return true;
         return header.Opcode switch
         {
-            Opcode.Read => !new RequestBody(request[RequestHeader.Size..]).TryRead(out ReadIn read) || read.Size >= much,
+            Opcode.Read => !new RequestBody(request[RequestHeader.Size..]).TryRead(out ReadIn read) || read.Size >= MuchData,
             Opcode.Fsync or Opcode.Fsyncdir or Opcode.Syncfs or Opcode.Fallocate or Opcode.CopyFileRange => true,
             _ => false,
         };

@@ -22,10 +22,11 @@ internal sealed class GuestShares(int count)
     internal void Mount(GuestRoot root, GuestMount mount)
     {
         using (SafeFileHandle target = Find(root, mount)) Mount(FileDescriptor.PathOf(target), mount);
-        if (_folder == null || mount.Flags == 0) return;
-        // A bind mount takes its flags only when it is there; found once more, because what was found before lies below it.
+        // Found once more: what was found before lies below it.
         using SafeFileHandle mounted = Find(root, mount);
-        MountPoint.Remount(FileDescriptor.PathOf(mounted), (MountFlags)mount.Flags | MountFlags.Bind);
+        if (_folder == null) ReadAhead.Raise(FileStatus.Of(mounted));
+        // A bind mount takes its flags only when it is there.
+        else if (mount.Flags != 0) MountPoint.Remount(FileDescriptor.PathOf(mounted), (MountFlags)mount.Flags | MountFlags.Bind);
     }
 
     /// <summary>Mounts at a path of this process.</summary>

@@ -31,6 +31,8 @@ internal sealed class ShareRelay
         _devices = new FuseDevice?[count];
         // Until the host's side is connected a read would report the end of the stream; a port takes output from then on.
         waiting.WaitWritable();
+        // One call instead of three for each message.
+        FileDescriptor.SetNonBlocking(stream, false);
         Run(() => ForwardReplies(waiting));
     }
 

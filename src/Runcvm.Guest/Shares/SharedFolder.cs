@@ -28,6 +28,7 @@ internal sealed class SharedFolder
         if (!VirtioDevices.Any(VirtioDevices.FileSystem) || !HasDriver()) return null;
         Node.MakeDirectory(Place);
         MountPoint.Add(Tag, Place, FileSystem);
+        if (FileStatus.TryOf(Place) is { } status) ReadAhead.Raise(status);
         GuestShares.ShowConnections();
         LockWatch.Start(HostStream.OpenShares());
         return new SharedFolder();

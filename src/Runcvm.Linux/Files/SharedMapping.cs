@@ -39,6 +39,18 @@ public sealed unsafe class SharedMapping
         return new SharedMapping((byte*)start, length);
     }
 
+    /// <summary>A file for such memory, of zeros, as hypervisors make it.</summary>
+    public static SafeFileHandle NewFile(string name, long length)
+    {
+        const uint CloseOnExecAndSealing = 3; // MFD_CLOEXEC | MFD_ALLOW_SEALING
+        const int AddSeals = 1033; // F_ADD_SEALS
+        SafeFileHandle file = Libc.memfd_create(name, CloseOnExecAndSealing);
+        SystemCall.Check(file.IsInvalid ? -1 : 0, $"make a file in memory");
+        FileDescriptor.SetLength(file, length);
+        SystemCall.Check(Libc.fcntl(file, AddSeals, SealShrink), $"seal a file in memory");
+        return file;
+    }
+
     /// <summary>A part of it.</summary>
     /// <exception cref="ArgumentOutOfRangeException">it is not all inside</exception>
     public Span<byte> Part(long offset, int length)

@@ -74,7 +74,7 @@ internal static class CreateVerb
         var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options, mounts, program.User, config.ImageCacheBytes);
         timeline.Ended("root image and disks");
         if (options.RootIsShare) systems.Shares.Add(new Share(bundle.RootPath, IsFile: false, ReadOnly: false, "rbind"));
-        // Inherited through the low-level runtime: the file server holds each file that the guest remembers.
+        // Inherited through the low-level runtime: the file server holds each file that the guest has open.
         if (systems.Shares.Count > 0) CurrentProcess.TryRaiseOpenFiles(MostSharedFiles);
         program.GiveAccess(folder, disks.Disks, initramfs);
 

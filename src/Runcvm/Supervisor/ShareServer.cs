@@ -11,8 +11,8 @@ using Runcvm.VirtioFs;
 namespace Runcvm.Supervisor;
 
 /// <summary>Serves the machine's shares, on threads of its own which alone in this process may act for other users. The
-/// thread that has received a request gives the stream to another one and answers the request itself, so that none waits
-/// for another and a request changes threads only where it has to.</summary>
+/// thread that receives a request answers it itself; one that may wait for a disk only after it has given the stream to another
+/// thread. So none waits for another, and threads change only where they have to.</summary>
 internal sealed class ShareServer
 {
     /// <summary>Requests that wait for a disk at the same time; each thread has a buffer for the longest reply.</summary>
@@ -71,7 +71,7 @@ internal sealed class ShareServer
             var kept = CapabilitySet.Of(SandboxSpec.FileServerCapabilities);
             CapabilitySet.Apply(kept, kept, CapabilitySet.Empty);
             _servers = [.. description.Shares.Select((share, number) => new FileServer(
-                share.Path, share.ReadOnly, (CachePolicy)description.ShareCache, reply => AnswerLater((ushort)number, reply)))];
+                share.Path, share.ReadOnly, (CachePolicy)description.ShareCache, reply => AnswerLater((ushort)number, reply), description.Shares.Count))];
             var all = new FileServer(
                 [.. description.Shares.Select(static share => new SharedRoot(share.Path, share.ReadOnly))],
                 (CachePolicy)description.ShareCache, reply => _rings.AnswerLater(reply.Span));
@@ -97,7 +97,7 @@ internal sealed class ShareServer
         byte[] reply = new byte[ShareFrame.Size + FileServer.MaxReply];
         try
         {
-            while (TryReceive() is { } message) Answer(message, reply);
+            while (TryReceive(reply) is { } message) Answer(message, reply);
         }
         catch (Exception e)
         {
@@ -128,14 +128,17 @@ internal sealed class ShareServer
             : new UsageException($"the file server failed: {e.Message}", e));
     }
 
-    private ShareMessage? TryReceive()
+    // The next request that another thread should not wait for. The others are answered here: to wake a thread takes longer.
+    private ShareMessage? TryReceive(byte[] reply)
     {
         Interlocked.Increment(ref _waiting);
         lock (_reading)
         {
-            ShareMessage? message = _receiver.Receive();
+            Interlocked.Decrement(ref _waiting);
+            ShareMessage? message;
+            while ((message = _receiver.Receive()) is { } quick && !FileServer.MayTakeLong(quick.Span)) Answer(quick, reply);
             // Somebody must be there to read on, at least for the word that a request is to be given up.
-            if (Interlocked.Decrement(ref _waiting) == 0 && message != null && _threads < MostThreads)
+            if (message != null && Volatile.Read(ref _waiting) == 0 && _threads < MostThreads)
             {
                 _threads++;
                 Run(Work);

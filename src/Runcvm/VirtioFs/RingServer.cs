@@ -15,9 +15,6 @@ internal sealed class RingServer
 
     private const int ThreadStack = 1024 * 1024;
 
-    // From here on copying alone takes longer than waking a thread.
-    private const int LongData = 128 * 1024;
-
     private readonly FileServer _files;
     private readonly Action<Exception> _failed;
     private readonly Lock _lock = new();
@@ -77,7 +74,7 @@ internal sealed class RingServer
                 {
                     Interlocked.Decrement(ref _idle);
                     running = ring.Take(request);
-                    while (!MayTakeLong(request))
+                    while (!FileServer.MayTakeLong(request.Bytes))
                     {
                         Answer(ring, running, request, reply);
                         running = ring.Take(request);
@@ -112,8 +109,6 @@ internal sealed class RingServer
         int put = request.Put(running.Memory, reply.AsSpan(0, length));
         ring.HandBack(running, request.Head, put);
     }
-
-    private static bool MayTakeLong(RingRequest request) => FileServer.MayTakeLong(request.Bytes, LongData);
 
     private void Remember(ulong unique, (Ring Ring, RunningRing Running, RingAnswer Place) place)
     {
