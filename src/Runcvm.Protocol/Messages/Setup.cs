@@ -83,6 +83,9 @@ public sealed record Setup
     /// <summary>the engine's nameserver is reached through <see cref="Start.DnsChannel"/></summary>
     public bool DnsRelay { get; init; }
 
+    /// <summary>most processes of the workload; 0 is no limit</summary>
+    public long ProcessLimit { get; init; }
+
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)
     {
@@ -107,6 +110,7 @@ public sealed record Setup
         w.Flag(Init);
         w.Flag(ReadOnlyRoot);
         w.Flag(DnsRelay);
+        w.Int64(ProcessLimit);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
@@ -133,6 +137,7 @@ public sealed record Setup
         Init = r.Flag(),
         ReadOnlyRoot = r.Flag(),
         DnsRelay = r.Flag(),
+        ProcessLimit = r.Int64(),
     };
 
     private static void WriteSysctl(WireWriter w, KeyValuePair<string, string> sysctl)

@@ -27,10 +27,13 @@ public class QemuArgumentsTests
         -device virtio-blk-device,drive=root,serial=root
         -drive if=none,id=scratch,format=raw,readonly=off,cache=writeback,discard=unmap,file.locking=off,file=/disks/scratch
         -device virtio-blk-device,drive=scratch,serial=scratch
-        -netdev tap,id=net0,fd=5
+        -netdev tap,id=net0,fd=6
         -device virtio-net-device,netdev=net0,mac=02:42:ac:11:00:02
-        -netdev tap,id=net1,fd=6
+        -netdev tap,id=net1,fd=7
         -device virtio-net-device,netdev=net1,mac=02:42:ac:11:00:ff
+        -chardev socket,id=monitor,fd=5
+        -mon chardev=monitor,mode=control
+        -device virtio-balloon-device,deflate-on-oom=on,free-page-reporting=on
         """;
 
     private static readonly MachineSettings Settings = new()
@@ -42,6 +45,7 @@ public class QemuArgumentsTests
         Vmlinux = "/boot/vmlinux",
         Initramfs = "/boot/initramfs",
         KernelCommandLine = "panic=-1 quiet",
+        Balloon = true,
         Disks = [new("root", "/disks/a,b", true), new("scratch", "/disks/scratch", false)],
         Cards = [new(new SafeFileHandle(), "tap0", [2, 0x42, 172, 17, 0, 2]), new(new SafeFileHandle(), "tap1", [2, 0x42, 172, 17, 0, 255])],
     };
@@ -78,7 +82,7 @@ public class QemuArgumentsTests
         List<string> without = QemuArguments.Build(Settings);
         List<string> with = QemuArguments.Build(Settings with { HasShares = true });
         Assert.Equal(
-            ["virtio-serial-device,max_ports=3", "socket,id=shares,fd=7", "virtserialport,chardev=shares,name=org.runcvm.shares"],
+            ["virtio-serial-device,max_ports=3", "socket,id=shares,fd=8", "virtserialport,chardev=shares,name=org.runcvm.shares"],
             with.Except(without));
     }
 }

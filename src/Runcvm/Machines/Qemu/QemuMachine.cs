@@ -13,11 +13,14 @@ internal sealed class QemuMachine : IMachine
     private const int SigKill = 9;
 
     private readonly ChildProcess _process;
+    private readonly QemuMonitor? _monitor;
 
     private QemuMachine(
-        EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle console, SafeFileHandle errors)
+        EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle console, SafeFileHandle errors,
+        SafeFileHandle? monitor)
     {
         _process = process;
+        if (monitor != null) _monitor = new QemuMonitor(AsyncFile.NonBlocking(loop, monitor));
         Stream = Task.FromResult(AsyncFile.NonBlocking(loop, stream));
         Shares = shares == null ? null : Task.FromResult(shares);
         Console = AsyncFile.NonBlocking(loop, console);
@@ -42,11 +45,13 @@ internal sealed class QemuMachine : IMachine
         (SafeFileHandle stream, SafeFileHandle streamEnd) = UnixSocket.Pair();
         (SafeFileHandle? shares, SafeFileHandle? sharesEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
         (SafeFileHandle console, SafeFileHandle consoleEnd) = UnixSocket.Pair();
+        (SafeFileHandle? monitor, SafeFileHandle? monitorEnd) = settings.Balloon ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
         (SafeFileHandle errors, SafeFileHandle errorsEnd) = FileDescriptor.Pipe();
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
         using (streamEnd)
         using (sharesEnd)
         using (consoleEnd)
+        using (monitorEnd)
         using (errorsEnd)
         {
             var files = new List<(int, SafeFileHandle)>
@@ -54,12 +59,15 @@ internal sealed class QemuMachine : IMachine
                 (0, nothing), (1, nothing), (2, errorsEnd),
                 (QemuArguments.StreamFile, streamEnd), (QemuArguments.ConsoleFile, consoleEnd),
             };
+            if (monitorEnd != null) files.Add((QemuArguments.MonitorFile, monitorEnd));
             for (int i = 0; i < settings.Cards.Count; i++) files.Add((QemuArguments.FirstTapFile + i, settings.Cards[i].Tap));
             if (sharesEnd != null) files.Add((QemuArguments.SharesFile(settings), sharesEnd));
             ChildProcess process = ChildProcess.Start(settings.Program, QemuArguments.Build(settings), [], files);
-            return new QemuMachine(loop, process, stream, shares, console, errors);
+            return new QemuMachine(loop, process, stream, shares, console, errors, monitor);
         }
     }
+
+    public Func<long, Task>? SetMemory => _monitor == null ? null : _monitor.SetMemoryAsync;
 
     public string DiskName(string serial) => serial;
 
@@ -73,5 +81,6 @@ internal sealed class QemuMachine : IMachine
         Shares?.Result.Dispose();
         Console.Dispose();
         Errors.Dispose();
+        _monitor?.Dispose();
     }
 }
