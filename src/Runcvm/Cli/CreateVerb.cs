@@ -96,8 +96,10 @@ internal static class CreateVerb
             Systemd = options.Systemd,
             // systemd is an init itself, and has to be the first process.
             Init = !options.Systemd && (options.Init || systems.HasInit),
+            ProcessLimit = ProcessLimit.Of(bundle.Spec["linux"]?["resources"]) ?? 0,
             ReadOnlyRoot = bundle.Spec["root"]?["readonly"]?.GetValue<bool>() ?? false,
         };
+        long overhead = MemoryOverhead.Of(options.UseKvm, systems.Shares.Count > 0);
         var description = new MachineDescription
         {
             IsFirecracker = program.IsFirecracker,
@@ -120,6 +122,8 @@ internal static class CreateVerb
             Notices = [.. warnings, .. systems.Notices, .. disks.Notices],
             Shares = [.. systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly))],
             ShareCache = (byte)options.ShareCache,
+            SandboxMemoryLimit = MemoryLimit.Of(bundle.Spec["linux"]?["resources"]) is { } limit ? limit + overhead : 0,
+            CountsProcesses = setup.ProcessLimit > 0,
         };
         Save(folder.Description, description.Write);
         Save(folder.Setup, setup.Write);
@@ -138,7 +142,7 @@ internal static class CreateVerb
             UseKvm = options.UseKvm,
             VhostNet = options.VhostNet,
             SharesAddresses = sharesAddresses,
-            MemoryOverhead = MemoryOverhead.Of(options.UseKvm, systems.Shares.Count > 0),
+            MemoryOverhead = overhead,
         });
         bundle.Save();
         timeline.Ended("sandbox's configuration");

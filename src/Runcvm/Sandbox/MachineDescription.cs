@@ -69,6 +69,12 @@ internal sealed record MachineDescription
     /// <summary>how long the guest may believe what it knows of shared files: 0 a second, 1 not at all, 2 for ever</summary>
     internal byte ShareCache { get; init; }
 
+    /// <summary>bytes that sandbox and guest together may use, where the container has a limit; else 0</summary>
+    internal long SandboxMemoryLimit { get; init; }
+
+    /// <summary>whether the guest counts the workload's processes, because their number is limited</summary>
+    internal bool CountsProcesses { get; init; }
+
     internal void Write(WireWriter w)
     {
         w.Flag(IsFirecracker);
@@ -102,6 +108,8 @@ internal sealed record MachineDescription
             w.Flag(share.ReadOnly);
         });
         w.Byte(ShareCache);
+        w.Int64(SandboxMemoryLimit);
+        w.Flag(CountsProcesses);
     }
 
     internal static MachineDescription Read(ref WireReader r) => new()
@@ -126,6 +134,8 @@ internal sealed record MachineDescription
         Notices = r.Texts(),
         Shares = r.List(static (ref WireReader r) => new ServedPath(r.Text(), r.Flag())),
         ShareCache = r.Byte(),
+        SandboxMemoryLimit = r.Int64(),
+        CountsProcesses = r.Flag(),
     };
 }
 

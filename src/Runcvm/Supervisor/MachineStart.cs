@@ -42,7 +42,7 @@ internal static class MachineStart
         Setup setup = Protocol.Messages.Setup.Read(ref reader);
         return ProvidedFiles.Fill(setup) with
         {
-            Clock = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100,
+            Clock = Clock,
             Entropy = HostEntropy(),
             Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
             SpareCards = [.. network.Spares.Select(static card => card.HardwareAddress)],
@@ -55,6 +55,9 @@ internal static class MachineStart
             LayerDisk = setup.LayerDisk == null ? null : machine.DiskName(setup.LayerDisk),
         };
     }
+
+    /// <summary>Nanoseconds since 1970 UTC.</summary>
+    internal static long Clock => (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
 
     private static byte[] HostEntropy()
     {

@@ -83,6 +83,20 @@ public sealed class DockerEngine : IAsyncLifetime
         return $"boot_timeout = {bootTimeout}\nfirecracker = \"{Firecracker}\"\n{(isDouble ? "firecracker_is_test_double = true\n" : "")}";
     }
 
+    /// <summary>Kills dockerd, which engine.sh starts again, and waits until it answers.</summary>
+    internal async Task CrashAsync()
+    {
+        (await BesideAsync("sh", "-c", "kill -KILL $(cat \"$0\")", Path.Combine(_folder, "docker.pid"))).Succeeded();
+        await Eventually.TrueAsync(IsReadyAsync, "Docker engine ready again", StartTimeout);
+    }
+
+    /// <summary>Sets what dockerd can change without a restart.</summary>
+    internal async Task ConfigureAsync(string json)
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder, "daemon.json"), json);
+        (await BesideAsync("sh", "-c", "kill -HUP $(cat \"$0\")", Path.Combine(_folder, "docker.pid"))).Succeeded();
+    }
+
     private async Task<bool> IsReadyAsync()
     {
         if (_script!.HasExited)

@@ -19,7 +19,7 @@ public class AbiTests
     private static readonly string[] Headers =
     [
         "errno.h", "fcntl.h", "poll.h", "sched.h", "signal.h", "spawn.h", "stddef.h", "time.h", "unistd.h", "sys/epoll.h", "sys/eventfd.h",
-        "sys/file.h", "sys/ioctl.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/signalfd.h", "sys/socket.h", "sys/stat.h", "sys/statfs.h",
+        "sys/file.h", "sys/ioctl.h", "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/signalfd.h", "sys/socket.h", "sys/stat.h", "sys/statfs.h",
         "sys/syscall.h", "sys/uio.h", "sys/wait.h", "netinet/in.h",
         // The kernel's struct termios, which the ioctls take; that of the C library is another.
         "asm/termbits.h",

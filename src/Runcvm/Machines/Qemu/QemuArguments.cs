@@ -7,7 +7,8 @@ internal static class QemuArguments
 {
     internal const int StreamFile = 3;
     internal const int ConsoleFile = 4;
-    internal const int FirstTapFile = 5;
+    internal const int MonitorFile = 5;
+    internal const int FirstTapFile = 6;
 
     /// <summary>The name by which the guest finds the stream's port.</summary>
     private const string PortName = "org.runcvm.stream";
@@ -28,6 +29,7 @@ internal static class QemuArguments
         .. Stream(settings),
         .. settings.Disks.SelectMany(Disk),
         .. settings.Cards.SelectMany((card, index) => Card(card, index, settings)),
+        .. settings.Balloon ? Balloon() : [],
     ];
 
     private static IEnumerable<string> Machine(MachineSettings settings) =>
@@ -64,6 +66,14 @@ internal static class QemuArguments
 
     private static IEnumerable<string> Console()
         => ["-chardev", $"socket,id=console,fd={ConsoleFile}", "-serial", "chardev:console"];
+
+    // Last, so that it changes nobody's place. A workload that needs memory comes before a balloon that somebody blew up; and what the
+    // guest's kernel has no use for goes back to the host by itself.
+    private static IEnumerable<string> Balloon() =>
+    [
+        "-chardev", $"socket,id=monitor,fd={MonitorFile}", "-mon", "chardev=monitor,mode=control",
+        "-device", "virtio-balloon-device,deflate-on-oom=on,free-page-reporting=on",
+    ];
 
     // Shared files have a port of their own, so that neither side's event loop has a part in serving them.
     private static IEnumerable<string> Stream(MachineSettings settings) =>
