@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Machines;
 using Runcvm.Machines.Qemu;
@@ -36,6 +37,7 @@ public class QemuArgumentsTests
     private static readonly MachineSettings Settings = new()
     {
         Program = "/usr/bin/qemu-system-x86_64",
+        Architecture = Architecture.X64,
         UseKvm = false,
         Cpus = 2,
         MemoryMebibytes = 512,
@@ -58,6 +60,17 @@ public class QemuArgumentsTests
         List<string> with = QemuArguments.Build(Settings with { UseKvm = true });
         Assert.Equal(["kvm", "host"], with.Except(without));
         Assert.Equal(without.Count, with.Count);
+    }
+
+    [Fact]
+    public void On_arm64_program_machine_and_processor_differ()
+    {
+        List<string> x64 = QemuArguments.Build(Settings);
+        List<string> arm64 = QemuArguments.Build(Settings with { Architecture = Architecture.Arm64 });
+        Assert.Equal(["qemu-system-aarch64", "virt,gic-version=max,its=off", "max,pauth-impdef=on"], arm64.Except(x64));
+        Assert.Equal(["qemu-system-aarch64", "virt,gic-version=max,its=off", "kvm", "host"],
+            QemuArguments.Build(Settings with { Architecture = Architecture.Arm64, UseKvm = true }).Except(x64));
+        Assert.Equal(x64.Count, arm64.Count);
     }
 
     [Fact]
