@@ -10,7 +10,8 @@ namespace Runcvm.Guest.Processes;
 
 /// <summary>The processes that the host asked for, and its wishes about them.</summary>
 internal sealed class ProcessTable(
-    EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner, BootTimes times)
+    EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner,
+    PortReporter ports, NetworkUpdate network, BootTimes times)
 {
     private const int SigTerm = 15;
     private const int SigRtMinPlus3 = 37;
@@ -62,6 +63,9 @@ internal sealed class ProcessTable(
                 _connections.RemoveAll(static connection => connection.IsCompleted);
                 _connections.Add(ForwardedConnection.RunAsync(loop, multiplexer, Connect.Read(ref r)));
                 break;
+            case MessageKind.NetworkChange:
+                _ = network.ApplyAsync(NetworkChange.Read(ref r));
+                break;
             case MessageKind.ReadKernelLog:
                 _ = control.SendAsync(KernelMessages.Read(ReadKernelLog.Read(ref r).Id));
                 break;
@@ -95,6 +99,7 @@ internal sealed class ProcessTable(
                 return;
             }
 
+            ports.Hurry();
             await control.SendAsync(new Started(process.Id));
             if (process.Id == Start.Workload)
             {

@@ -62,6 +62,27 @@ public class QemuArgumentsTests
         Assert.Equal(without.Count, with.Count);
     }
 
+    [Theory]
+    [InlineData(true, false, "memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=ram,size=512M")]
+    [InlineData(false, true, "memory-backend-ram,id=ram,size=512M,prealloc=on")]
+    [InlineData(true, true, "memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=ram,size=512M,prealloc=on")]
+    public void Memory_of_its_own_kind_is_an_object(bool huge, bool now, string memory)
+    {
+        List<string> with = QemuArguments.Build(Settings with { HugePages = huge, PreallocateMemory = now });
+        Assert.Equal(
+            ["microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=ram", "-object", memory],
+            with.Except(QemuArguments.Build(Settings)));
+    }
+
+    [Fact]
+    public void Each_card_has_a_file_of_its_own_by_which_the_kernel_carries_its_packets()
+    {
+        List<string> with = QemuArguments.Build(Settings with { VhostNet = true, HasShares = true });
+        Assert.Equal(
+            ["socket,id=shares,fd=7", "tap,id=net0,fd=5,vhost=on,vhostfd=8", "tap,id=net1,fd=6,vhost=on,vhostfd=9"],
+            with.Where(static argument => argument.Contains("fd=7", StringComparison.Ordinal) || argument.Contains("vhost", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void On_arm64_program_machine_and_processor_differ()
     {

@@ -30,11 +30,12 @@ internal static class QemuArguments
     [
         Program(settings),
         .. Machine(settings),
+        .. Memory(settings),
         .. Boot(settings),
         .. Console(),
         .. Stream(settings),
         .. settings.Disks.SelectMany(Disk),
-        .. settings.Cards.SelectMany(Card),
+        .. settings.Cards.SelectMany((card, index) => Card(card, index, settings)),
     ];
 
     private static string Program(MachineSettings settings) => IsArm64(settings) ? "qemu-system-aarch64" : "qemu-system-x86_64";
@@ -43,7 +44,7 @@ internal static class QemuArguments
 
     private static IEnumerable<string> Machine(MachineSettings settings) =>
     [
-        "-M", IsArm64(settings) ? VirtMachine : MicrovmMachine,
+        "-M", (IsArm64(settings) ? VirtMachine : MicrovmMachine) + (HasOwnMemory(settings) ? ",memory-backend=ram" : ""),
         "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
         "-accel", settings.UseKvm ? "kvm" : "tcg,thread=multi,tb-size=128",
         "-cpu", settings.UseKvm ? "host" : IsArm64(settings) ? EmulatedArm64 : "max",
@@ -52,6 +53,16 @@ internal static class QemuArguments
         // QEMU's own filter on system calls, beside the one of the sandbox.
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
     ];
+
+    // A file in memory may consist of huge pages without a file system of such that somebody would have to mount.
+    private static IEnumerable<string> Memory(MachineSettings settings)
+    {
+        if (!HasOwnMemory(settings)) return [];
+        string kind = settings.HugePages ? "memory-backend-memfd,hugetlb=on,hugetlbsize=2M" : "memory-backend-ram";
+        return ["-object", $"{kind},id=ram,size={settings.MemoryMebibytes}M{(settings.PreallocateMemory ? ",prealloc=on" : "")}"];
+    }
+
+    private static bool HasOwnMemory(MachineSettings settings) => settings.HugePages || settings.PreallocateMemory;
 
     private static IEnumerable<string> Boot(MachineSettings settings)
         => ["-kernel", settings.Vmlinux, "-initrd", settings.Initramfs, "-append", settings.KernelCommandLine];
@@ -81,12 +92,16 @@ internal static class QemuArguments
         "-device", $"virtio-blk-device,drive={disk.Serial},serial={disk.Serial}",
     ];
 
-    private static IEnumerable<string> Card(MachineSettings.NetworkCard card, int index)
+    /// <summary>The number under which QEMU finds the host's kernel for the packets of a card.</summary>
+    internal static int VhostFile(MachineSettings settings, int card) => FirstTapFile + settings.Cards.Count + 1 + card;
+
+    private static IEnumerable<string> Card(MachineSettings.NetworkCard card, int index, MachineSettings settings)
     {
         string address = string.Join(':', card.HardwareAddress.Select(static b => b.ToString("x2", CultureInfo.InvariantCulture)));
+        string vhost = settings.VhostNet ? $",vhost=on,vhostfd={VhostFile(settings, index)}" : "";
         return
         [
-            "-netdev", $"tap,id=net{index},fd={FirstTapFile + index}",
+            "-netdev", $"tap,id=net{index},fd={FirstTapFile + index}{vhost}",
             "-device", $"virtio-net-device,netdev=net{index},mac={address}",
         ];
     }
