@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test unit-test system-test double-test lab-test arm64-test deps cross engine build install install-files uninstall kernel kernel-build kernel-config format clean bench root deb dist
+.PHONY: demo test unit-test system-test double-test lab-test arm64-test deps cross engine build install install-files uninstall kernel kernel-build kernel-config format clean bench root deb dist package-test
 
 HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 # For arm64 on an x86-64 host: make build ARCH=arm64, after tools/setup.sh cross.
@@ -106,6 +106,13 @@ deb: build
 ## dist: an archive with an installer for other distributions, into build/
 dist: build
 	tools/package.sh dist $(ARCH)
+
+## package-test: both in clean roots of Debian 12 and 13
+package-test: root deb dist
+	for suite in bookworm trixie; do \
+		tests/packaging/deb.sh build/runcvm_*_$$(dpkg --print-architecture).deb $$suite; \
+		tests/packaging/dist.sh build/runcvm-*-linux-$$(dpkg --print-architecture).tar.gz $$suite; \
+	done
 
 format:
 	$(DOTNET) format --verify-no-changes
