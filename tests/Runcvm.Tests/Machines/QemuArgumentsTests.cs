@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Machines;
 using Runcvm.Machines.Qemu;
@@ -40,6 +41,7 @@ public class QemuArgumentsTests
     private static readonly MachineSettings Settings = new()
     {
         Program = "/usr/bin/qemu-system-x86_64",
+        Architecture = Architecture.X64,
         UseKvm = false,
         Cpus = 2,
         MemoryMebibytes = 512,
@@ -84,6 +86,17 @@ public class QemuArgumentsTests
         Assert.Equal(
             ["tap,id=net0,fd=6,vhost=on,vhostfd=10", "tap,id=net1,fd=7,vhost=on,vhostfd=11"],
             with.Where(static argument => argument.Contains("vhostfd", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void On_arm64_program_machine_and_processor_differ()
+    {
+        List<string> x64 = QemuArguments.Build(Settings);
+        List<string> arm64 = QemuArguments.Build(Settings with { Architecture = Architecture.Arm64 });
+        Assert.Equal(["qemu-system-aarch64", "virt,gic-version=max,its=off", "max,pauth-impdef=on"], arm64.Except(x64));
+        Assert.Equal(["qemu-system-aarch64", "virt,gic-version=max,its=off", "kvm", "host"],
+            QemuArguments.Build(Settings with { Architecture = Architecture.Arm64, UseKvm = true }).Except(x64));
+        Assert.Equal(x64.Count, arm64.Count);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace Runcvm.Machines.Qemu;
 
@@ -19,9 +20,19 @@ internal static class QemuArguments
     /// <summary>Room for a request of 1 MiB, in pages.</summary>
     private const int QueueSize = 1024;
 
+    // A minimal machine: no PCI, no firmware to run through. The clock chip gives the kernel its first idea of the time.
+    // Interval timer and old interrupt controller stay: without them one boot in many hangs on a busy host.
+    private const string MicrovmMachine = "microvm,x-option-roms=off,isa-serial=on,rtc=on";
+
+    // Its virtio devices are on MMIO as well, in a device tree. The second version of the interrupt controller has eight CPUs at most.
+    private const string VirtMachine = "virt,gic-version=max,its=off";
+
+    // Pointer authentication by the book takes longer to emulate than all else that boot does.
+    private const string EmulatedArm64 = "max,pauth-impdef=on";
+
     internal static List<string> Build(MachineSettings settings) =>
     [
-        "qemu-system-x86_64",
+        Program(settings),
         .. Machine(settings),
         .. Memory(settings),
         .. Boot(settings),
@@ -32,16 +43,18 @@ internal static class QemuArguments
         .. settings.Balloon ? Balloon() : [],
     ];
 
+    private static string Program(MachineSettings settings) => IsArm64(settings) ? "qemu-system-aarch64" : "qemu-system-x86_64";
+
+    private static bool IsArm64(MachineSettings settings) => settings.Architecture == Architecture.Arm64;
+
     private static IEnumerable<string> Machine(MachineSettings settings) =>
     [
-        // A minimal machine: no PCI, no firmware to run through. The clock chip gives the kernel its first idea of the time.
-        // Interval timer and old interrupt controller stay: without them one boot in many hangs on a busy host.
-        "-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on" + (HasOwnMemory(settings) ? ",memory-backend=memory" : ""),
+        "-M", (IsArm64(settings) ? VirtMachine : MicrovmMachine) + (HasOwnMemory(settings) ? ",memory-backend=memory" : ""),
         // Devices as virtio 1 has them: those of before do not work with vhost-user.
         "-global", "virtio-mmio.force-legacy=false",
         "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
         "-accel", settings.UseKvm ? "kvm" : "tcg,thread=multi,tb-size=128",
-        "-cpu", settings.UseKvm ? "host" : "max",
+        "-cpu", settings.UseKvm ? "host" : IsArm64(settings) ? EmulatedArm64 : "max",
         "-smp", settings.Cpus.ToString(CultureInfo.InvariantCulture),
         "-m", settings.MemoryMebibytes.ToString(CultureInfo.InvariantCulture),
         // QEMU's own filter on system calls, beside the one of the sandbox.
