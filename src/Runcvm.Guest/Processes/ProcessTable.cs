@@ -2,7 +2,6 @@ using Runcvm.Guest.Boot;
 using Runcvm.Guest.Network;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
-using Runcvm.Linux.Mounts;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
@@ -11,7 +10,8 @@ namespace Runcvm.Guest.Processes;
 
 /// <summary>The processes that the host asked for, and its wishes about them.</summary>
 internal sealed class ProcessTable(
-    EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner, BootTimes times)
+    EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner,
+    PortReporter ports, NetworkUpdate network, BootTimes times)
 {
     private const int SigTerm = 15;
     private const int SigRtMinPlus3 = 37;
@@ -52,8 +52,6 @@ internal sealed class ProcessTable(
                 break;
             case MessageKind.Signal:
                 Signal signal = Signal.Read(ref r);
-                // A workload that ignores its stop signal is killed with the whole machine, which nothing could flush then.
-                if (signal.Id == Start.Workload) MountPoint.SyncAll();
                 if (_running.TryGetValue(signal.Id, out GuestProcess? target)) target.Signal(Translate(signal));
                 break;
             case MessageKind.Resize:
@@ -65,12 +63,24 @@ internal sealed class ProcessTable(
                 _connections.RemoveAll(static connection => connection.IsCompleted);
                 _connections.Add(ForwardedConnection.RunAsync(loop, multiplexer, Connect.Read(ref r)));
                 break;
+            case MessageKind.NetworkChange:
+                _ = network.ApplyAsync(NetworkChange.Read(ref r));
+                break;
             case MessageKind.ReadKernelLog:
                 _ = control.SendAsync(KernelMessages.Read(ReadKernelLog.Read(ref r).Id));
+                break;
+            case MessageKind.Flush:
+                _ = FlushAsync(Flush.Read(ref r).Id);
                 break;
             default:
                 throw new WireFormatException($"the host sent message {(byte)kind}, which this guest does not know");
         }
+    }
+
+    private async Task FlushAsync(uint request)
+    {
+        await DiskFlush.RunAsync();
+        await control.SendAsync(new Flushed(request));
     }
 
     // systemd re-executes itself on SIGTERM; SIGRTMIN+3 is its "halt". systemd(1), SIGNALS.
@@ -89,6 +99,7 @@ internal sealed class ProcessTable(
                 return;
             }
 
+            ports.Hurry();
             await control.SendAsync(new Started(process.Id));
             if (process.Id == Start.Workload)
             {

@@ -16,6 +16,10 @@ public enum MessageKind : byte
     Connect = 5,
     /// <summary>to the guest: <see cref="Messages.ReadKernelLog"/>, answered by <see cref="KernelLog"/></summary>
     ReadKernelLog = 6,
+    /// <summary>to the guest: <see cref="Messages.Flush"/>, answered by <see cref="Flushed"/></summary>
+    Flush = 7,
+    /// <summary>host to guest: <see cref="Messages.NetworkChange"/></summary>
+    NetworkChange = 8,
     /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of <see cref="ConsoleText"/></summary>
     WatchConsole = 32,
     /// <summary>to the supervisor only, without a body: where the start's time went; answered by <see cref="BootReport"/></summary>
@@ -38,6 +42,8 @@ public enum MessageKind : byte
     Listening = 71,
     /// <summary>from the guest: <see cref="Messages.KernelLog"/></summary>
     KernelLog = 72,
+    /// <summary>from the guest: <see cref="Messages.Flushed"/></summary>
+    Flushed = 73,
     /// <summary>from the supervisor: <see cref="Messages.ConsoleText"/></summary>
     ConsoleText = 96,
     /// <summary>from the supervisor: <see cref="Messages.BootReport"/></summary>

@@ -58,6 +58,7 @@ internal static class CreateVerb
         InstalledFiles installed = InstalledFiles.Own();
         HostFacts host = HostFacts.Look(config, installed.Library);
         MachineOptions options = MachineOptions.From(environment, config, host, Resources(bundle.Spec, isSystemd), out IReadOnlyList<string> warnings);
+        MachineMemory.CheckHugePages(options);
         HypervisorProgram program = HypervisorProgram.Of(options, host);
 
         HostDevices.Check(bundle.Spec["linux"]);
@@ -103,6 +104,11 @@ internal static class CreateVerb
             UseKvm = options.UseKvm,
             Cpus = options.Cpus,
             MemoryBytes = options.MemoryBytes,
+            Balloon = options.Balloon,
+            BalloonMebibytes = options.BalloonMebibytes,
+            HugePages = options.HugePages,
+            PreallocateMemory = options.PreallocateMemory,
+            VhostNet = options.VhostNet,
             Hypervisor = program.InSandbox,
             KernelCommandLine = KernelCommandLine.Build(program.IsFirecracker, options.UseKvm, HostClock.TimestampKilohertz(), options.KernelDebug, options.KernelArguments),
             Disks = [.. disks.Disks.Select(static item => item.Disk)],
@@ -130,6 +136,7 @@ internal static class CreateVerb
             Firecracker = program.IsFirecracker ? program.OnHost : null,
             Shares = systems.Shares,
             UseKvm = options.UseKvm,
+            VhostNet = options.VhostNet,
             SharesAddresses = sharesAddresses,
             MemoryOverhead = MemoryOverhead.Of(options.UseKvm, systems.Shares.Count > 0),
         });

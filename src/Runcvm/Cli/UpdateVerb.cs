@@ -80,6 +80,12 @@ internal static class UpdateVerb
         if (limit < MachineSize.LeastMemory) throw new UsageException($"a machine needs at least {ByteSize.Text(MachineSize.LeastMemory)} of memory, not {asked} MiB");
         if (machine.IsFirecracker)
         {
+            if (!machine.Balloon)
+            {
+                if (asked >= has) return;
+                throw new UsageException($"the machine was started with {has} MiB of memory and RUNCVM_ENABLE_BALLOON=0, so none of it can be taken back ({asked} MiB asked for)");
+            }
+
             new FirecrackerApi(new FirecrackerFiles(folder.Hypervisor).Api).SetBalloon(Math.Max(0, has - asked));
             foreach (string name in (string[])["limit", "swap"])
             {

@@ -27,8 +27,17 @@ internal sealed record MachineSettings
     /// <summary>guest memory in huge pages</summary>
     internal bool HugePages { get; init; }
 
+    /// <summary>guest memory is taken before the machine starts</summary>
+    internal bool PreallocateMemory { get; init; }
+
+    /// <summary>the host's kernel carries the packets</summary>
+    internal bool VhostNet { get; init; }
+
     /// <summary>a device by which the host can ask for memory back</summary>
     internal bool Balloon { get; init; }
+
+    /// <summary>what it asks for from the beginning</summary>
+    internal int BalloonMebibytes { get; init; }
 
     /// <summary>where a hypervisor that is another user may make files</summary>
     internal string Folder { get; init; } = "";

@@ -21,6 +21,21 @@ internal sealed record MachineDescription
     /// <summary>guest memory in bytes</summary>
     internal long MemoryBytes { get; init; }
 
+    /// <summary>a device by which the host can ask for memory back</summary>
+    internal bool Balloon { get; init; }
+
+    /// <summary>what it asks for from the beginning</summary>
+    internal int BalloonMebibytes { get; init; }
+
+    /// <summary>guest memory in huge pages</summary>
+    internal bool HugePages { get; init; }
+
+    /// <summary>guest memory taken at once</summary>
+    internal bool PreallocateMemory { get; init; }
+
+    /// <summary>the host's kernel carries the packets</summary>
+    internal bool VhostNet { get; init; }
+
     /// <summary>the hypervisor's program as the sandbox sees it</summary>
     internal required string Hypervisor { get; init; }
 
@@ -60,6 +75,11 @@ internal sealed record MachineDescription
         w.Flag(UseKvm);
         w.Int32(Cpus);
         w.Int64(MemoryBytes);
+        w.Flag(Balloon);
+        w.Int32(BalloonMebibytes);
+        w.Flag(HugePages);
+        w.Flag(PreallocateMemory);
+        w.Flag(VhostNet);
         w.Text(Hypervisor);
         w.Text(KernelCommandLine);
         w.List(Disks, static (w, disk) =>
@@ -90,6 +110,11 @@ internal sealed record MachineDescription
         UseKvm = r.Flag(),
         Cpus = r.Int32(),
         MemoryBytes = r.Int64(),
+        Balloon = r.Flag(),
+        BalloonMebibytes = r.Int32(),
+        HugePages = r.Flag(),
+        PreallocateMemory = r.Flag(),
+        VhostNet = r.Flag(),
         Hypervisor = r.Text(),
         KernelCommandLine = r.Text(),
         Disks = r.List(static (ref WireReader r) => new MachineDisk(r.Text(), r.Text(), r.Flag()) { FileSystem = r.UInt64(), Inode = r.UInt64() }),

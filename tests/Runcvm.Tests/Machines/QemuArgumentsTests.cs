@@ -61,6 +61,27 @@ public class QemuArgumentsTests
         Assert.Equal(without.Count, with.Count);
     }
 
+    [Theory]
+    [InlineData(true, false, "memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=ram,size=512M")]
+    [InlineData(false, true, "memory-backend-ram,id=ram,size=512M,prealloc=on")]
+    [InlineData(true, true, "memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=ram,size=512M,prealloc=on")]
+    public void Memory_of_its_own_kind_is_an_object(bool huge, bool now, string memory)
+    {
+        List<string> with = QemuArguments.Build(Settings with { HugePages = huge, PreallocateMemory = now });
+        Assert.Equal(
+            ["microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=ram", "-object", memory],
+            with.Except(QemuArguments.Build(Settings)));
+    }
+
+    [Fact]
+    public void Each_card_has_a_file_of_its_own_by_which_the_kernel_carries_its_packets()
+    {
+        List<string> with = QemuArguments.Build(Settings with { VhostNet = true, HasShares = true });
+        Assert.Equal(
+            ["socket,id=shares,fd=7", "tap,id=net0,fd=5,vhost=on,vhostfd=9", "tap,id=net1,fd=6,vhost=on,vhostfd=10"],
+            with.Where(static argument => argument.Contains("fd=7", StringComparison.Ordinal) || argument.Contains("vhostfd", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void Shares_have_a_device_and_a_port_of_their_own()
     {
@@ -68,7 +89,7 @@ public class QemuArgumentsTests
         List<string> with = QemuArguments.Build(Settings with { HasShares = true });
         Assert.Equal(
             [
-                "microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=memory", "-object", "memory-backend-memfd,id=memory,size=512M,share=on",
+                "microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=ram", "-object", "memory-backend-memfd,id=ram,size=512M,share=on",
                 "virtio-serial-device,max_ports=3", "socket,id=shares,fd=7", "virtserialport,chardev=shares,name=org.runcvm.shares",
                 "socket,id=files,fd=8", "vhost-user-fs-device,chardev=files,tag=org.runcvm.shares,queue-size=1024",
             ],

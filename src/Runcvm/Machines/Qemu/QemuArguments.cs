@@ -22,18 +22,19 @@ internal static class QemuArguments
     [
         "qemu-system-x86_64",
         .. Machine(settings),
+        .. Memory(settings),
         .. Boot(settings),
         .. Console(),
         .. Stream(settings),
         .. settings.Disks.SelectMany(Disk),
-        .. settings.Cards.SelectMany(Card),
+        .. settings.Cards.SelectMany((card, index) => Card(card, index, settings)),
     ];
 
     private static IEnumerable<string> Machine(MachineSettings settings) =>
     [
         // A minimal machine: no PCI, no firmware to run through. The clock chip gives the kernel its first idea of the time.
         // Interval timer and old interrupt controller stay: without them one boot in many hangs on a busy host.
-        "-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on" + (settings.HasShares ? ",memory-backend=memory" : ""),
+        "-M", $"microvm,x-option-roms=off,isa-serial=on,rtc=on{(HasOwnMemory(settings) ? ",memory-backend=ram" : "")}",
         // Devices as virtio 1 has them: those of before do not work with vhost-user.
         "-global", "virtio-mmio.force-legacy=false",
         "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
@@ -41,11 +42,21 @@ internal static class QemuArguments
         "-cpu", settings.UseKvm ? "host" : "max",
         "-smp", settings.Cpus.ToString(CultureInfo.InvariantCulture),
         "-m", settings.MemoryMebibytes.ToString(CultureInfo.InvariantCulture),
-        // The file server reads and writes the guest's memory itself.
-        .. settings.HasShares ? ["-object", FormattableString.Invariant($"memory-backend-memfd,id=memory,size={settings.MemoryMebibytes}M,share=on")] : Array.Empty<string>(),
         // QEMU's own filter on system calls, beside the one of the sandbox.
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
     ];
+
+    // A file in memory may consist of huge pages without a file system of such that somebody would have to mount.
+    private static IEnumerable<string> Memory(MachineSettings settings)
+    {
+        if (!HasOwnMemory(settings)) return [];
+        string kind = settings.HugePages ? "memory-backend-memfd,hugetlb=on,hugetlbsize=2M" : settings.HasShares ? "memory-backend-memfd" : "memory-backend-ram";
+        // The file server reads and writes the guest's memory itself.
+        string shared = settings.HasShares ? ",share=on" : "";
+        return ["-object", $"{kind},id=ram,size={settings.MemoryMebibytes}M{shared}{(settings.PreallocateMemory ? ",prealloc=on" : "")}"];
+    }
+
+    private static bool HasOwnMemory(MachineSettings settings) => settings.HugePages || settings.PreallocateMemory || settings.HasShares;
 
     private static IEnumerable<string> Boot(MachineSettings settings)
         => ["-kernel", settings.Vmlinux, "-initrd", settings.Initramfs, "-append", settings.KernelCommandLine];
@@ -79,12 +90,16 @@ internal static class QemuArguments
         "-device", $"virtio-blk-device,drive={disk.Serial},serial={disk.Serial}",
     ];
 
-    private static IEnumerable<string> Card(MachineSettings.NetworkCard card, int index)
+    /// <summary>The number under which QEMU finds the host's kernel for the packets of a card.</summary>
+    internal static int VhostFile(MachineSettings settings, int card) => FirstTapFile + settings.Cards.Count + 2 + card;
+
+    private static IEnumerable<string> Card(MachineSettings.NetworkCard card, int index, MachineSettings settings)
     {
         string address = string.Join(':', card.HardwareAddress.Select(static b => b.ToString("x2", CultureInfo.InvariantCulture)));
+        string vhost = settings.VhostNet ? $",vhost=on,vhostfd={VhostFile(settings, index)}" : "";
         return
         [
-            "-netdev", $"tap,id=net{index},fd={FirstTapFile + index}",
+            "-netdev", $"tap,id=net{index},fd={FirstTapFile + index}{vhost}",
             "-device", $"virtio-net-device,netdev=net{index},mac={address}",
         ];
     }
