@@ -45,6 +45,25 @@ public class RootFileSystemTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task What_was_written_survives_docker_kill()
+    {
+        string name = await StartAsync(Busybox, "sh", "-c", "cat /kept; echo line >> /kept; echo written; exec sleep 1000");
+        await LoggedAsync(name, "written");
+        (await Docker.RunAsync("kill", name)).Succeeded();
+        (await Docker.RunAsync("start", name)).Succeeded();
+        await LoggedAsync(name, "written\nline\nwritten");
+    }
+
+    [Fact]
+    public async Task A_paused_machine_is_killed_all_the_same()
+    {
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        (await ExecAsync(name, "true")).Succeeded();
+        (await Docker.RunAsync("pause", name)).Succeeded();
+        (await Docker.RunAsync("rm", "--force", name)).Succeeded();
+    }
+
+    [Fact]
     public async Task A_crash_of_the_machine_does_not_prevent_the_next_start()
     {
         string name = await StartAsync(Busybox, "sh", "-c", "echo started; exec sleep 1000");

@@ -38,6 +38,8 @@ internal sealed class ControlChannel(Channel channel)
 
     internal Task SendAsync(KernelLog m) => SendAsync(MessageKind.KernelLog, m.Write);
 
+    internal Task SendAsync(Flushed m) => SendAsync(MessageKind.Flushed, m.Write);
+
     internal Task SendStoppedAsync() => SendAsync(MessageKind.Stopped, static _ => { });
 
     private Task SendAsync(MessageKind kind, Action<WireWriter> write)

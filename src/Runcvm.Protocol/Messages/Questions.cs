@@ -55,6 +55,28 @@ public sealed record KernelLog(uint Id, string Text)
     public static KernelLog Read(ref WireReader r) => new(r.UInt32(), r.Text());
 }
 
+/// <summary>The machine is about to be killed: what its caches hold shall be on its disks first.</summary>
+/// <param name="Id">which request it is: the answer bears the same number</param>
+public sealed record Flush(uint Id)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w) => w.UInt32(Id);
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Flush Read(ref WireReader r) => new(r.UInt32());
+}
+
+/// <summary>All that was written before the request is on the disks.</summary>
+/// <param name="Id">of the request</param>
+public sealed record Flushed(uint Id)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w) => w.UInt32(Id);
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Flushed Read(ref WireReader r) => new(r.UInt32());
+}
+
 /// <summary>Where the time of a start went, as far as the supervisor saw it.</summary>
 /// <param name="KernelRelease">uname -r of the guest; empty until it has said so</param>
 /// <param name="Steps">in the order in which they ended</param>

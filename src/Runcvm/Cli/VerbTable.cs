@@ -15,18 +15,20 @@ internal static class VerbTable
         ["create"] = static command => CreateVerb.Run(command, HostConfig.Load()),
         ["run"] = static command => CreateVerb.Run(command, HostConfig.Load()),
         ["exec"] = static command => ExecVerb.Run(command, HostConfig.Load()),
+        ["kill"] = static command => KillVerb.Run(command, HostConfig.Load()),
         ["update"] = static command => UpdateVerb.Run(command, HostConfig.Load()),
         ["delete"] = static command => DeleteVerb.Run(command, HostConfig.Load()),
 
         // What this program's own parts call.
         ["supervise"] = static _ => SuperviseVerb.Run(),
         ["attach"] = static command => AttachVerb.Run(command.AfterVerb[0]),
+        ["exhaust"] = static command => MemoryShortage.Exhaust(command.AfterVerb[0]),
         ["build-image"] = static command => BuildVerb.Run([.. command.AfterVerb]),
     };
 
     // Anything else may be a flag's value that was taken for the verb: to pass it on could start a container without a machine.
     private static readonly string[] PassedOn =
-        ["checkpoint", "events", "features", "kill", "list", "pause", "ps", "restore", "resume", "spec", "start", "state"];
+        ["checkpoint", "events", "features", "list", "pause", "ps", "restore", "resume", "spec", "start", "state"];
 
     internal static int Run(CommandLine command)
     {

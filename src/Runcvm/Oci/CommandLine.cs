@@ -65,6 +65,9 @@ internal sealed record CommandLine
         return index < Arguments.Count ? Arguments[index] : null;
     }
 
+    /// <summary>What comes after the container's id.</summary>
+    internal IReadOnlyList<string> AfterId(params string[] flagsWithValue) => [.. Arguments.Skip(IdIndex(flagsWithValue) + 1)];
+
     private int IdIndex(string[] flagsWithValue)
     {
         int i = VerbIndex + 1;

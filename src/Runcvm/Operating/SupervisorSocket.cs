@@ -1,11 +1,10 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
-using Runcvm.Linux.Files;
-using Runcvm.Linux.Sockets;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
+using Runcvm.Supervisor;
 
 namespace Runcvm.Operating;
 
@@ -35,7 +34,7 @@ internal static class SupervisorSocket
         loop.Run(async () =>
         {
             using var file = new AsyncFile(loop, socket);
-            await SendAsync(file, MessageKind.WatchConsole, new WatchConsole(follow).Write);
+            await ControlQuestion.SendAsync(file, MessageKind.WatchConsole, new WatchConsole(follow).Write);
             var messages = new MessageReader(file.ReadAsync);
             while (await messages.ReadAsync() is (MessageKind.ConsoleText, var body)) show(TextOf(body));
             return 0;
@@ -51,21 +50,15 @@ internal static class SupervisorSocket
     private static byte[] Ask(KnownMachine machine, MessageKind question, Action<WireWriter> write, MessageKind answer)
     {
         using SafeFileHandle socket = Connect(machine);
-        using var loop = new EventLoop();
-        return loop.Run(async () =>
+        try
         {
-            using var file = new AsyncFile(loop, socket);
-            using var answered = new CancellationTokenSource();
-            Task<bool> timeout = loop.DelayAsync(Patience, answered.Token);
-            await SendAsync(file, question, write);
-            Task<(MessageKind Kind, byte[] Body)?> reply = new MessageReader(file.ReadAsync).ReadAsync().AsTask();
-            if (await Task.WhenAny(reply, timeout) != reply)
-                throw new UsageException($"machine {machine.ShortId} does not answer; is it paused, or still booting?");
-            answered.Cancel();
-            if (await reply is not var (kind, body) || kind != answer)
-                throw new UsageException($"machine {machine.ShortId} gave no answer; it was started by another version of RunCVM, or is ending");
-            return body;
-        });
+            return ControlQuestion.Ask(socket, question, write, answer, Patience)
+                ?? throw new UsageException($"machine {machine.ShortId} does not answer; is it paused, or still booting?");
+        }
+        catch (WireFormatException e)
+        {
+            throw new UsageException($"machine {machine.ShortId} gave no answer; it was started by another version of RunCVM, or is ending", e);
+        }
     }
 
     private static SafeFileHandle Connect(KnownMachine machine)
@@ -73,20 +66,11 @@ internal static class SupervisorSocket
         if (machine.ProcessId == null) throw new UsageException($"machine {machine.ShortId} does not run, so there is nobody to ask");
         try
         {
-            SafeFileHandle socket = UnixSocket.Connect(machine.Folder.ControlSocket);
-            FileDescriptor.SetNonBlocking(socket);
-            return socket;
+            return ControlQuestion.Connect(machine.Folder.ControlSocket);
         }
         catch (LinuxException e)
         {
             throw new UsageException($"machine {machine.ShortId} cannot be asked: {e.Message}", e);
         }
-    }
-
-    private static ValueTask SendAsync(AsyncFile file, MessageKind kind, Action<WireWriter> write)
-    {
-        var writer = new WireWriter();
-        write(writer);
-        return file.WriteAsync(MessageReader.Frame(kind, writer.Written));
     }
 }

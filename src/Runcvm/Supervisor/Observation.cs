@@ -6,9 +6,14 @@ using Runcvm.Sandbox;
 
 namespace Runcvm.Supervisor;
 
-/// <summary>What people may ask about a running machine, over its control socket. Each question has a connection of its
-/// own, and none of them touches the machine's work.</summary>
-internal sealed class Observation(TextRing console, Timeline timeline, GuestLink link)
+/// <summary>What others may ask of a running machine, over its control socket. Each question has a connection of its
+/// own.</summary>
+/// <param name="console">what the guest's console said</param>
+/// <param name="timeline">where the time of the start went</param>
+/// <param name="link">to the guest</param>
+/// <param name="workloadStarted">before that the guest answers nothing, and has nothing to flush</param>
+/// <param name="limits">what can be changed</param>
+internal sealed class Observation(TextRing console, Timeline timeline, GuestLink link, Task workloadStarted, RunningLimits limits)
 {
     private readonly Dictionary<uint, TaskCompletionSource<string>> _questions = [];
     private uint _lastQuestion;
@@ -28,21 +33,32 @@ internal sealed class Observation(TextRing console, Timeline timeline, GuestLink
                 await SendAsync(client, MessageKind.BootReport, new BootReport(KernelRelease, timeline.Steps).Write);
                 break;
             case MessageKind.ReadKernelLog:
-                string log = await AskForLogAsync();
+                await workloadStarted;
+                string log = await AskGuestAsync(MessageKind.ReadKernelLog, static id => new ReadKernelLog(id).Write);
                 await SendAsync(client, MessageKind.KernelLog, new KernelLog(0, log).Write);
+                break;
+            case MessageKind.Flush:
+                if (workloadStarted.IsCompleted) await AskGuestAsync(MessageKind.Flush, static id => new Flush(id).Write);
+                await SendAsync(client, MessageKind.Flushed, new Flushed(0).Write);
+                break;
+            case MessageKind.SetLimits:
+                string failure = await limits.SetAsync(LimitsIn(body));
+                await SendAsync(client, MessageKind.LimitsSet, new LimitsSet(failure).Write);
                 break;
         }
     }
 
     /// <summary>Hands over the guest's answer. One that nobody asked for is the guest's mistake.</summary>
-    internal void Deliver(byte[] body)
+    internal void Deliver(MessageKind kind, byte[] body)
     {
         var reader = new WireReader(body);
-        KernelLog log = KernelLog.Read(ref reader);
-        if (!_questions.Remove(log.Id, out TaskCompletionSource<string>? question))
-            throw new WireFormatException("it sent its kernel's log, for which nobody had asked");
-        question.SetResult(log.Text);
+        (uint id, string answer) = kind == MessageKind.KernelLog ? Answer(KernelLog.Read(ref reader)) : (Flushed.Read(ref reader).Id, "");
+        if (!_questions.Remove(id, out TaskCompletionSource<string>? question))
+            throw new WireFormatException($"it sent message {(byte)kind}, for which nobody had asked");
+        question.SetResult(answer);
     }
+
+    private static (uint Id, string Text) Answer(KernelLog log) => (log.Id, log.Text);
 
     // A reader that is slower than the guest misses what the ring has forgotten; the guest does not wait for it.
     private async Task ShowConsoleAsync(AsyncFile client, bool follow)
@@ -66,12 +82,18 @@ internal sealed class Observation(TextRing console, Timeline timeline, GuestLink
         return Linux.Files.FileDescriptor.TryRead(client.Handle, one) == 0;
     }
 
-    private Task<string> AskForLogAsync()
+    private Task<string> AskGuestAsync(MessageKind kind, Func<uint, Action<WireWriter>> question)
     {
         var answer = new TaskCompletionSource<string>();
         _questions.Add(++_lastQuestion, answer);
-        _ = link.SendAsync(MessageKind.ReadKernelLog, new ReadKernelLog(_lastQuestion).Write);
+        _ = link.SendAsync(kind, question(_lastQuestion));
         return answer.Task;
+    }
+
+    private static SetLimits LimitsIn(byte[] body)
+    {
+        var reader = new WireReader(body);
+        return SetLimits.Read(ref reader);
     }
 
     private static bool IsFollowed(byte[] body)

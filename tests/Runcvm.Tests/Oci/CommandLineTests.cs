@@ -1,3 +1,4 @@
+using Runcvm.Cli;
 using Runcvm.Oci;
 
 namespace Runcvm.Tests.Oci;
@@ -109,6 +110,21 @@ public class CommandLineTests
         Assert.Null(command.LogFile);
         Assert.Equal("text", command.LogFormat);
     }
+
+    [Theory]
+    [InlineData("kill id", "")]
+    [InlineData("kill --all id KILL", "KILL")]
+    [InlineData("--root /r kill id 9", "9")]
+    public void The_signal_comes_after_the_id(string line, string signal)
+        => Assert.Equal(signal, string.Join(' ', Parse(line).AfterId()));
+
+    [Theory]
+    [InlineData("9", true)]
+    [InlineData("KILL", true)]
+    [InlineData("sigkill", true)]
+    [InlineData("15", false)]
+    [InlineData("TERM", false)]
+    public void A_signal_is_known_by_number_and_name(string signal, bool isKill) => Assert.Equal(isKill, KillVerb.IsKill(signal));
 
     [Fact]
     public void Flags_after_the_verb_are_not_global() => Assert.Null(Parse("create --log /x id").LogFile);
