@@ -13,17 +13,18 @@ public class DnsTests(DockerEngine engine) : MachineTest(engine)
                 at += 1 + q[at]
             kind, = struct.unpack('>H', q[at + 1:at + 3])
             label, zone = name[0], '.'.join(name[1:])
-            records = []
-            if zone == 'of.test' and kind == 1 and label.startswith('n'):
+            known = {}
+            if zone == 'of.test' and label[:1] == 'n' and label[1:].isdigit():
                 n = int(label[1:])
-                records = [bytes([10, 99, n >> 8, n & 255])]
-            if zone == 'of.test' and kind == 28 and label == 'six':
-                records = [socket.inet_pton(socket.AF_INET6, 'fd99::6')]
-            if zone == 'of.test' and kind == 16 and label == 'large':
-                records = [bytes([250]) + b'%03d' % i + b'x' * 247 for i in range(100)]
+                known = {1: [bytes([10, 99, n >> 8, n & 255])]}
+            elif zone == 'of.test' and label == 'six':
+                known = {28: [socket.inet_pton(socket.AF_INET6, 'fd99::6')]}
+            elif zone == 'of.test' and label == 'large':
+                known = {16: [bytes([250]) + b'%03d' % i + b'x' * 247 for i in range(100)]}
+            records = known.get(kind, [])
             body = b''.join(b'\xc0\x0c' + struct.pack('>HHIH', kind, 1, 60, len(r)) + r for r in records)
             short = not stream and len(body) > 1200
-            flags = 0x8180 | (0x0200 if short else 0)
+            flags = 0x8180 | (0x0200 if short else 0) | (0 if known else 3)
             return q[:2] + struct.pack('>HHHHH', flags, 1, 0 if short else len(records), 0, 0) + q[12:at + 5] + (b'' if short else body)
         def serve(connection):
             prefix = connection.recv(2)
@@ -90,9 +91,9 @@ public class DnsTests(DockerEngine engine) : MachineTest(engine)
         string address = await Docker.InspectAsync(server, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
         string[] flags = ["--network", network, "--dns", address, "--dns-search", "of.test", "--dns-option", "ndots:1"];
         CommandResult asked = await RunAsync([.. flags, image, "python3", "-c", Client]);
-        Assert.Equal(["answered 1000", "cut short True", "over TCP 26235 100"], asked.Lines);
+        Assert.Equal(["answered 1000", "cut short True", "over TCP 26333 100"], asked.Lines);
 
-        string names = $"getent hosts n5; getent ahostsv6 six | cut -d' ' -f1 | sort -u; getent hosts called | cut -d' ' -f1; getent hosts {server} | cut -d' ' -f1; getent hosts nothing; echo $?";
+        string names = $"getent hosts n5; getent hosts six | cut -d' ' -f1; getent hosts called | cut -d' ' -f1; getent hosts {server} | cut -d' ' -f1; getent hosts nothing; echo $?";
         CommandResult resolved = await RunAsync([.. flags, image, "bash", "-c", names]);
         Assert.Equal(["10.99.0.5       n5.of.test", "fd99::6", address, address, "2"], resolved.Lines);
     }
