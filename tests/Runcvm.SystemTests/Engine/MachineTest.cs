@@ -4,6 +4,7 @@ namespace Runcvm.SystemTests.Engine;
 public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
 {
     private readonly List<string> _names = [];
+    private readonly List<string> _networks = [];
     private static int Count;
 
     protected DockerEngine Engine { get; } = engine;
@@ -18,6 +19,7 @@ public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
     {
         GC.SuppressFinalize(this);
         if (_names.Count > 0) await Docker.RunAsync(["rm", "--force", "--volumes", .. _names]);
+        if (_networks.Count > 0) await Docker.RunAsync(["network", "rm", .. _networks]);
     }
 
     /// <summary>A container name that is removed after the test.</summary>
@@ -25,6 +27,22 @@ public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
     {
         _names.Add($"{start}-{Interlocked.Increment(ref Count)}");
         return _names[^1];
+    }
+
+    /// <summary>A network that is removed after the test.</summary>
+    protected async Task<string> NewNetworkAsync(params string[] flags)
+    {
+        string name = $"net-{Interlocked.Increment(ref Count)}";
+        (await Docker.RunAsync(["network", "create", .. flags, name])).Succeeded();
+        _networks.Add(name);
+        return name;
+    }
+
+    /// <summary>`docker run -d` under runc; gives the container's name.</summary>
+    protected async Task<string> StartContainerAsync(string name, params string[] arguments)
+    {
+        (await Docker.RunAsync(["run", "-d", "--name", name, "--runtime=runc", .. arguments])).Succeeded();
+        return name;
     }
 
     /// <summary>`docker run --rm` with the runtime under test.</summary>

@@ -30,6 +30,9 @@ internal sealed class TestImages(Docker docker)
     /// <summary>Debian with PostgreSQL and git.</summary>
     public async Task<string> PostgresAsync() => await DockerfileAsync("postgres", await BaseAsync());
 
+    /// <summary>Debian with nginx, PostgreSQL, and Python that speaks to it.</summary>
+    public async Task<string> ServicesAsync() => await DockerfileAsync("services", await DebianAsync());
+
     public async Task<string> LayersAsync() => await DockerfileAsync("layers", await DebianAsync());
 
     public async Task<string> ManyFilesAsync() => await DockerfileAsync("files", await DebianAsync());
