@@ -12,7 +12,7 @@ say() { echo "==> $*"; }
 install_packages() {
     local missing=() package
     # clang, a linker and zlib are what Native AOT links with.
-    for package in qemu-system-x86 erofs-utils e2fsprogs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
+    for package in qemu-system-x86 erofs-utils e2fsprogs xfsprogs btrfs-progs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
         clang binutils zlib1g-dev curl ca-certificates procps busybox-static; do
         [ "$package" != qemu-system-x86 ] || [ "$(uname -m)" = x86_64 ] || package=qemu-system-arm
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

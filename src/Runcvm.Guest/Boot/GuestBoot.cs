@@ -3,6 +3,7 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Guest.Modules;
 using Runcvm.Guest.Network;
 using Runcvm.Guest.Processes;
+using Runcvm.Guest.Shares;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
@@ -89,10 +90,11 @@ internal static class GuestBoot
     {
         Setup setup = await control.ReceiveSetupAsync();
         times.Done("set-up received");
-        GuestRoot root = RootAssembly.Run(setup, times, out IReadOnlyList<string> notices);
+        using var sockets = new HostSockets(loop, multiplexer, control);
+        GuestRoot root = RootAssembly.Run(setup, times, sockets, out IReadOnlyList<string> notices);
         foreach (string notice in notices) await control.SendAsync(new Notice(notice));
         using DnsListener? names = setup.DnsRelay ? StartNameserver(loop, multiplexer) : null;
-        var processes = new ProcessTable(loop, multiplexer, control, root, setup, workload, times);
+        var processes = new ProcessTable(loop, multiplexer, control, root, setup, workload, sockets, times);
         _ = PortReporter.RunAsync(loop, control);
         await processes.RunAsync();
         Shutdown.UnmountAll();

@@ -1,5 +1,6 @@
 using Runcvm.Guest.Boot;
 using Runcvm.Guest.Network;
+using Runcvm.Guest.Shares;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Protocol.Frames;
@@ -10,7 +11,8 @@ namespace Runcvm.Guest.Processes;
 
 /// <summary>The processes that the host asked for, and its wishes about them.</summary>
 internal sealed class ProcessTable(
-    EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner, BootTimes times)
+    EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner,
+    HostSockets sockets, BootTimes times)
 {
     private const int SigTerm = 15;
     private const int SigRtMinPlus3 = 37;
@@ -61,6 +63,9 @@ internal sealed class ProcessTable(
                 // Not among the lives that the end waits for: it ends with whoever listens.
                 _connections.RemoveAll(static connection => connection.IsCompleted);
                 _connections.Add(ForwardedConnection.RunAsync(loop, multiplexer, Connect.Read(ref r)));
+                break;
+            case MessageKind.SocketDialled:
+                sockets.Dialled(SocketDialled.Read(ref r));
                 break;
             case MessageKind.ReadKernelLog:
                 _ = control.SendAsync(KernelMessages.Read(ReadKernelLog.Read(ref r).Id));

@@ -18,6 +18,8 @@ public enum MessageKind : byte
     ReadKernelLog = 6,
     /// <summary>to the guest: <see cref="Messages.Flush"/>, answered by <see cref="Flushed"/></summary>
     Flush = 7,
+    /// <summary>host to guest: <see cref="Messages.SocketDialled"/></summary>
+    SocketDialled = 8,
     /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of <see cref="ConsoleText"/></summary>
     WatchConsole = 32,
     /// <summary>to the supervisor only, without a body: where the start's time went; answered by <see cref="BootReport"/></summary>
@@ -42,6 +44,8 @@ public enum MessageKind : byte
     KernelLog = 72,
     /// <summary>from the guest: <see cref="Messages.Flushed"/></summary>
     Flushed = 73,
+    /// <summary>guest to host: <see cref="Messages.DialSocket"/>, answered by <see cref="SocketDialled"/></summary>
+    DialSocket = 74,
     /// <summary>from the supervisor: <see cref="Messages.ConsoleText"/></summary>
     ConsoleText = 96,
     /// <summary>from the supervisor: <see cref="Messages.BootReport"/></summary>
