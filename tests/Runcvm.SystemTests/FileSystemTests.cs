@@ -42,8 +42,10 @@ public sealed class FileSystemTests(DockerEngine engine) : MachineTest(engine)
         string[] parts = result.Text.Split("\n---\n");
         string[] share = parts[0].Split('\n');
         string[] disk = parts[1].Split('\n');
-        Assert.Equal(disk, share);
-        Assert.Equal(20, share.Length);
+        // The one difference, which docs/volumes.md lists: the host gives such attributes to nobody in a container either.
+        if (DockerEngine.RunsMachines) share = [.. share.Select(static line => line.Replace("trusted EPERM", "trusted 0", StringComparison.Ordinal))];
+        Assert.Equal("", string.Join('\n', disk.Zip(share).Where(static pair => pair.First != pair.Second).Select(static pair => $"disk:  {pair.First}\nshare: {pair.Second}")));
+        Assert.Equal((20, 20), (disk.Length, share.Length));
         Assert.Contains($"{operations} operations", share[^1], StringComparison.Ordinal);
         Assert.Equal((5L << 30) + 3, new FileInfo(Path.Combine(_shared.Path, "sparse")).Length);
         byte[] mapped = await File.ReadAllBytesAsync(Path.Combine(_shared.Path, "mapped"), TestContext.Current.CancellationToken);
@@ -93,7 +95,7 @@ public sealed class FileSystemTests(DockerEngine engine) : MachineTest(engine)
         CommandResult result = await RunAsync(
             "--tmpfs", "/t:size=3m,mode=1770,uid=1000", "--mount", "type=tmpfs,destination=/u,tmpfs-size=2097152,tmpfs-mode=0710", "--shm-size", "10m",
             "--mount", $"type=bind,source={_shared.Path},target=/r,readonly", Busybox, "sh", "-c",
-            "df -k /t /u /dev/shm | awk 'NR>1 {print $2}'; stat -c '%a %u' /t /u /dev/shm; touch /r/x");
+            "df -k /t /u /dev/shm | awk 'NR>1 {print $2}'; stat -c '%a %u' /t /u /dev/shm; touch /r/x || true");
         Assert.Equal("3072\n2048\n10240\n1770 1000\n710 0\n1777 0", result.Text);
         Assert.Contains("Read-only file system", result.Stderr, StringComparison.Ordinal);
     }
