@@ -124,12 +124,13 @@ internal static class TreeCopy
 
     private static void CopyAttributes(SafeFileHandle from, SafeFileHandle to)
     {
-        FileStatus status = FileStatus.Of(from);
+        Check(FileCall.Status(from, out NodeStatus status), "look at", from);
         Check(FileCall.SetOwner(to, status.Owner, status.Group), "change the owner of", to);
         CopyExtendedAttributes(from, to);
-        if (status.Kind == FileKind.Link) return;
-        Check(FileCall.SetMode(to, status.Permissions), "change the mode of", to);
-        File.SetLastWriteTimeUtc(FileDescriptor.PathOf(to), DateTime.UnixEpoch.AddTicks(status.ModifiedNanoseconds / 100));
+        if (FileStatus.Of(from).Kind == FileKind.Link) return;
+        Check(FileCall.SetMode(to, status.Mode & 0xFFF), "change the mode of", to);
+        // Not by .NET, which follows no link, and so not the one by which the file is reached.
+        Check(FileCall.SetModified(to, status.Modified), "change the times of", to);
     }
 
     private static void CopyExtendedAttributes(SafeFileHandle from, SafeFileHandle to)

@@ -13,7 +13,7 @@ public sealed class TreeCopyTests : IDisposable
             s = os.lstat(path); link = os.readlink(path) if os.path.islink(path) else b''
             data = open(path, 'rb').read() if os.path.isfile(path) and not link else b''
             marks = [(m, os.getxattr(path, m, follow_symlinks=False)) for m in sorted(os.listxattr(path, follow_symlinks=False))]
-            print(name, oct(s.st_mode), s.st_uid, s.st_gid, s.st_rdev, 0 if link else s.st_mtime_ns // 1000, link, data, marks)
+            print(name, oct(s.st_mode), s.st_uid, s.st_gid, s.st_rdev, 0 if link else s.st_mtime_ns, link, data, marks)
         root = os.fsencode(sys.argv[1]); show(root, b'')
         for folder, folders, files in sorted(os.walk(root)):
             for name in sorted(folders + files): show(os.path.join(folder, name), os.path.join(folder, name)[len(root):])
