@@ -72,7 +72,8 @@ cleanup() {
     local running
     running=$(docker ps -aq --filter "label=$LABEL")
     [ -z "$running" ] || docker rm -f $running >/dev/null
-    for image in "$IMAGE" "$BIG_IMAGE"; do docker rmi -f "$image" >/dev/null 2>&1 || true; done
+    docker network rm "$NETWORK" >/dev/null 2>&1 || true
+    for image in "$IMAGE" "$BIG_IMAGE" "$NET_IMAGE"; do docker rmi -f "$image" >/dev/null 2>&1 || true; done
     forget_cached
     rm -rf "$WORK" "/run/runcvm/$MACHINE"
 }

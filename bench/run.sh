@@ -5,10 +5,11 @@ cd "$(dirname "$0")"
 . ./lib.sh
 . ./measure.sh
 . ./kernel.sh
+. ./network.sh
 
 readonly RUNS=${RUNS:-7}
 readonly IMAGE_MIB=${IMAGE_MIB:-512}
-readonly ALL=(start exec image create kernel)
+readonly ALL=(start exec image create kernel network)
 
 main() {
     [ "$(id -u)" = 0 ] || die "this needs root, try: sudo $0"

@@ -11,7 +11,8 @@ namespace Runcvm.Guest.Processes;
 
 /// <summary>The processes that the host asked for, and its wishes about them.</summary>
 internal sealed class ProcessTable(
-    EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner, BootTimes times)
+    EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner,
+    PortReporter ports, NetworkUpdate network, BootTimes times)
 {
     private const int Killed = 128 + 9;
     private const int SigTerm = 15;
@@ -64,6 +65,9 @@ internal sealed class ProcessTable(
                 _connections.RemoveAll(static connection => connection.IsCompleted);
                 _connections.Add(ForwardedConnection.RunAsync(loop, multiplexer, Connect.Read(ref r)));
                 break;
+            case MessageKind.NetworkChange:
+                _ = network.ApplyAsync(NetworkChange.Read(ref r));
+                break;
             case MessageKind.ReadKernelLog:
                 _ = control.SendAsync(KernelMessages.Read(ReadKernelLog.Read(ref r).Id));
                 break;
@@ -109,6 +113,7 @@ internal sealed class ProcessTable(
                 return;
             }
 
+            ports.Hurry();
             await control.SendAsync(new Started(process.Id));
             if (process.Id == Start.Workload)
             {

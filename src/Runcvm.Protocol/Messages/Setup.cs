@@ -64,6 +64,9 @@ public sealed record Setup
     /// <summary>network interfaces</summary>
     public IReadOnlyList<NetworkInterface> Interfaces { get; init; } = [];
 
+    /// <summary>hardware addresses of network cards that no interface has yet, see <see cref="NetworkChange"/></summary>
+    public IReadOnlyList<byte[]> SpareCards { get; init; } = [];
+
     /// <summary>settings of the container's network namespace: path below /proc/sys, value; what the guest's kernel does not
     /// have is left out</summary>
     public IReadOnlyList<KeyValuePair<string, string>> NetworkSysctls { get; init; } = [];
@@ -86,6 +89,9 @@ public sealed record Setup
     /// <summary>most processes of the workload; 0 is no limit</summary>
     public long ProcessLimit { get; init; }
 
+    /// <summary>milliseconds after which, at the latest, the guest looks again at which ports it listens</summary>
+    public uint PortsInterval { get; init; } = 1000;
+
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)
     {
@@ -104,6 +110,7 @@ public sealed record Setup
         w.List(Files, static (w, file) => file.Write(w));
         w.List(Sysctls, WriteSysctl);
         w.List(Interfaces, static (w, device) => device.Write(w));
+        w.List(SpareCards, static (w, address) => w.Bytes(address));
         w.List(NetworkSysctls, WriteSysctl);
         w.Byte((byte)Cgroups);
         w.Flag(Systemd);
@@ -111,6 +118,7 @@ public sealed record Setup
         w.Flag(ReadOnlyRoot);
         w.Flag(DnsRelay);
         w.Int64(ProcessLimit);
+        w.UInt32(PortsInterval);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
@@ -131,6 +139,7 @@ public sealed record Setup
         Files = r.List(GuestFile.Read),
         Sysctls = r.List(ReadSysctl),
         Interfaces = r.List(NetworkInterface.Read),
+        SpareCards = r.List(static (ref r) => r.Bytes()),
         NetworkSysctls = r.List(ReadSysctl),
         Cgroups = (CgroupLayout)r.Byte(),
         Systemd = r.Flag(),
@@ -138,15 +147,16 @@ public sealed record Setup
         ReadOnlyRoot = r.Flag(),
         DnsRelay = r.Flag(),
         ProcessLimit = r.Int64(),
+        PortsInterval = r.UInt32(),
     };
 
-    private static void WriteSysctl(WireWriter w, KeyValuePair<string, string> sysctl)
+    internal static void WriteSysctl(WireWriter w, KeyValuePair<string, string> sysctl)
     {
         w.Text(sysctl.Key);
         w.Text(sysctl.Value);
     }
 
-    private static KeyValuePair<string, string> ReadSysctl(ref WireReader r) => KeyValuePair.Create(r.Text(), r.Text());
+    internal static KeyValuePair<string, string> ReadSysctl(ref WireReader r) => KeyValuePair.Create(r.Text(), r.Text());
 }
 
 /// <summary>Something on the layer disk that the guest takes over.</summary>

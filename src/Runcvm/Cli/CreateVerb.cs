@@ -110,6 +110,7 @@ internal static class CreateVerb
             BalloonMebibytes = options.BalloonMebibytes,
             HugePages = options.HugePages,
             PreallocateMemory = options.PreallocateMemory,
+            VhostNet = options.VhostNet,
             Hypervisor = program.InSandbox,
             KernelCommandLine = KernelCommandLine.Build(program.IsFirecracker, options.UseKvm, HostClock.TimestampKilohertz(), options.KernelDebug, options.KernelArguments),
             Disks = [.. disks.Disks.Select(static item => item.Disk)],
@@ -139,6 +140,7 @@ internal static class CreateVerb
             Firecracker = program.IsFirecracker ? program.OnHost : null,
             Shares = systems.Shares,
             UseKvm = options.UseKvm,
+            VhostNet = options.VhostNet,
             SharesAddresses = sharesAddresses,
             MemoryOverhead = overhead,
         });

@@ -30,6 +30,9 @@ internal sealed record MachineSettings
     /// <summary>guest memory is taken before the machine starts</summary>
     internal bool PreallocateMemory { get; init; }
 
+    /// <summary>the host's kernel carries the packets</summary>
+    internal bool VhostNet { get; init; }
+
     /// <summary>a device by which the host can ask for memory back</summary>
     internal bool Balloon { get; init; }
 

@@ -17,7 +17,7 @@ internal static class MachineChoice
         }
 
         // A test double is nothing that a host should end up with by itself.
-        bool canFirecracker = host.Firecracker is { IsTestDouble: false } && UseKvm(asked, host) && asked.Cpus is not > MostFirecrackerCpus && !asked.PreallocateMemory;
+        bool canFirecracker = host.Firecracker is { IsTestDouble: false } && UseKvm(asked, host) && asked.Cpus is not > MostFirecrackerCpus && !asked.PreallocateMemory && !asked.VhostNet;
         if (asked.Hypervisor == Options.Hypervisor.Auto && canFirecracker) return Options.Hypervisor.Firecracker;
         if (host.QemuPath is null)
         {
@@ -68,6 +68,14 @@ internal static class MachineChoice
     {
         if (hypervisor == Options.Hypervisor.Qemu) return asked || usual;
         return !asked ? false : throw new UsageException($"{name} is for QEMU, and Firecracker cannot do it; leave it out, or {WayOut}");
+    }
+
+    /// <summary>Without KVM nothing would tell the host's kernel that there are packets.</summary>
+    internal static bool VhostNet(bool asked, bool usual, Hypervisor hypervisor, bool useKvm)
+    {
+        const string Name = "RUNCVM_QEMU_NET_VHOST";
+        bool wanted = OnlyQemu(asked, usual, Name, hypervisor);
+        return asked && !useKvm ? throw new UsageException($"{Name} needs KVM, which this machine does without; leave it out") : wanted && useKvm;
     }
 
     internal static bool UseKvm(RequestedOptions asked, HostFacts host) => asked.Acceleration switch

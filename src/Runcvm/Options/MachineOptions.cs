@@ -60,6 +60,9 @@ internal sealed record MachineOptions
     /// <summary>The guest may send from addresses that are not the container's. Default: false.</summary>
     internal required bool MaySpoof { get; init; }
 
+    /// <summary>The host's kernel carries the machine's packets. Default: false.</summary>
+    internal required bool VhostNet { get; init; }
+
     /// <summary>Size of the sparse scratch disk in bytes. Default: 10 GiB.</summary>
     internal required long ScratchSizeBytes { get; init; }
 
@@ -95,7 +98,7 @@ internal sealed record MachineOptions
         // A host's usual size must not beat what one user asks for with -m or --cpus; a variable does. What it says of QEMU alone
         // is not a wish for QEMU.
         RequestedOptions asked = OptionCatalogue.Read(
-            variables, usual with { Cpus = null, MemoryBytes = null, PreallocateMemory = false }, strict, said);
+            variables, usual with { Cpus = null, MemoryBytes = null, PreallocateMemory = false, VhostNet = false }, strict, said);
 
         string arguments = string.Join(' ', new[] { asked.KernelArgs, asked.KernelAppend }.Where(a => !string.IsNullOrEmpty(a)));
         bool systemd = asked.Systemd ?? resources.WorkloadIsSystemd;
@@ -104,10 +107,11 @@ internal sealed record MachineOptions
         bool isFirecracker = hypervisor == Hypervisor.Firecracker;
         int cpus = MachineSize.Cpus(asked.Cpus, usual.Cpus, host, resources, said);
         long memory = MachineSize.Memory(asked.MemoryBytes, usual.MemoryBytes, systemd, resources);
+        bool useKvm = !(isFirecracker && host.Firecracker!.IsTestDouble) && MachineChoice.UseKvm(asked, host);
         return new MachineOptions
         {
             Hypervisor = hypervisor,
-            UseKvm = !(isFirecracker && host.Firecracker!.IsTestDouble) && MachineChoice.UseKvm(asked, host),
+            UseKvm = useKvm,
             Cpus = isFirecracker ? Math.Min(cpus, MachineChoice.MostFirecrackerCpus) : cpus,
             MemoryBytes = memory,
             Balloon = asked.Balloon,
@@ -124,6 +128,8 @@ internal sealed record MachineOptions
             Systemd = systemd,
             Init = asked.Init,
             MaySpoof = Allowed(asked.MaySpoof, usual.MaySpoof, "RUNCVM_NET_SPOOF", "reaches the host's network", config),
+            VhostNet = Allowed(
+                MachineChoice.VhostNet(asked.VhostNet, usual.VhostNet, hypervisor, useKvm), usual.VhostNet, "RUNCVM_QEMU_NET_VHOST", "reaches the host's kernel", config),
             ScratchSizeBytes = asked.ScratchSizeBytes ?? OptionCatalogue.DefaultScratchSize,
             RootIsShare = asked.RootIsShare,
             Disks = asked.Disks,

@@ -11,6 +11,7 @@ internal sealed record RequestedOptions
     internal int BalloonMebibytes { get; init; }
     internal bool HugePages { get; init; }
     internal bool PreallocateMemory { get; init; }
+    internal bool VhostNet { get; init; }
     internal long? ScratchSizeBytes { get; init; }
     internal string? Kernel { get; init; }
     internal string? KernelArgs { get; init; }

@@ -33,6 +33,9 @@ internal sealed record MachineDescription
     /// <summary>guest memory taken at once</summary>
     internal bool PreallocateMemory { get; init; }
 
+    /// <summary>the host's kernel carries the packets</summary>
+    internal bool VhostNet { get; init; }
+
     /// <summary>the hypervisor's program as the sandbox sees it</summary>
     internal required string Hypervisor { get; init; }
 
@@ -82,6 +85,7 @@ internal sealed record MachineDescription
         w.Int32(BalloonMebibytes);
         w.Flag(HugePages);
         w.Flag(PreallocateMemory);
+        w.Flag(VhostNet);
         w.Text(Hypervisor);
         w.Text(KernelCommandLine);
         w.List(Disks, static (w, disk) =>
@@ -118,6 +122,7 @@ internal sealed record MachineDescription
         BalloonMebibytes = r.Int32(),
         HugePages = r.Flag(),
         PreallocateMemory = r.Flag(),
+        VhostNet = r.Flag(),
         Hypervisor = r.Text(),
         KernelCommandLine = r.Text(),
         Disks = r.List(static (ref WireReader r) => new MachineDisk(r.Text(), r.Text(), r.Flag()) { FileSystem = r.UInt64(), Inode = r.UInt64() }),

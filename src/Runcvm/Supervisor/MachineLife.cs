@@ -16,11 +16,12 @@ namespace Runcvm.Supervisor;
 /// <param name="loop">runs all of it</param>
 /// <param name="description">what `create` decided</param>
 /// <param name="network">the container's, led into taps</param>
+/// <param name="watch">sees what becomes of the container's network, if that can change</param>
 /// <param name="user">what the hypervisor runs as, where that is not this process's user</param>
 /// <param name="timeline">where the time of the start goes</param>
 /// <param name="shares">serves the files of the host that the machine gets, if any</param>
 internal sealed class MachineLife(
-    EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread? user, Timeline timeline, ShareServer? shares)
+    EventLoop loop, MachineDescription description, SandboxNetwork network, NetworkWatch? watch, UserThread? user, Timeline timeline, ShareServer? shares)
 {
     private const int SigChild = 17;
     private const int SigWindowChanged = 28;
@@ -159,7 +160,10 @@ internal sealed class MachineLife(
     // Null when the stream ended too early.
     private async Task<int?> ServeAsync(IMachine machine, GuestLink link, ControlServer control)
     {
-        StartWorkload(machine, link);
+        Setup setup = StartWorkload(machine, link);
+        using NetworkFollower? follower = watch == null ? null : new NetworkFollower(loop, link, watch, setup, _log);
+        // Ends with the machine.
+        _ = follower?.RunAsync();
         using var ports = new PortRelay(loop, link, network.TryListen, keepsPorts: network.Shared != null, _log);
         ProcessEnd? end = null;
         while (await ReceiveAsync(link) is var (kind, body))
@@ -233,10 +237,11 @@ internal sealed class MachineLife(
         return read(ref reader);
     }
 
-    private void StartWorkload(IMachine machine, GuestLink link)
+    private Setup StartWorkload(IMachine machine, GuestLink link)
     {
         Setup setup = MachineStart.Setup(machine, network);
-        if (setup.DnsRelay) _dns = ForwardQuestionsAsync(link);
+        // Whether the container asks Docker's nameserver may change with its networks.
+        _dns = ForwardQuestionsAsync(link);
         _ = link.SendAsync(MessageKind.Setup, setup.Write);
         LogTime("the set-up was sent");
         var processReader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Process));
@@ -245,6 +250,7 @@ internal sealed class MachineLife(
         _ = link.SendAsync(MessageKind.Start, new Start(Start.Workload, process).Write);
         if (process.Terminal) _ = _workload.ResizeAsync();
         _relays = _workload.RunAsync();
+        return setup;
     }
 
     private async Task ForwardQuestionsAsync(GuestLink link)

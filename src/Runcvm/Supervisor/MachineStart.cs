@@ -15,6 +15,10 @@ namespace Runcvm.Supervisor;
 /// <summary>From what `create` decided to a hypervisor that runs, and to what the guest is told first.</summary>
 internal static class MachineStart
 {
+    // Services of a machine on a network of its own are looked for here by containers that joined it and nobody else.
+    private const uint SeldomPorts = 1000;
+    private const uint SoonPorts = 200;
+
     internal static IMachine Start(EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread? user)
     {
         MachineSettings settings = Settings(description, network);
@@ -41,7 +45,9 @@ internal static class MachineStart
             Clock = Clock,
             Entropy = HostEntropy(),
             Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
+            SpareCards = [.. network.Spares.Select(static card => card.HardwareAddress)],
             NetworkSysctls = network.Sysctls,
+            PortsInterval = network.Shared == null ? SeldomPorts : SoonPorts,
             RootDisk = setup.RootDisk == null ? null : machine.DiskName(setup.RootDisk),
             ScratchDisk = machine.DiskName(setup.ScratchDisk),
             ModulesDisk = setup.ModulesDisk == null ? null : machine.DiskName(setup.ModulesDisk),
@@ -72,11 +78,16 @@ internal static class MachineStart
         KernelCommandLine = description.KernelCommandLine,
         HasShares = description.Shares.Count > 0,
         Disks = [.. description.Disks.Select(static disk => new MachineSettings.Disk(disk.Serial, disk.Path, disk.ReadOnly))],
-        Cards = [.. network.Interfaces.Select(static (item, i) => new MachineSettings.NetworkCard(item.Tap, SandboxNetwork.TapName(i), item.Description.HardwareAddress))],
+        Cards =
+        [
+            .. network.Interfaces.Select(static item => (item.Tap, item.Description.HardwareAddress)).Concat(network.Spares)
+                .Select(static (card, i) => new MachineSettings.NetworkCard(card.Tap, SandboxNetwork.TapName(i), card.HardwareAddress)),
+        ],
         Balloon = description.Balloon,
         BalloonMebibytes = description.BalloonMebibytes,
         HugePages = description.HugePages,
         PreallocateMemory = description.PreallocateMemory,
+        VhostNet = description.VhostNet,
         Folder = SandboxSpec.HypervisorFolder,
     };
 }

@@ -77,6 +77,15 @@ public class QemuArgumentsTests
     }
 
     [Fact]
+    public void Each_card_has_a_file_of_its_own_by_which_the_kernel_carries_its_packets()
+    {
+        List<string> with = QemuArguments.Build(Settings with { VhostNet = true, HasShares = true });
+        Assert.Equal(
+            ["socket,id=shares,fd=8", "tap,id=net0,fd=6,vhost=on,vhostfd=9", "tap,id=net1,fd=7,vhost=on,vhostfd=10"],
+            with.Where(static argument => argument.Contains("shares,fd", StringComparison.Ordinal) || argument.Contains("vhost", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void Shares_have_a_port_of_their_own()
     {
         List<string> without = QemuArguments.Build(Settings);

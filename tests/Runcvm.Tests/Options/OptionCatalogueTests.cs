@@ -42,7 +42,6 @@ public partial class OptionCatalogueTests
     [Theory]
     [InlineData("RUNCVM_SHARE_SOCKETS=1")]
     [InlineData("RUNCVM_NETWORK_MODE=host")]
-    [InlineData("RUNCVM_QEMU_NET_VHOST=1")]
     [InlineData("RUNCVM_DISPLAY_MODE=vnc")]
     [InlineData("RUNCVM_QEMU_VNC_DISPLAY=0")]
     [InlineData("RUNCVM_QEMU_VGA=std")]

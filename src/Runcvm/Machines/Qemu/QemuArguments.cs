@@ -25,7 +25,7 @@ internal static class QemuArguments
         .. Console(),
         .. Stream(settings),
         .. settings.Disks.SelectMany(Disk),
-        .. settings.Cards.SelectMany(Card),
+        .. settings.Cards.SelectMany((card, index) => Card(card, index, settings)),
         .. settings.Balloon ? Balloon() : [],
     ];
 
@@ -89,12 +89,16 @@ internal static class QemuArguments
         "-device", $"virtio-blk-device,drive={disk.Serial},serial={disk.Serial}",
     ];
 
-    private static IEnumerable<string> Card(MachineSettings.NetworkCard card, int index)
+    /// <summary>The number under which QEMU finds the host's kernel for the packets of a card.</summary>
+    internal static int VhostFile(MachineSettings settings, int card) => FirstTapFile + settings.Cards.Count + 1 + card;
+
+    private static IEnumerable<string> Card(MachineSettings.NetworkCard card, int index, MachineSettings settings)
     {
         string address = string.Join(':', card.HardwareAddress.Select(static b => b.ToString("x2", CultureInfo.InvariantCulture)));
+        string vhost = settings.VhostNet ? $",vhost=on,vhostfd={VhostFile(settings, index)}" : "";
         return
         [
-            "-netdev", $"tap,id=net{index},fd={FirstTapFile + index}",
+            "-netdev", $"tap,id=net{index},fd={FirstTapFile + index}{vhost}",
             "-device", $"virtio-net-device,netdev=net{index},mac={address}",
         ];
     }

@@ -11,6 +11,7 @@ namespace Runcvm.Machines.Qemu;
 internal sealed class QemuMachine : IMachine
 {
     private const int SigKill = 9;
+    private const string VhostNet = "/dev/vhost-net";
 
     private readonly ChildProcess _process;
     private readonly QemuMonitor? _monitor;
@@ -62,7 +63,10 @@ internal sealed class QemuMachine : IMachine
             if (monitorEnd != null) files.Add((QemuArguments.MonitorFile, monitorEnd));
             for (int i = 0; i < settings.Cards.Count; i++) files.Add((QemuArguments.FirstTapFile + i, settings.Cards[i].Tap));
             if (sharesEnd != null) files.Add((QemuArguments.SharesFile(settings), sharesEnd));
+            SafeFileHandle[] carriers = settings.VhostNet ? [.. settings.Cards.Select(static _ => FileDescriptor.Open(VhostNet, OpenFlags.ReadWrite))] : [];
+            for (int i = 0; i < carriers.Length; i++) files.Add((QemuArguments.VhostFile(settings, i), carriers[i]));
             ChildProcess process = ChildProcess.Start(settings.Program, QemuArguments.Build(settings), [], files);
+            foreach (SafeFileHandle carrier in carriers) carrier.Dispose();
             return new QemuMachine(loop, process, stream, shares, console, errors, monitor);
         }
     }
