@@ -39,6 +39,8 @@ public class LifecycleTests(DockerEngine engine) : MachineTest(engine)
     [InlineData("exec", $"begin $IMAGE {Sleep}; docker exec $N sh -c 'exit 6'; echo $?; docker exec -d $N touch /made; until docker exec $N test -e /made; do sleep 0.1; done; echo in | docker exec -i $N cat; docker exec -w /tmp -e A=b -u 1000 $N sh -c 'pwd; echo $A; id -u'; docker exec nonesuch true; echo $?")]
     [InlineData("init reaps", "begin --init $IMAGE sh -c '(sleep 0.1 &); sleep 0.5; echo up; exec sleep 1000'; docker exec $N ps -o stat,comm | grep -c '^Z'; docker stop $N >/dev/null; state")]
     [InlineData("events", $"T=$(date +%s); begin $IMAGE {Sleep}; docker exec $N true; docker pause $N >/dev/null; docker unpause $N >/dev/null; docker rename $N $N-b; docker rename $N-b $N; docker update --cpu-shares 512 $N >/dev/null; docker restart -t 0 $N >/dev/null; docker stop -t 0 $N >/dev/null; I=$(docker inspect -f '{{{{.Id}}}}' $N); docker rm $N >/dev/null; docker events --since $T --until $(($(date +%s) + 1)) --filter container=$I --format '{{{{.Status}}}}' | grep -v '^exec_create\\|^exec_start'")]
+    [Proves("create", "start", "stop", "restart", "kill", "pause", "unpause", "wait", "attach", "logs", "events", "inspect", "rename", "rm", "cp", "diff", "commit",
+        "export", "exec", "--rm", "--restart", "--stop-timeout", "--stop-signal", "--init", "--name", "--detach", "--interactive")]
     public async Task A_command_does_what_it_does_with_runc(string about, string script)
     {
         Assert.NotEmpty(about);
@@ -47,6 +49,7 @@ public class LifecycleTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    [Proves("attach", "--interactive")]
     public async Task Two_attached_clients_see_the_same_and_both_may_write()
     {
         string name = await StartAsync("-i", Busybox, "sh", "-c", "echo up; while read -r line; do echo got $line; done; exit 6");
@@ -73,6 +76,7 @@ public class LifecycleTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    [Proves("attach", "--detach-keys", "--tty")]
     public async Task Detach_keys_leave_the_workload_running_with_its_terminal()
     {
         string name = NewName();
@@ -119,6 +123,7 @@ public class LifecycleTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    [Proves("--restart")]
     public async Task Restart_policies_hold_over_a_restart_of_dockerd()
     {
         string always = await StartAsync("--restart", "always", Busybox, "sleep", "1000");
@@ -130,6 +135,7 @@ public class LifecycleTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    [Proves("checkpoint", "top", "update")]
     public async Task What_cannot_work_on_a_machine_is_refused_with_a_sentence()
     {
         OnlyMachines();
