@@ -133,7 +133,7 @@ public class ResourceTests(DockerEngine engine) : MachineTest(engine)
     private async Task<string> OfCgroupAsync(string name, params string[] fileProgramAndOtherFile)
     {
         string id = await Docker.InspectAsync(name, "{{.Id}}");
-        const string Script = """find /sys/fs/cgroup -path "*/$0/$1" -o -path "*/$0/$3" | head -n 1 | xargs awk "$2" """;
+        const string Script = """find /sys/fs/cgroup -path /sys/fs/cgroup/unified -prune -o '(' -path "*/$0/$1" -o -path "*/$0/$3" ')' -print | head -n 1 | xargs awk "$2" """;
         return (await Engine.BesideAsync(["sh", "-c", Script, id, .. fileProgramAndOtherFile, .. fileProgramAndOtherFile.Length < 3 ? ["-"] : Array.Empty<string>()])).Text;
     }
 }

@@ -113,9 +113,9 @@ public static unsafe class CurrentProcess
     {
         // Raw calls act on this thread only, which is the one that executes the program afterwards.
         fixed (uint* list = groups)
-            SystemCall.Check(Libc.syscall(SystemCallNumber.setgroups, groups.Length, (nint)list), $"set supplementary groups");
-        SystemCall.Check(Libc.syscall(SystemCallNumber.setresgid, (nint)group, (nint)group, (nint)group), $"set group {group}");
-        SystemCall.Check(Libc.syscall(SystemCallNumber.setresuid, (nint)user, (nint)user, (nint)user), $"set user {user}");
+            SystemCall.Check(Libc.syscall(SystemCallNumber.Here.setgroups, groups.Length, (nint)list), $"set supplementary groups");
+        SystemCall.Check(Libc.syscall(SystemCallNumber.Here.setresgid, (nint)group, (nint)group, (nint)group), $"set group {group}");
+        SystemCall.Check(Libc.syscall(SystemCallNumber.Here.setresuid, (nint)user, (nint)user, (nint)user), $"set user {user}");
     }
 
     /// <summary>prctl(PR_SET_KEEPCAPS): permitted capabilities survive the next change of user.</summary>

@@ -18,10 +18,10 @@ public enum MessageKind : byte
     ReadKernelLog = 6,
     /// <summary>to the guest: <see cref="Messages.Flush"/>, answered by <see cref="Flushed"/></summary>
     Flush = 7,
-    /// <summary>host to guest: <see cref="Messages.Adjust"/></summary>
-    Adjust = 9,
     /// <summary>host to guest: <see cref="Messages.NetworkChange"/></summary>
     NetworkChange = 8,
+    /// <summary>host to guest: <see cref="Messages.Adjust"/></summary>
+    Adjust = 9,
     /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of <see cref="ConsoleText"/></summary>
     WatchConsole = 32,
     /// <summary>to the supervisor only, without a body: where the start's time went; answered by <see cref="BootReport"/></summary>

@@ -86,11 +86,11 @@ public sealed record Setup
     /// <summary>the engine's nameserver is reached through <see cref="Start.DnsChannel"/></summary>
     public bool DnsRelay { get; init; }
 
-    /// <summary>most processes of the workload; 0 is no limit</summary>
-    public long ProcessLimit { get; init; }
-
     /// <summary>milliseconds after which, at the latest, the guest looks again at which ports it listens</summary>
     public uint PortsInterval { get; init; } = 1000;
+
+    /// <summary>most processes of the workload; 0 is no limit</summary>
+    public long ProcessLimit { get; init; }
 
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)
@@ -117,8 +117,8 @@ public sealed record Setup
         w.Flag(Init);
         w.Flag(ReadOnlyRoot);
         w.Flag(DnsRelay);
-        w.Int64(ProcessLimit);
         w.UInt32(PortsInterval);
+        w.Int64(ProcessLimit);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
@@ -146,8 +146,8 @@ public sealed record Setup
         Init = r.Flag(),
         ReadOnlyRoot = r.Flag(),
         DnsRelay = r.Flag(),
-        ProcessLimit = r.Int64(),
         PortsInterval = r.UInt32(),
+        ProcessLimit = r.Int64(),
     };
 
     internal static void WriteSysctl(WireWriter w, KeyValuePair<string, string> sysctl)

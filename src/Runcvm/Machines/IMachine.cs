@@ -14,6 +14,9 @@ internal interface IMachine : IDisposable
     /// <summary>The stream of the shares, in blocking mode, as soon as there is one. Null for a machine without shares.</summary>
     Task<SafeFileHandle>? Shares { get; }
 
+    /// <summary>The hypervisor's side of a virtio-fs device, by the vhost-user protocol; null for a machine that has none.</summary>
+    SafeFileHandle? FileDevice { get; }
+
     /// <summary>What the guest's kernel writes to its console.</summary>
     AsyncFile Console { get; }
 

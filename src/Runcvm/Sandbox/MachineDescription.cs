@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Sandbox;
@@ -11,6 +12,9 @@ internal sealed record MachineDescription
 
     /// <summary>Firecracker, else QEMU</summary>
     internal bool IsFirecracker { get; init; }
+
+    /// <summary>the processors that the machine has</summary>
+    internal Architecture Architecture { get; init; } = RuntimeInformation.ProcessArchitecture;
 
     /// <summary>KVM, else QEMU's TCG</summary>
     internal bool UseKvm { get; init; }
@@ -78,6 +82,7 @@ internal sealed record MachineDescription
     internal void Write(WireWriter w)
     {
         w.Flag(IsFirecracker);
+        w.Byte((byte)Architecture);
         w.Flag(UseKvm);
         w.Int32(Cpus);
         w.Int64(MemoryBytes);
@@ -115,6 +120,7 @@ internal sealed record MachineDescription
     internal static MachineDescription Read(ref WireReader r) => new()
     {
         IsFirecracker = r.Flag(),
+        Architecture = (Architecture)r.Byte(),
         UseKvm = r.Flag(),
         Cpus = r.Int32(),
         MemoryBytes = r.Int64(),

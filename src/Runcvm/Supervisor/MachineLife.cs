@@ -43,7 +43,7 @@ internal sealed class MachineLife(
         _started = System.Diagnostics.Stopwatch.GetTimestamp();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using IMachine machine = MachineStart.Start(loop, description, network, user);
-        if (shares != null) _ = shares.ServeAsync(machine.Shares!);
+        if (shares != null) _ = shares.ServeAsync(machine.FileDevice, machine.Shares!);
         LogTime("the hypervisor's program was started");
         Task words = _words.ListenAsync(machine, description.KernelDebug ? MachineLog.Copy : null);
         Task forwarding = ForwardSignalsAsync(signals);

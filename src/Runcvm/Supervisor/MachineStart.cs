@@ -70,6 +70,7 @@ internal static class MachineStart
     private static MachineSettings Settings(MachineDescription description, SandboxNetwork network) => new()
     {
         Program = description.Hypervisor,
+        Architecture = description.Architecture,
         UseKvm = description.UseKvm,
         Cpus = description.Cpus,
         MemoryMebibytes = description.MemoryBytes / (1024 * 1024),

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Machines;
 using Runcvm.Machines.Qemu;
@@ -9,6 +10,7 @@ public class QemuArgumentsTests
     private const string Golden = """
         qemu-system-x86_64
         -M microvm,x-option-roms=off,isa-serial=on,rtc=on
+        -global virtio-mmio.force-legacy=false
         -nodefaults -no-user-config -nographic -no-reboot
         -accel tcg,thread=multi,tb-size=128
         -cpu max
@@ -39,6 +41,7 @@ public class QemuArgumentsTests
     private static readonly MachineSettings Settings = new()
     {
         Program = "/usr/bin/qemu-system-x86_64",
+        Architecture = Architecture.X64,
         UseKvm = false,
         Cpus = 2,
         MemoryMebibytes = 512,
@@ -65,14 +68,14 @@ public class QemuArgumentsTests
     }
 
     [Theory]
-    [InlineData(true, false, "memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=ram,size=512M")]
-    [InlineData(false, true, "memory-backend-ram,id=ram,size=512M,prealloc=on")]
-    [InlineData(true, true, "memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=ram,size=512M,prealloc=on")]
+    [InlineData(true, false, "memory-backend-memfd,id=memory,size=512M,hugetlb=on,hugetlbsize=2M")]
+    [InlineData(false, true, "memory-backend-ram,id=memory,size=512M,prealloc=on")]
+    [InlineData(true, true, "memory-backend-memfd,id=memory,size=512M,hugetlb=on,hugetlbsize=2M,prealloc=on")]
     public void Memory_of_its_own_kind_is_an_object(bool huge, bool now, string memory)
     {
         List<string> with = QemuArguments.Build(Settings with { HugePages = huge, PreallocateMemory = now });
         Assert.Equal(
-            ["microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=ram", "-object", memory],
+            ["microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=memory", "-object", memory],
             with.Except(QemuArguments.Build(Settings)));
     }
 
@@ -81,17 +84,32 @@ public class QemuArgumentsTests
     {
         List<string> with = QemuArguments.Build(Settings with { VhostNet = true, HasShares = true });
         Assert.Equal(
-            ["socket,id=shares,fd=8", "tap,id=net0,fd=6,vhost=on,vhostfd=9", "tap,id=net1,fd=7,vhost=on,vhostfd=10"],
-            with.Where(static argument => argument.Contains("shares,fd", StringComparison.Ordinal) || argument.Contains("vhost", StringComparison.Ordinal)));
+            ["tap,id=net0,fd=6,vhost=on,vhostfd=10", "tap,id=net1,fd=7,vhost=on,vhostfd=11"],
+            with.Where(static argument => argument.Contains("vhostfd", StringComparison.Ordinal)));
     }
 
     [Fact]
-    public void Shares_have_a_port_of_their_own()
+    public void On_arm64_program_machine_and_processor_differ()
+    {
+        List<string> x64 = QemuArguments.Build(Settings);
+        List<string> arm64 = QemuArguments.Build(Settings with { Architecture = Architecture.Arm64 });
+        Assert.Equal(["qemu-system-aarch64", "virt,gic-version=max,its=off", "max,pauth-impdef=on"], arm64.Except(x64));
+        Assert.Equal(["qemu-system-aarch64", "virt,gic-version=max,its=off", "kvm", "host"],
+            QemuArguments.Build(Settings with { Architecture = Architecture.Arm64, UseKvm = true }).Except(x64));
+        Assert.Equal(x64.Count, arm64.Count);
+    }
+
+    [Fact]
+    public void Shares_have_a_device_and_a_port_of_their_own()
     {
         List<string> without = QemuArguments.Build(Settings);
         List<string> with = QemuArguments.Build(Settings with { HasShares = true });
         Assert.Equal(
-            ["virtio-serial-device,max_ports=3", "socket,id=shares,fd=8", "virtserialport,chardev=shares,name=org.runcvm.shares"],
+            [
+                "microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=memory", "-object", "memory-backend-memfd,id=memory,size=512M,share=on",
+                "virtio-serial-device,max_ports=3", "socket,id=shares,fd=8", "virtserialport,chardev=shares,name=org.runcvm.shares",
+                "socket,id=files,fd=9", "vhost-user-fs-device,chardev=files,tag=org.runcvm.shares,queue-size=1024",
+            ],
             with.Except(without));
     }
 }

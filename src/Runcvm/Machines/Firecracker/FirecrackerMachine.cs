@@ -37,6 +37,8 @@ internal sealed class FirecrackerMachine : IMachine
 
     public Task<SafeFileHandle>? Shares { get; }
 
+    public SafeFileHandle? FileDevice => null;
+
     public AsyncFile Console { get; }
 
     public AsyncFile Errors { get; }

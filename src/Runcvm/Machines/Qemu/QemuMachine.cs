@@ -17,9 +17,10 @@ internal sealed class QemuMachine : IMachine
     private readonly QemuMonitor? _monitor;
 
     private QemuMachine(
-        EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle console, SafeFileHandle errors,
-        SafeFileHandle? monitor)
+        EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle? files, SafeFileHandle console,
+        SafeFileHandle errors, SafeFileHandle? monitor)
     {
+        FileDevice = files;
         _process = process;
         if (monitor != null) _monitor = new QemuMonitor(AsyncFile.NonBlocking(loop, monitor));
         Stream = Task.FromResult(AsyncFile.NonBlocking(loop, stream));
@@ -33,6 +34,8 @@ internal sealed class QemuMachine : IMachine
 
     public Task<SafeFileHandle>? Shares { get; }
 
+    public SafeFileHandle? FileDevice { get; }
+
     public AsyncFile Console { get; }
 
     public AsyncFile Errors { get; }
@@ -45,12 +48,14 @@ internal sealed class QemuMachine : IMachine
     {
         (SafeFileHandle stream, SafeFileHandle streamEnd) = UnixSocket.Pair();
         (SafeFileHandle? shares, SafeFileHandle? sharesEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
+        (SafeFileHandle? device, SafeFileHandle? deviceEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
         (SafeFileHandle console, SafeFileHandle consoleEnd) = UnixSocket.Pair();
         (SafeFileHandle? monitor, SafeFileHandle? monitorEnd) = settings.Balloon ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
         (SafeFileHandle errors, SafeFileHandle errorsEnd) = FileDescriptor.Pipe();
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
         using (streamEnd)
         using (sharesEnd)
+        using (deviceEnd)
         using (consoleEnd)
         using (monitorEnd)
         using (errorsEnd)
@@ -63,11 +68,12 @@ internal sealed class QemuMachine : IMachine
             if (monitorEnd != null) files.Add((QemuArguments.MonitorFile, monitorEnd));
             for (int i = 0; i < settings.Cards.Count; i++) files.Add((QemuArguments.FirstTapFile + i, settings.Cards[i].Tap));
             if (sharesEnd != null) files.Add((QemuArguments.SharesFile(settings), sharesEnd));
+            if (deviceEnd != null) files.Add((QemuArguments.SharesFile(settings) + 1, deviceEnd));
             SafeFileHandle[] carriers = settings.VhostNet ? [.. settings.Cards.Select(static _ => FileDescriptor.Open(VhostNet, OpenFlags.ReadWrite))] : [];
             for (int i = 0; i < carriers.Length; i++) files.Add((QemuArguments.VhostFile(settings, i), carriers[i]));
             ChildProcess process = ChildProcess.Start(settings.Program, QemuArguments.Build(settings), [], files);
             foreach (SafeFileHandle carrier in carriers) carrier.Dispose();
-            return new QemuMachine(loop, process, stream, shares, console, errors, monitor);
+            return new QemuMachine(loop, process, stream, shares, device, console, errors, monitor);
         }
     }
 
@@ -83,6 +89,7 @@ internal sealed class QemuMachine : IMachine
     {
         Stream.Result.Dispose();
         Shares?.Result.Dispose();
+        FileDevice?.Dispose();
         Console.Dispose();
         Errors.Dispose();
         _monitor?.Dispose();
