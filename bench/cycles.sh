@@ -73,7 +73,7 @@ live() {
         run_machine --name "$name" --stop-timeout 1 "$IMAGE" sh -c 'while :; do busybox dd if=/dev/zero of=/file bs=1M count=16 2>/dev/null; busybox sync; sleep 1; done'
         for ((step = 0; step < 6 && SECONDS < end; step++)); do
             case $((RANDOM % 8)) in
-                0) docker exec "$name" sh -c 'busybox head -c 1000000 /dev/urandom | busybox cksum' ;;
+                0) docker exec "$name" sh -c 'busybox head -c 1000000 /dev/urandom | busybox md5sum' ;;
                 1) docker pause "$name" && docker unpause "$name" ;;
                 2) docker restart -t 0 "$name" ;;
                 3) docker kill "$name" && docker start "$name" ;;
