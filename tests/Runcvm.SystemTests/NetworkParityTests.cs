@@ -1,6 +1,7 @@
 namespace Runcvm.SystemTests;
 
 /// <summary>The same questions asked in a container under runc and in a machine, on each kind of network.</summary>
+[Proves("--network", "--ip", "--ip6", "--dns", "--dns-search", "--add-host")]
 public class NetworkParityTests(DockerEngine engine) : MachineTest(engine)
 {
     // Left out: devices that a kernel makes by itself, what says how far duplicate detection has come, flags that follow

@@ -1,6 +1,7 @@
 namespace Runcvm.SystemTests;
 
 /// <summary>Network namespaces that a machine shares with the host, or with another container.</summary>
+[Proves("--network")]
 public class SharedNetworkTests(DockerEngine engine) : MachineTest(engine)
 {
     private const string Server = "mkdir /www; echo answer >/www/page; httpd -p 8085 -h /www; httpd -p 127.0.0.1:8086 -h /www; echo serving; exec sleep 1000";

@@ -1,6 +1,7 @@
 namespace Runcvm.SystemTests;
 
 /// <summary>Volumes and bind mounts: what holds under runc holds in a machine.</summary>
+[Proves("--volume", "--mount")]
 public class VolumeTests(DockerEngine engine) : MachineTest(engine)
 {
     [Fact]

@@ -38,6 +38,9 @@ public sealed class DockerEngine : IAsyncLifetime
     /// <summary>The command line of this engine.</summary>
     internal Docker Docker { get; private set; } = null!;
 
+    /// <summary>Of its devices and cgroups.</summary>
+    internal string Name => _name;
+
     /// <summary>The first process of the engine's namespaces.</summary>
     internal string ProcessId => _processId;
 

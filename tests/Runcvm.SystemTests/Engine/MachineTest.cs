@@ -93,9 +93,9 @@ public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
             ls /run/runcvm
             ls "$0/overlay2"
             ls "$0/containers"
-            find /sys/fs/cgroup -regextype posix-extended -type d -regex '.*/[0-9a-f]{64}' | sort
+            find /sys/fs/cgroup -regextype posix-extended -type d -regex ".*/$1/[0-9a-f]{64}" | sort
             """;
-        return (await Engine.BesideAsync("sh", "-c", Script, Engine.DataRoot)).Text;
+        return (await Engine.BesideAsync("sh", "-c", Script, Engine.DataRoot, Engine.Name)).Text;
     }
 
     /// <summary>Until there is what there was before: Docker answers before its shim has ended.</summary>
