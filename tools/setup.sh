@@ -2,6 +2,7 @@
 # Brings a Debian or Ubuntu machine to where RunCVM can be built and run. What is there already is left alone.
 #
 #   setup.sh packages   installs what is missing
+#   setup.sh engines    installs other engines, for the system tests
 #   setup.sh engine     starts Docker if it is not running
 set -euo pipefail
 
@@ -9,20 +10,40 @@ have() { command -v "$1" >/dev/null; }
 
 say() { echo "==> $*"; }
 
+installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
+
+install() {
+    [ $# -gt 0 ] || return 0
+    say "installing with apt: $*"
+    apt-get -q update
+    DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@"
+}
+
+# A test skips, and says so, where the distribution does not have its engine.
+install_engines() {
+    local missing=() available=() package
+    # netavark and aardvark-dns are Podman's network and its names.
+    for package in podman crun netavark aardvark-dns docker-compose; do
+        installed "$package" || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    apt-get -q update
+    for package in "${missing[@]}"; do
+        [ -z "$(apt-cache madison "$package")" ] || available+=("$package")
+    done
+    install "${available[@]}"
+}
+
 install_packages() {
     local missing=() package
     # clang, a linker and zlib are what Native AOT links with.
     for package in qemu-system-x86 erofs-utils e2fsprogs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
         clang binutils zlib1g-dev curl ca-certificates procps busybox-static; do
         [ "$package" != qemu-system-x86 ] || [ "$(uname -m)" = x86_64 ] || package=qemu-system-arm
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+        installed "$package" || missing+=("$package")
     done
     have docker && have dockerd || missing+=(docker.io)
-    if [ ${#missing[@]} -gt 0 ]; then
-        say "installing with apt: ${missing[*]}"
-        apt-get -q update
-        DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"
-    fi
+    install "${missing[@]}"
     # For tests/kvm-lab. QEMU's own package had it until QEMU 8.
     if [ ! -x /usr/lib/qemu/virtiofsd ] && [ ! -x /usr/libexec/virtiofsd ] && apt-cache show virtiofsd >/dev/null 2>&1; then
         say "installing with apt: virtiofsd"
@@ -66,5 +87,6 @@ start_engine() {
 case ${1-} in
     packages) install_packages && install_dotnet ;;
     engine) start_engine ;;
-    *) echo "usage: setup.sh packages|engine" >&2; exit 2 ;;
+    engines) install_engines ;;
+    *) echo "usage: setup.sh packages|engines|engine" >&2; exit 2 ;;
 esac

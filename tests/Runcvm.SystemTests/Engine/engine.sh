@@ -5,6 +5,7 @@
 #
 #   engine.sh FOLDER NAME RUNTIME     FOLDER: all its files; NAME: at most 8 letters, for its devices and cgroups;
 #                                     FOLDER/config.toml, where it is there: the runtime's configuration
+#                                     FOLDER/daemon.json, where it is there: the engine's
 set -euo pipefail
 
 folder=$1 name=$2 runtime=$3
@@ -12,7 +13,7 @@ socket=$folder/docker.sock
 
 inside() {
     # Nothing that engines and runtimes keep under fixed paths may be shared with those of the host.
-    for shared in /run/docker /run/containerd /run/runcvm; do
+    for shared in /run/docker /run/containerd /run/runcvm /run/runc /run/crun /run/netns /var/lib/containers; do
         mkdir -p $shared
         mount -t tmpfs -o mode=755 tmpfs $shared
     done
@@ -39,6 +40,8 @@ inside() {
     ip address add "$network.129/25" dev "$name"
     ip link set "$name" up
 
+    # Not that of the host, which may name runtimes, as a flag does here.
+    [ -e "$folder/daemon.json" ] || echo '{}' >"$folder/daemon.json"
     # dockerd gives a containerd that it starts itself 15 seconds, which a busy host exceeds, and then ends.
     printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' >"$folder/containerd.toml"
     containerd --config "$folder/containerd.toml" --address "$folder/containerd.sock" --root "$folder/data/containerd" \
@@ -47,7 +50,7 @@ inside() {
         kill -0 $! || { cat "$folder/containerd.log" >&2; return 1; }
         sleep 0.1
     done
-    dockerd --containerd "$folder/containerd.sock" --host "unix://$socket" --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/docker.pid" \
+    dockerd --config-file "$folder/daemon.json" --containerd "$folder/containerd.sock" --host "unix://$socket" --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/docker.pid" \
         --bridge "$name" --add-runtime "runcvm=$runtime" --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$name" \
         --storage-driver overlay2 >"$folder/dockerd.log" 2>&1 </dev/null &
     engine=$!
@@ -68,7 +71,8 @@ free_network() {
 }
 
 nat() {
-    iptables -t nat "$1" POSTROUTING -s "$network.0/30" -j MASQUERADE
+    # Another engine of this kind sees this one's own address: a swarm's members have to.
+    iptables -t nat "$1" POSTROUTING -s "$network.0/30" ! -o 'rcvm+' -j MASQUERADE
     iptables "$1" FORWARD -i "$name-out" -j ACCEPT
     iptables "$1" FORWARD -o "$name-out" -j ACCEPT
 }
