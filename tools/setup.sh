@@ -2,6 +2,7 @@
 # Brings a Debian or Ubuntu machine to where RunCVM can be built and run. What is there already is left alone.
 #
 #   setup.sh packages   installs what is missing
+#   setup.sh cross      installs what building and trying arm64 takes on an x86-64 host
 #   setup.sh engines    installs other engines, for the system tests
 #   setup.sh engine     starts Docker if it is not running
 set -euo pipefail
@@ -10,9 +11,14 @@ have() { command -v "$1" >/dev/null; }
 
 say() { echo "==> $*"; }
 
-installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
+missing_of() { # PACKAGE...
+    local package
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || echo "$package"
+    done
+}
 
-install() {
+install() { # PACKAGE...
     [ $# -gt 0 ] || return 0
     say "installing with apt: $*"
     apt-get -q update
@@ -21,11 +27,9 @@ install() {
 
 # A test skips, and says so, where the distribution does not have its engine.
 install_engines() {
-    local missing=() available=() package
+    local missing available=() package
     # netavark and aardvark-dns are Podman's network and its names.
-    for package in podman crun netavark aardvark-dns docker-compose; do
-        installed "$package" || missing+=("$package")
-    done
+    mapfile -t missing < <(missing_of podman crun netavark aardvark-dns docker-compose)
     [ ${#missing[@]} -gt 0 ] || return 0
     apt-get -q update
     for package in "${missing[@]}"; do
@@ -35,13 +39,11 @@ install_engines() {
 }
 
 install_packages() {
-    local missing=() package
+    local missing qemu=qemu-system-x86
+    [ "$(uname -m)" = x86_64 ] || qemu=qemu-system-arm
     # clang, a linker and zlib are what Native AOT links with.
-    for package in qemu-system-x86 erofs-utils e2fsprogs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
-        clang binutils zlib1g-dev curl ca-certificates procps busybox-static; do
-        [ "$package" != qemu-system-x86 ] || [ "$(uname -m)" = x86_64 ] || package=qemu-system-arm
-        installed "$package" || missing+=("$package")
-    done
+    mapfile -t missing < <(missing_of $qemu erofs-utils e2fsprogs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
+        clang binutils zlib1g-dev curl ca-certificates procps busybox-static)
     have docker && have dockerd || missing+=(docker.io)
     install "${missing[@]}"
     # For tests/kvm-lab. QEMU's own package had it until QEMU 8.
@@ -49,6 +51,14 @@ install_packages() {
         say "installing with apt: virtiofsd"
         DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends virtiofsd
     fi
+}
+
+# Packages of this machine's own architecture: dpkg learns of no other.
+install_cross() {
+    [ "$(uname -m)" = x86_64 ] || return 0
+    local missing
+    mapfile -t missing < <(missing_of gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm)
+    install "${missing[@]}"
 }
 
 has_sdk() { "$1" --list-sdks 2>/dev/null | grep -q '^10\.'; }
@@ -86,7 +96,8 @@ start_engine() {
 [ "$(id -u)" = 0 ] || { echo "setup.sh: this needs root" >&2; exit 1; }
 case ${1-} in
     packages) install_packages && install_dotnet ;;
-    engine) start_engine ;;
+    cross) install_cross ;;
     engines) install_engines ;;
-    *) echo "usage: setup.sh packages|engines|engine" >&2; exit 2 ;;
+    engine) start_engine ;;
+    *) echo "usage: setup.sh packages|cross|engines|engine" >&2; exit 2 ;;
 esac
