@@ -23,7 +23,7 @@ public sealed class DockerEngine : IAsyncLifetime
 
     private DockerEngine(string suffix, string? daemonJson)
     {
-        _name = $"rcvm{Environment.ProcessId % 1000}{suffix}";
+        _name = $"rcvm{Environment.ProcessId % 10_000}{suffix}";
         _folder = Path.Combine(Environment.GetEnvironmentVariable("RUNCVM_TEST_FOLDER") ?? "/var/tmp", $"runcvm-tests-{Environment.ProcessId}{suffix}");
         _daemonJson = daemonJson;
     }

@@ -3,7 +3,7 @@
 # iptables rules nor its mounts meet those of a Docker engine that already runs here (two engines in one network
 # namespace flush each other's chains). It ends when standard input does: also after the test process was killed.
 #
-#   engine.sh FOLDER NAME RUNTIME     FOLDER: all its files; NAME: at most 8 letters, for its devices and cgroups;
+#   engine.sh FOLDER NAME RUNTIME     FOLDER: all its files; NAME: at most 11 letters, for its devices and cgroups;
 #                                     FOLDER/config.toml, where it is there: the runtime's configuration
 #                                     FOLDER/daemon.json, where it is there: the engine's
 set -euo pipefail
@@ -41,8 +41,6 @@ inside() {
     ip address add "$network.129/25" dev "$name"
     ip link set "$name" up
 
-    # Not that of the host, which may name runtimes, as a flag does here.
-    [ -e "$folder/daemon.json" ] || echo '{}' >"$folder/daemon.json"
     # dockerd gives a containerd that it starts itself 15 seconds, which a busy host exceeds, and then ends.
     printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' >"$folder/containerd.toml"
     containerd --config "$folder/containerd.toml" --address "$folder/containerd.sock" --root "$folder/data/containerd" \
@@ -51,13 +49,7 @@ inside() {
         kill -0 $! || { cat "$folder/containerd.log" >&2; return 1; }
         sleep 0.1
     done
-<<<<<<< HEAD
-    dockerd --config-file "$folder/daemon.json" --containerd "$folder/containerd.sock" --host "unix://$socket" --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/docker.pid" \
-        --bridge "$name" --add-runtime "runcvm=$runtime" --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$name" \
-        --storage-driver overlay2 >"$folder/dockerd.log" 2>&1 </dev/null &
-=======
     serve &
->>>>>>> main
     engine=$!
     # As PID 1 of its namespace this shell also reaps what shims leave behind.
     cat >/dev/null
