@@ -26,6 +26,7 @@ unit-test: deps cross
 	$(DOTNET) test --project tests/Runcvm.Tests
 
 system-test: deps build install-files kernel
+	tools/setup.sh engines
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
 	$(DOTNET) test --project tests/Runcvm.SystemTests --no-build --output Detailed
 

@@ -3,6 +3,7 @@
 #
 #   setup.sh packages   installs what is missing
 #   setup.sh cross      installs what building and trying arm64 takes on an x86-64 host
+#   setup.sh engines    installs other engines, for the system tests
 #   setup.sh engine     starts Docker if it is not running
 set -euo pipefail
 
@@ -22,6 +23,19 @@ install() { # PACKAGE...
     say "installing with apt: $*"
     apt-get -q update
     DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@"
+}
+
+# A test skips, and says so, where the distribution does not have its engine.
+install_engines() {
+    local missing available=() package
+    # netavark and aardvark-dns are Podman's network and its names.
+    mapfile -t missing < <(missing_of podman crun netavark aardvark-dns docker-compose)
+    [ ${#missing[@]} -gt 0 ] || return 0
+    apt-get -q update
+    for package in "${missing[@]}"; do
+        [ -z "$(apt-cache madison "$package")" ] || available+=("$package")
+    done
+    install "${available[@]}"
 }
 
 install_packages() {
@@ -83,6 +97,7 @@ start_engine() {
 case ${1-} in
     packages) install_packages && install_dotnet ;;
     cross) install_cross ;;
+    engines) install_engines ;;
     engine) start_engine ;;
-    *) echo "usage: setup.sh packages|cross|engine" >&2; exit 2 ;;
+    *) echo "usage: setup.sh packages|cross|engines|engine" >&2; exit 2 ;;
 esac

@@ -112,6 +112,16 @@ public static unsafe class UnixSocket
         }
     }
 
+    /// <summary>Sends one datagram to the socket at a path, if somebody takes it at once.</summary>
+    public static bool TrySendDatagram(string path, ReadOnlySpan<byte> bytes)
+    {
+        using SafeFileHandle socket = Libc.socket(Libc.AF_UNIX, Libc.SOCK_DGRAM | Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK, 0);
+        SystemCall.Check(socket.IsInvalid ? -1 : 0, $"make a socket");
+        byte* address = stackalloc byte[PathOffset + PathMax + 1];
+        uint length = Address(path, address);
+        fixed (byte* p = bytes) return Libc.sendto(socket, p, (nuint)bytes.Length, Libc.MSG_NOSIGNAL, address, length) == bytes.Length;
+    }
+
     private static SafeFileHandle Make(int flags)
     {
         SafeFileHandle socket = Libc.socket(Libc.AF_UNIX, StreamFlags | flags, 0);

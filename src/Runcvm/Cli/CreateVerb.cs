@@ -32,23 +32,25 @@ internal static class CreateVerb
         MachineFolder folder = MachineFolder.Of(id);
         folder.Recreate();
         IReadOnlyList<SafeFileHandle> sockets = [];
+        string sandbox;
         try
         {
             sockets = MachineNetwork.Join(bundle.Spec, id);
-            Prepare(bundle, id, folder, config, sockets.Count > 0);
+            sandbox = Prepare(bundle, id, folder, config, sockets.Count > 0);
         }
-        catch
+        catch (Exception e)
         {
             folder.Remove();
             MachineNetwork.RemoveLeftOvers();
+            LifeEvents.NotCreated(id, Reason.Of(e));
             throw;
         }
 
-        LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments, sockets.Count > 0 ? SharedPorts.HandOn(sockets) : []);
+        LowLevelRuntime.Execute(config.LowLevelRuntime, command.With(FlagsWithValue, sandbox, "--bundle", "-b"), sockets.Count > 0 ? SharedPorts.HandOn(sockets) : []);
         return 1;
     }
 
-    private static void Prepare(Bundle bundle, string id, MachineFolder folder, HostConfig config, bool sharesAddresses)
+    private static string Prepare(Bundle bundle, string id, MachineFolder folder, HostConfig config, bool sharesAddresses)
     {
         var timeline = new Timeline();
         timeline.Ended(Timeline.Begin);
@@ -149,7 +151,7 @@ internal static class CreateVerb
             SharesAddresses = sharesAddresses,
             MemoryOverhead = overhead,
         });
-        bundle.Save();
+        string sandbox = bundle.SaveForSandbox();
         timeline.Ended("sandbox's configuration");
         var record = new MachineRecord
         {
@@ -160,6 +162,8 @@ internal static class CreateVerb
             Steps = timeline.Steps,
         };
         Save(folder.Record, record.Write);
+        LifeEvents.Created(id, description, kernel.Name);
+        return sandbox;
     }
 
     private static void Save(string path, Action<WireWriter> write)

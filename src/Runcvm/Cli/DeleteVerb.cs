@@ -14,7 +14,12 @@ internal static class DeleteVerb
     {
         bool force = command.AfterVerb.Any(static argument => argument is "--force" or "-f");
         MachineFolder? folder = command.ContainerId() is { } id ? MachineFolder.Of(id) : null;
-        if (folder is { Exists: true } && (force || !IsRunning(folder))) folder.Remove();
+        if (folder is { Exists: true } && (force || !IsRunning(folder)))
+        {
+            LifeEvents.Ended(folder);
+            folder.Remove();
+        }
+
         MachineNetwork.RemoveLeftOvers();
         LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
         return 1;

@@ -4,7 +4,7 @@ namespace Runcvm.Images;
 
 /// <summary>A root image as it lies in the cache.</summary>
 /// <param name="Key">names the content</param>
-/// <param name="Bytes">of its file</param>
+/// <param name="Bytes">of its file; of one that is being built, what is there by now</param>
 /// <param name="LastUse">when a machine was last made of it (UTC)</param>
 /// <param name="Users">machines that boot from it</param>
 /// <param name="IsBuilding">somebody is making it; there is no file yet, or one that will be replaced</param>
@@ -27,7 +27,7 @@ internal sealed record CachedImage(string Key, long Bytes, DateTime LastUse, int
             bool building = LockFile.IsHeld(cache.LockOf(key));
             if (file is null && !building) continue;
             DateTime used = DateTime.UnixEpoch.AddTicks((file?.ModifiedNanoseconds ?? 0) / 100);
-            images.Add(new CachedImage(key, (long)(file?.Size ?? 0), used, users[key].Count(), building, TopLayerOf(cache, key)));
+            images.Add(new CachedImage(key, (long)(file?.Size ?? 0) + (building ? cache.UnfinishedBytes(key) : 0), used, users[key].Count(), building, TopLayerOf(cache, key)));
         }
 
         return images;

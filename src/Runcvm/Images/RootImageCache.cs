@@ -39,6 +39,10 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
     /// <summary>The folders an image was made of, the uppermost first, a line each: for people.</summary>
     internal string LayersOf(string key) => Path.Combine(folder, key + ".layers");
 
+    /// <summary>How much of an image is there while it is being built.</summary>
+    internal long UnfinishedBytes(string key)
+        => Directory.EnumerateFiles(folder, $"{key}{Extension}{UnfinishedMark}*").Sum(static file => (long)(FileStatus.TryOf(file)?.Size ?? 0));
+
     /// <summary>Held by those who look for their image, shared, and by whoever removes one.</summary>
     internal string StartsLock => Path.Combine(folder, ".starts");
 
@@ -101,8 +105,9 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
             // Only a mount point: each builder mounts in a namespace of its own, so all can use the same one.
             Node.MakeDirectory(work, OnlyOwner);
             List<string> arguments = ["runcvm", "build-image", .. BuildVerb.Arguments(mkfs, unfinished, work, chain.Layers)];
-            if (Tool.Run(builder, arguments) is { } failure) throw Explain(chain, failure);
+            // First, so that people see which image is being built.
             File.WriteAllLines(LayersOf(chain.Key), chain.Layers);
+            if (Tool.Run(builder, arguments) is { } failure) throw Explain(chain, failure);
             Publish(unfinished, image);
         }
         catch (Linux.LinuxException e)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Runcvm.Linux.Files;
 
 namespace Runcvm.Oci;
 
@@ -28,6 +29,16 @@ internal sealed class Bundle
         ?? throw new UsageException($"{_path} names no root file system (root.path)")));
 
     internal void Save() => WriteObject(_path, Spec);
+
+    /// <summary>Writes the spec as it is now to a bundle of its own, in this one, and gives its folder. This one stays as the
+    /// engine wrote it, because some read it again: Podman takes from it what an exec may do, and what its inspect shows.</summary>
+    internal string SaveForSandbox()
+    {
+        string folder = Path.Combine(Folder, "runcvm");
+        Node.MakeDirectory(folder, 0x1C0);
+        WriteObject(Path.Combine(folder, "config.json"), Spec);
+        return folder;
+    }
 
     internal static JsonObject ReadObject(string path)
     {

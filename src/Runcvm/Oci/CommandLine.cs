@@ -68,6 +68,26 @@ internal sealed record CommandLine
     /// <summary>What comes after the container's id.</summary>
     internal IReadOnlyList<string> AfterId(params string[] flagsWithValue) => [.. Arguments.Skip(IdIndex(flagsWithValue) + 1)];
 
+    /// <summary>The arguments with another value for a flag, in whatever notation it was given, or not at all.</summary>
+    /// <param name="flagsWithValue">those of the verb</param>
+    /// <param name="value">the new value</param>
+    /// <param name="names">of the flag; the first is the one to write</param>
+    internal IReadOnlyList<string> With(string[] flagsWithValue, string value, params string[] names)
+    {
+        var kept = new List<string>();
+        int end = IdIndex(flagsWithValue);
+        for (int i = VerbIndex + 1; i < end; i++)
+        {
+            int count = TakesNext(i, flagsWithValue) ? 2 : 1;
+            string name = Arguments[i].Split('=', 2)[0];
+            bool isOld = Array.IndexOf(names, name) >= 0 || Array.IndexOf(names, Normalize(name)) >= 0;
+            if (!isOld) kept.AddRange(Arguments.Skip(i).Take(Math.Min(count, end - i)));
+            i += count - 1;
+        }
+
+        return [.. Arguments.Take(VerbIndex + 1), names[0], value, .. kept, .. Arguments.Skip(end)];
+    }
+
     private int IdIndex(string[] flagsWithValue)
     {
         int i = VerbIndex + 1;

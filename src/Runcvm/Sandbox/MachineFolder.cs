@@ -44,6 +44,9 @@ internal sealed class MachineFolder
     /// <summary>What `create` found and how long it took, for whoever asks about the machine.</summary>
     internal string Record => Path.Combine(FullPath, "record.bin");
 
+    /// <summary>How the machine ended.</summary>
+    internal string Outcome => Path.Combine(FullPath, "outcome.bin");
+
     /// <summary>What a hypervisor that is another user may write to: nothing else of this folder.</summary>
     internal string Hypervisor => Path.Combine(FullPath, "hypervisor");
 

@@ -6,6 +6,7 @@ using Runcvm.Linux.Netlink;
 using Runcvm.Linux.Processes;
 using Runcvm.Network;
 using Runcvm.Protocol.Frames;
+using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
 
@@ -47,12 +48,31 @@ internal static class SuperviseVerb
             using var loop = new EventLoop();
             int code = loop.Run(new MachineLife(loop, description, network, watch, user, timeline, shares, capable).RunAsync);
             foreach (SafeFileHandle file in backing) file.Dispose();
+            LeaveOutcome(code, timeline, "");
             return code;
         }
         catch (Exception e) when (e is LinuxException or UsageException or WireFormatException or ChannelClosedException or IOException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine($"runcvm: {Reason.Of(e)}");
+            LeaveOutcome(MachineFailed, timeline, Reason.Of(e));
             return MachineFailed;
+        }
+    }
+
+    private static void LeaveOutcome(int code, Timeline timeline, string failure)
+    {
+        BootStep? workload = timeline.Steps.FirstOrDefault(static step => step.Name == BootSteps.Workload);
+        int start = workload == null ? -1 : (int)((workload.EndNanoseconds - timeline.Steps[0].EndNanoseconds) / 1_000_000);
+        var writer = new WireWriter();
+        new MachineOutcome(code, start, failure).Write(writer);
+        try
+        {
+            MachineFolder.WriteSecret(MachineFolder.InSandbox.Outcome, writer.Written);
+        }
+        catch (LinuxException e)
+        {
+            // The run is over, and its own end matters more than the host's journal.
+            MachineLog.Error($"cannot note how the machine ended: {e.Message}");
         }
     }
 

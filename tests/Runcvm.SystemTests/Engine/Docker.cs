@@ -19,6 +19,9 @@ internal sealed class Docker(string socket)
     public Task<CommandResult> InputAsync(byte[]? input, TimeSpan? timeout, params string[] arguments)
         => Command.RunAsync("docker", arguments, input, timeout, _environment);
 
+    /// <summary>The `docker-compose` command line.</summary>
+    public Task<CommandResult> ComposeAsync(params string[] arguments) => Command.RunAsync("docker-compose", arguments, environment: _environment);
+
     /// <summary>For conversations: standard streams stay open.</summary>
     public Process Start(params string[] arguments) => Command.Start("docker", arguments, _environment);
 

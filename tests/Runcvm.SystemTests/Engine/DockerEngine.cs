@@ -10,11 +10,33 @@ public sealed class DockerEngine : IAsyncLifetime
     private static readonly TimeSpan BootTimeout = TimeSpan.FromSeconds(120);
 
     // The name is that of network devices as well, which have 15 characters, four of them for a suffix.
-    private readonly string _name = $"rcvm{Environment.ProcessId % 10_000}";
-    private readonly string _folder = Path.Combine(
-        Environment.GetEnvironmentVariable("RUNCVM_TEST_FOLDER") ?? "/var/tmp", $"runcvm-tests-{Environment.ProcessId}");
+    private readonly string _name;
+    private readonly string _folder;
+    private readonly string? _daemonJson;
     private Process? _script;
     private string _processId = "";
+
+    public DockerEngine()
+        : this("", null)
+    {
+    }
+
+    private DockerEngine(string suffix, string? daemonJson)
+    {
+        _name = $"rcvm{Environment.ProcessId % 10_000}{suffix}";
+        _folder = Path.Combine(Environment.GetEnvironmentVariable("RUNCVM_TEST_FOLDER") ?? "/var/tmp", $"runcvm-tests-{Environment.ProcessId}{suffix}");
+        _daemonJson = daemonJson;
+    }
+
+    /// <summary>One more engine beside that of the test run.</summary>
+    /// <param name="suffix">one letter that no other engine has</param>
+    /// <param name="daemonJson">its configuration</param>
+    internal static async Task<DockerEngine> StartAnotherAsync(char suffix, string daemonJson)
+    {
+        var engine = new DockerEngine(suffix.ToString(), daemonJson);
+        await engine.InitializeAsync();
+        return engine;
+    }
 
     /// <summary>The runtime under test.</summary>
     public static string Runtime { get; } =
@@ -46,6 +68,16 @@ public sealed class DockerEngine : IAsyncLifetime
 
     internal TestImages Images { get; private set; } = null!;
 
+    /// <summary>All that the engine keeps; gone after the run.</summary>
+    internal string Folder => _folder;
+
+    /// <summary>Below this cgroup nothing remains after the run.</summary>
+    internal string Cgroup => "/" + _name;
+
+    /// <summary>The engine's own address, which other engines of the run reach.</summary>
+    internal async Task<string> AddressAsync()
+        => (await BesideAsync("ip", "-4", "-brief", "address", "show", "dev", $"{_name}-in")).Text.Split(' ', StringSplitOptions.RemoveEmptyEntries)[2].Split('/')[0];
+
     /// <summary>Where the engine keeps images and containers.</summary>
     internal string DataRoot => Path.Combine(_folder, "data");
 
@@ -54,11 +86,9 @@ public sealed class DockerEngine : IAsyncLifetime
         if (Environment.UserName != "root") throw new InvalidOperationException("the system tests need root");
         if (!File.Exists(Runtime)) throw new InvalidOperationException($"no runtime at {Runtime}: see RUNCVM_TEST_RUNTIME");
         string script = Path.Combine(Repository.Tests, "Engine/engine.sh");
-        if (RunsMachines)
-        {
-            Directory.CreateDirectory(_folder);
-            await File.WriteAllTextAsync(Path.Combine(_folder, "config.toml"), Configuration());
-        }
+        Directory.CreateDirectory(_folder);
+        if (RunsMachines) await File.WriteAllTextAsync(Path.Combine(_folder, "config.toml"), Configuration());
+        if (_daemonJson is not null) await File.WriteAllTextAsync(Path.Combine(_folder, "daemon.json"), _daemonJson);
 
         _script = Command.Start("setsid", ["bash", script, _folder, _name, Runtime]);
         _processId = await _script.StandardOutput.ReadLineAsync().WaitAsync(Patience.Times(StartTimeout))

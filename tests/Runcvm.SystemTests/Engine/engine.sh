@@ -3,8 +3,9 @@
 # iptables rules nor its mounts meet those of a Docker engine that already runs here (two engines in one network
 # namespace flush each other's chains). It ends when standard input does: also after the test process was killed.
 #
-#   engine.sh FOLDER NAME RUNTIME     FOLDER: all its files; NAME: at most 8 letters, for its devices and cgroups;
+#   engine.sh FOLDER NAME RUNTIME     FOLDER: all its files; NAME: at most 11 letters, for its devices and cgroups;
 #                                     FOLDER/config.toml, where it is there: the runtime's configuration
+#                                     FOLDER/daemon.json, where it is there: the engine's
 set -euo pipefail
 
 folder=$1 name=$2 runtime=$3
@@ -12,7 +13,7 @@ socket=$folder/docker.sock
 
 inside() {
     # Nothing that engines and runtimes keep under fixed paths may be shared with those of the host.
-    for shared in /run/docker /run/containerd /run/runcvm; do
+    for shared in /run/docker /run/containerd /run/runcvm /run/runc /run/crun /run/netns /var/lib/containers; do
         mkdir -p $shared
         mount -t tmpfs -o mode=755 tmpfs $shared
     done
@@ -84,7 +85,8 @@ free_network() {
 }
 
 nat() {
-    iptables -t nat "$1" POSTROUTING -s "$network.0/30" -j MASQUERADE
+    # Another engine of this kind sees this one's own address: a swarm's members have to.
+    iptables -t nat "$1" POSTROUTING -s "$network.0/30" ! -o 'rcvm+' -j MASQUERADE
     iptables "$1" FORWARD -i "$name-out" -j ACCEPT
     iptables "$1" FORWARD -o "$name-out" -j ACCEPT
 }

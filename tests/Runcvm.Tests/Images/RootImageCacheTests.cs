@@ -195,6 +195,15 @@ public sealed class RootImageCacheTests : IDisposable
     }
 
     [Fact]
+    public void An_image_that_is_being_built_is_shown_with_what_is_there_of_it()
+    {
+        MakeImages("a");
+        File.WriteAllBytes(_folder.Path("cache/b.erofs.tmp-17"), new byte[100]);
+        using LockFile building = LockFile.Acquire(_folder.Path("cache/b.lock"));
+        Assert.Equal([(false, 3072), (true, 100)], All().Select(static image => (image.IsBuilding, image.Bytes)));
+    }
+
+    [Fact]
     public async Task A_start_that_looks_for_its_image_is_not_robbed_of_it()
     {
         MakeImages("a");

@@ -129,5 +129,17 @@ public class CommandLineTests
     [Fact]
     public void Flags_after_the_verb_are_not_global() => Assert.Null(Parse("create --log /x id").LogFile);
 
+    [Theory]
+    [InlineData("--root /r create --bundle /b --pid-file /p id")]
+    [InlineData("--root /r create -b /b --pid-file /p id")]
+    [InlineData("--root /r create -bundle=/b --pid-file /p id")]
+    [InlineData("--root /r create --pid-file /p id")]
+    public void Another_bundle_takes_the_place_of_the_one_that_was_given(string line)
+        => Assert.Equal("--root /r create --bundle /other --pid-file /p id".Split(' '), Parse(line).With(CreateFlags, "/other", "--bundle", "-b"));
+
+    [Fact]
+    public void What_follows_the_id_is_kept_as_it_is()
+        => Assert.Equal("create --bundle /other --no-pivot id --bundle /x".Split(' '), Parse("create --no-pivot --bundle /b id --bundle /x").With(CreateFlags, "/other", "--bundle", "-b"));
+
     private static CommandLine Parse(string line) => CommandLine.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
 }
