@@ -7,31 +7,34 @@ using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Guest.Network;
 
-/// <summary>A connection of which one end is in the machine and the other on the host.</summary>
+/// <summary>A connection of which one end is in the machine and the other on the host, or the datagrams between the two.</summary>
 internal static class ForwardedConnection
 {
     private const uint Loopback = 0x7F000001;
 
     /// <summary>One that somebody outside made to an address of the machine that is not the machine's alone. Opens the channels
     /// before it returns, connects, and relays until both directions have ended.</summary>
-    internal static Task RunAsync(EventLoop loop, Multiplexer multiplexer, Connect request) => RelayAsync(multiplexer, request.Id, async () =>
-    {
-        var socket = new AsyncFile(loop, InternetSocket.ConnectStream(new IPv4End(Loopback, request.Port)));
-        await socket.WritableAsync();
-        return socket;
-    });
+    internal static Task RunAsync(EventLoop loop, Multiplexer multiplexer, Connect request)
+        => RelayAsync(loop, multiplexer, request.Id, () => Open(request), request.IsDatagram);
 
     /// <summary>One that somebody in the machine made to a socket of the host.</summary>
     internal static Task RunAsync(EventLoop loop, Multiplexer multiplexer, uint id, SafeFileHandle accepted)
-        => RelayAsync(multiplexer, id, () => Task.FromResult(new AsyncFile(loop, accepted)));
+        => RelayAsync(loop, multiplexer, id, () => accepted, isDatagram: false);
 
-    private static async Task RelayAsync(Multiplexer multiplexer, uint id, Func<Task<AsyncFile>> open)
+    private static async Task RelayAsync(EventLoop loop, Multiplexer multiplexer, uint id, Func<SafeFileHandle> open, bool isDatagram)
     {
         Channel input = multiplexer.Open(Start.ChannelOf(id, 0));
         Channel output = multiplexer.Open(Start.ChannelOf(id, 1));
         try
         {
-            using AsyncFile socket = await open();
+            using var socket = new AsyncFile(loop, open());
+            if (isDatagram)
+            {
+                await DatagramRelay.RunAsync(socket, input.ReadAsync, output.WriteAsync);
+                return;
+            }
+
+            await socket.WritableAsync();
             await SocketRelay.RunAsync(socket, input.ReadAsync, output.WriteAsync, output.End, Close);
         }
         catch (Exception e) when (e is LinuxException or ObjectDisposedException or ChannelClosedException)
@@ -48,5 +51,25 @@ internal static class ForwardedConnection
             input.Close();
             output.Close();
         }
+    }
+
+    private static SafeFileHandle Open(Connect request)
+    {
+        if (ListeningPorts.IsOnlyIPv6(request.Port, request.IsDatagram))
+        {
+            try
+            {
+                return request.IsDatagram
+                    ? InternetSocket.ConnectLoopbackDatagram6(request.Port)
+                    : InternetSocket.ConnectLoopbackStream6(request.Port);
+            }
+            catch (LinuxException e) when (e.Errno is Errno.EADDRNOTAVAIL or Errno.EAFNOSUPPORT or Errno.ENETUNREACH)
+            {
+                // There is no ::1, so whoever listens at :: is reached over IPv4, or not at all.
+            }
+        }
+
+        var end = new IPv4End(Loopback, request.Port);
+        return request.IsDatagram ? InternetSocket.ConnectDatagram(end) : InternetSocket.ConnectStream(end);
     }
 }

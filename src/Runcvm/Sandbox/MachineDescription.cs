@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Sandbox;
@@ -11,6 +12,9 @@ internal sealed record MachineDescription
 
     /// <summary>Firecracker, else QEMU</summary>
     internal bool IsFirecracker { get; init; }
+
+    /// <summary>the processors that the machine has</summary>
+    internal Architecture Architecture { get; init; } = RuntimeInformation.ProcessArchitecture;
 
     /// <summary>KVM, else QEMU's TCG</summary>
     internal bool UseKvm { get; init; }
@@ -72,9 +76,16 @@ internal sealed record MachineDescription
     /// <summary>how long the guest may believe what it knows of shared files: 0 a second, 1 not at all, 2 for ever</summary>
     internal byte ShareCache { get; init; }
 
+    /// <summary>bytes that sandbox and guest together may use, where the container has a limit; else 0</summary>
+    internal long SandboxMemoryLimit { get; init; }
+
+    /// <summary>whether the guest counts the workload's processes, because their number is limited</summary>
+    internal bool CountsProcesses { get; init; }
+
     internal void Write(WireWriter w)
     {
         w.Flag(IsFirecracker);
+        w.Byte((byte)Architecture);
         w.Flag(UseKvm);
         w.Int32(Cpus);
         w.Int64(MemoryBytes);
@@ -106,11 +117,14 @@ internal sealed record MachineDescription
         });
         w.Texts(Sockets);
         w.Byte(ShareCache);
+        w.Int64(SandboxMemoryLimit);
+        w.Flag(CountsProcesses);
     }
 
     internal static MachineDescription Read(ref WireReader r) => new()
     {
         IsFirecracker = r.Flag(),
+        Architecture = (Architecture)r.Byte(),
         UseKvm = r.Flag(),
         Cpus = r.Int32(),
         MemoryBytes = r.Int64(),
@@ -131,6 +145,8 @@ internal sealed record MachineDescription
         Shares = r.List(static (ref WireReader r) => new ServedPath(r.Text(), r.Flag())),
         Sockets = r.Texts(),
         ShareCache = r.Byte(),
+        SandboxMemoryLimit = r.Int64(),
+        CountsProcesses = r.Flag(),
     };
 }
 
