@@ -30,6 +30,7 @@ internal static class RootAssembly
         MountAll(root, setup.Mounts, shares);
         times.Done("file systems mounted");
         FinishDevices();
+        MachineId.Provide(root);
         CgroupMounts.Add(root, setup.Cgroups);
         ProvideFiles(root, setup.Files);
         ShowModules(root, setup);

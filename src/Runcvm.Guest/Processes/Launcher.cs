@@ -17,6 +17,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
 {
     private readonly SystemdReadiness _systemd = new(loop);
     private readonly SpareSpawner _spare = new(loop);
+    private readonly WorkloadCgroup? _cgroup = WorkloadCgroup.Create(setup);
     private SafeFileHandle? _workloadPids;
     private SafeFileHandle? _workloadMounts;
     private Task _refilling = Task.CompletedTask;
@@ -53,6 +54,9 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         _refilling = _spare.RefillLaterAsync();
         return null;
     }
+
+    /// <summary>Lets the workload have more or fewer processes, where they are counted.</summary>
+    internal void SetProcessLimit(long processes) => _cgroup?.SetLimit(processes);
 
     /// <summary>Makes the next exec's start short.</summary>
     internal void Refill() => _spare.Refill();
@@ -135,6 +139,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         if (isWorkload)
         {
             var launch = new LaunchSpec(MountAction.Make, false, setup.ReadOnlyRoot, setup.Init, spec);
+            _cgroup?.Add(workloadSpawner.Process.Id);
             return workloadSpawner.TryOrder(launch, input, output, error, report) ? workloadSpawner : null;
         }
 
@@ -143,6 +148,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         {
             // A spare one may have fallen victim to a guest without memory.
             Spawner spawner = becomesTheProgram ? Spawner.StartIn(_workloadPids!) : _spare.Take();
+            _cgroup?.Add(spawner.Process.Id);
             var launch = new LaunchSpec(MountAction.Enter, !becomesTheProgram, false, false, spec);
             if (spawner.TryOrder(launch, input, output, error, report, _workloadMounts!, _workloadPids!)) return spawner;
             spawner.End();

@@ -1,4 +1,5 @@
 using Runcvm.Guest.Boot;
+using Runcvm.Guest.Modules;
 using Runcvm.Guest.Network;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
@@ -13,6 +14,7 @@ internal sealed class ProcessTable(
     EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner,
     PortReporter ports, NetworkUpdate network, BootTimes times)
 {
+    private const int Killed = 128 + 9;
     private const int SigTerm = 15;
     private const int SigRtMinPlus3 = 37;
 
@@ -72,6 +74,9 @@ internal sealed class ProcessTable(
             case MessageKind.Flush:
                 _ = FlushAsync(Flush.Read(ref r).Id);
                 break;
+            case MessageKind.Adjust:
+                ApplyAdjustment(Adjust.Read(ref r));
+                break;
             default:
                 throw new WireFormatException($"the host sent message {(byte)kind}, which this guest does not know");
         }
@@ -81,6 +86,15 @@ internal sealed class ProcessTable(
     {
         await DiskFlush.RunAsync();
         await control.SendAsync(new Flushed(request));
+    }
+
+    private void ApplyAdjustment(Adjust adjust)
+    {
+        if (adjust.Clock > 0) GuestClock.CatchUp(adjust.Clock);
+        if (adjust.ProcessLimit != 0) _launcher.SetProcessLimit(adjust.ProcessLimit);
+        // With everything built in it is there, and this finds nothing to do.
+        if (adjust.UsesBalloon && Modprobe.Run(["-q", "virtio_balloon"]) != 0 && !Directory.Exists("/sys/bus/virtio/drivers/virtio_balloon"))
+            _ = control.SendAsync(new Notice("the guest's kernel has no driver virtio_balloon: its memory stays as it is"));
     }
 
     // systemd re-executes itself on SIGTERM; SIGRTMIN+3 is its "halt". systemd(1), SIGNALS.
@@ -108,10 +122,11 @@ internal sealed class ProcessTable(
             }
 
             int code = await process.WaitAsync();
-            if (process.Id == Start.Workload) await process.OutputEndedAsync();
+            bool isWorkload = process.Id == Start.Workload;
+            if (isWorkload) await process.OutputEndedAsync();
             else await process.OutputDrainedAsync();
-            await control.SendAsync(new Exited(process.Id, (byte)code));
-            if (process.Id == Start.Workload) return;
+            await control.SendAsync(new Exited(process.Id, (byte)code, isWorkload && code == Killed && KernelMessages.ShowMemoryShortage()));
+            if (isWorkload) return;
             _launcher.Refill();
             await process.OutputEndedAsync();
         }

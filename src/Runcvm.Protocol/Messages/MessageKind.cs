@@ -20,10 +20,14 @@ public enum MessageKind : byte
     Flush = 7,
     /// <summary>host to guest: <see cref="Messages.NetworkChange"/></summary>
     NetworkChange = 8,
+    /// <summary>host to guest: <see cref="Messages.Adjust"/></summary>
+    Adjust = 9,
     /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of <see cref="ConsoleText"/></summary>
     WatchConsole = 32,
     /// <summary>to the supervisor only, without a body: where the start's time went; answered by <see cref="BootReport"/></summary>
     ReadBootReport = 33,
+    /// <summary>to the supervisor only: <see cref="Messages.SetLimits"/>, answered by <see cref="LimitsSet"/></summary>
+    SetLimits = 34,
     /// <summary>guest to host, first of all: <see cref="Messages.Hello"/></summary>
     Hello = 64,
     /// <summary>from the guest: <see cref="Messages.Started"/></summary>
@@ -48,4 +52,6 @@ public enum MessageKind : byte
     ConsoleText = 96,
     /// <summary>from the supervisor: <see cref="Messages.BootReport"/></summary>
     BootReport = 97,
+    /// <summary>from the supervisor: <see cref="Messages.LimitsSet"/></summary>
+    LimitsSet = 98,
 }

@@ -89,6 +89,9 @@ public sealed record Setup
     /// <summary>milliseconds after which, at the latest, the guest looks again at which ports it listens</summary>
     public uint PortsInterval { get; init; } = 1000;
 
+    /// <summary>most processes of the workload; 0 is no limit</summary>
+    public long ProcessLimit { get; init; }
+
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)
     {
@@ -115,6 +118,7 @@ public sealed record Setup
         w.Flag(ReadOnlyRoot);
         w.Flag(DnsRelay);
         w.UInt32(PortsInterval);
+        w.Int64(ProcessLimit);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
@@ -143,6 +147,7 @@ public sealed record Setup
         ReadOnlyRoot = r.Flag(),
         DnsRelay = r.Flag(),
         PortsInterval = r.UInt32(),
+        ProcessLimit = r.Int64(),
     };
 
     internal static void WriteSysctl(WireWriter w, KeyValuePair<string, string> sysctl)

@@ -55,7 +55,7 @@ internal static class CreateVerb
         JsonObject process = bundle.Spec["process"] as JsonObject ?? throw new UsageException("config.json describes no process");
         string[] environment = ProcessReader.Texts(process["env"]);
         bool isSystemd = WorkloadKind.IsSystemd(bundle.RootPath, ProcessReader.Texts(process["args"]));
-        InstalledFiles installed = InstalledFiles.Own();
+        InstalledFiles installed = InstalledFiles.Own(config);
         HostFacts host = HostFacts.Look(config, installed.Library);
         MachineOptions options = MachineOptions.From(environment, config, host, Resources(bundle.Spec, isSystemd), out IReadOnlyList<string> warnings);
         MachineMemory.CheckHugePages(options);
@@ -67,8 +67,9 @@ internal static class CreateVerb
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
         timeline.Ended("options");
         Kernel kernel = options.Kernel == ImageKernel.Choice
-            ? ImageKernel.Ensure(bundle.RootPath, ImageKernelCache)
-            : new KernelStore(installed.Kernels).Find(options.Kernel);
+            ? ImageKernel.Ensure(bundle.RootPath, ImageKernelCache, installed.Machine)
+            : new KernelStore(installed.Kernels, installed.Machine).Find(options.Kernel);
+        if (!File.Exists(installed.Guest)) throw new UsageException($"there is no guest program for {ProcessorName.Of(installed.Machine)}: {installed.Guest} is missing; take it from a build for {ProcessorName.Of(installed.Machine)}");
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         timeline.Ended("kernel and initramfs");
         var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options, mounts, program.User, config.ImageCacheBytes);
@@ -96,11 +97,14 @@ internal static class CreateVerb
             Systemd = options.Systemd,
             // systemd is an init itself, and has to be the first process.
             Init = !options.Systemd && (options.Init || systems.HasInit),
+            ProcessLimit = ProcessLimit.Of(bundle.Spec["linux"]?["resources"]) ?? 0,
             ReadOnlyRoot = bundle.Spec["root"]?["readonly"]?.GetValue<bool>() ?? false,
         };
+        long overhead = MemoryOverhead.Of(options.UseKvm, systems.Shares.Count > 0);
         var description = new MachineDescription
         {
             IsFirecracker = program.IsFirecracker,
+            Architecture = installed.Machine,
             UseKvm = options.UseKvm,
             Cpus = options.Cpus,
             MemoryBytes = options.MemoryBytes,
@@ -110,7 +114,7 @@ internal static class CreateVerb
             PreallocateMemory = options.PreallocateMemory,
             VhostNet = options.VhostNet,
             Hypervisor = program.InSandbox,
-            KernelCommandLine = KernelCommandLine.Build(program.IsFirecracker, options.UseKvm, HostClock.TimestampKilohertz(), options.KernelDebug, options.KernelArguments),
+            KernelCommandLine = KernelCommandLine.Build(installed.Machine, program.IsFirecracker, options.UseKvm, HostClock.TimestampKilohertz(), options.KernelDebug, options.KernelArguments),
             Disks = [.. disks.Disks.Select(static item => item.Disk)],
             BootTimeout = (int)config.BootTimeout.TotalSeconds,
             LogLevel = (int)options.LogLevel,
@@ -120,6 +124,8 @@ internal static class CreateVerb
             Notices = [.. warnings, .. systems.Notices, .. disks.Notices],
             Shares = [.. systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly))],
             ShareCache = (byte)options.ShareCache,
+            SandboxMemoryLimit = MemoryLimit.Of(bundle.Spec["linux"]?["resources"]) is { } limit ? limit + overhead : 0,
+            CountsProcesses = setup.ProcessLimit > 0,
         };
         Save(folder.Description, description.Write);
         Save(folder.Setup, setup.Write);
@@ -138,7 +144,7 @@ internal static class CreateVerb
             UseKvm = options.UseKvm,
             VhostNet = options.VhostNet,
             SharesAddresses = sharesAddresses,
-            MemoryOverhead = MemoryOverhead.Of(options.UseKvm, systems.Shares.Count > 0),
+            MemoryOverhead = overhead,
         });
         bundle.Save();
         timeline.Ended("sandbox's configuration");

@@ -105,7 +105,7 @@ internal static class KernelBuild
         List<string> ignored = got.DifferencesFrom(Wanted(IsX64));
         if (ignored.Count > 0)
             throw new UsageException($"this kernel source does not take {string.Join(", ", ignored)}: it is another release than {SourcePackage}, or a dependency is missing in kernel/*.config");
-        KernelNeeds.Check(got, "this configuration");
+        KernelNeeds.Check(got, "this configuration", RuntimeInformation.OSArchitecture);
     }
 
     private static void Make(string tree, string built, params string[] arguments)

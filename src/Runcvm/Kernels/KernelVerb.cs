@@ -13,9 +13,8 @@ internal static class KernelVerb
         """;
 
     /// <summary>Runs one of the verbs and returns the exit code.</summary>
-    public static int Run(string[] args, TextWriter output, string root = KernelStore.DefaultRoot)
+    public static int Run(string[] args, TextWriter output, KernelStore store)
     {
-        var store = new KernelStore(root);
         switch (args)
         {
             case [] or ["list"]:

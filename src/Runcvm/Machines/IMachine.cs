@@ -29,6 +29,10 @@ internal interface IMachine : IDisposable
     /// <summary>Ends with the hypervisor.</summary>
     Task<ExitStatus> Exited { get; }
 
+    /// <summary>Asks the guest to use only so many mebibytes of its memory. Null where that is not asked for here: there is no balloon, or
+    /// the hypervisor's own API has it.</summary>
+    Func<long, Task>? SetMemory { get; }
+
     /// <summary>What the guest looks for to find a disk: a serial number, or a device's path.</summary>
     /// <param name="serial">as it was in the settings</param>
     string DiskName(string serial);

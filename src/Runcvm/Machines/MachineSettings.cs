@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Runcvm.Machines;
@@ -6,6 +7,9 @@ namespace Runcvm.Machines;
 internal sealed record MachineSettings
 {
     internal required string Program { get; init; }
+
+    /// <summary>the processors that the machine has</summary>
+    internal required Architecture Architecture { get; init; }
 
     internal bool UseKvm { get; init; }
 

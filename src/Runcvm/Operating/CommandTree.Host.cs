@@ -2,6 +2,7 @@ using System.CommandLine;
 using Runcvm.Cli;
 using Runcvm.Installation;
 using Runcvm.Kernels;
+using Runcvm.Options;
 
 namespace Runcvm.Operating;
 
@@ -35,8 +36,14 @@ internal static partial class CommandTree
         verb.TreatUnmatchedTokensAsErrors = false;
         verb.SetAction(parsed => ProgressLine.Around(
             "working on kernels", parsed.GetValue(arguments) is ["add" or "build", ..],
-            () => KernelVerb.Run(Words(parsed), Console.Out, InstalledFiles.Own().Kernels)));
+            () => KernelVerb.Run(Words(parsed), Console.Out, KernelStoreOfHost())));
         return verb;
+    }
+
+    private static KernelStore KernelStoreOfHost()
+    {
+        InstalledFiles files = InstalledFiles.Own(HostConfig.Load());
+        return new KernelStore(files.Kernels, files.Machine);
     }
 
     private static Command Install()

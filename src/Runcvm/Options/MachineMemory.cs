@@ -8,13 +8,11 @@ internal static class MachineMemory
     private const string HugePagePool = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages";
     private const int HugePageMebibytes = 2;
 
-    internal static int Balloon(RequestedOptions asked, long memory, Hypervisor hypervisor)
+    internal static int Balloon(RequestedOptions asked, long memory)
     {
         if (asked.BalloonMebibytes == 0) return 0;
         string option = $"RUNCVM_BALLOON_SIZE_MIB={asked.BalloonMebibytes}";
         if (!asked.Balloon) throw new UsageException($"{option} needs the balloon that RUNCVM_ENABLE_BALLOON=0 leaves out; set one of them only");
-        if (hypervisor == Hypervisor.Qemu)
-            throw new UsageException($"{option} needs Firecracker: QEMU's machines have no balloon in this version of RunCVM; leave it out, or lower RUNCVM_MEM_SIZE");
         long most = Math.Max(0, memory - MachineSize.LeastMemory) / ByteSize.Mebi;
         return asked.BalloonMebibytes <= most
             ? asked.BalloonMebibytes

@@ -115,7 +115,7 @@ internal sealed record MachineOptions
             Cpus = isFirecracker ? Math.Min(cpus, MachineChoice.MostFirecrackerCpus) : cpus,
             MemoryBytes = memory,
             Balloon = asked.Balloon,
-            BalloonMebibytes = MachineMemory.Balloon(asked, memory, hypervisor),
+            BalloonMebibytes = MachineMemory.Balloon(asked, memory),
             HugePages = Allowed(MachineMemory.HugePages(asked, memory), usual.HugePages, "RUNCVM_HUGETLB", "takes huge pages of the host", config),
             PreallocateMemory = Allowed(
                 MachineChoice.OnlyQemu(asked.PreallocateMemory, usual.PreallocateMemory, "RUNCVM_QEMU_MEM_PREALLOC", hypervisor),

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Sandbox;
@@ -11,6 +12,9 @@ internal sealed record MachineDescription
 
     /// <summary>Firecracker, else QEMU</summary>
     internal bool IsFirecracker { get; init; }
+
+    /// <summary>the processors that the machine has</summary>
+    internal Architecture Architecture { get; init; } = RuntimeInformation.ProcessArchitecture;
 
     /// <summary>KVM, else QEMU's TCG</summary>
     internal bool UseKvm { get; init; }
@@ -69,9 +73,16 @@ internal sealed record MachineDescription
     /// <summary>how long the guest may believe what it knows of shared files: 0 a second, 1 not at all, 2 for ever</summary>
     internal byte ShareCache { get; init; }
 
+    /// <summary>bytes that sandbox and guest together may use, where the container has a limit; else 0</summary>
+    internal long SandboxMemoryLimit { get; init; }
+
+    /// <summary>whether the guest counts the workload's processes, because their number is limited</summary>
+    internal bool CountsProcesses { get; init; }
+
     internal void Write(WireWriter w)
     {
         w.Flag(IsFirecracker);
+        w.Byte((byte)Architecture);
         w.Flag(UseKvm);
         w.Int32(Cpus);
         w.Int64(MemoryBytes);
@@ -102,11 +113,14 @@ internal sealed record MachineDescription
             w.Flag(share.ReadOnly);
         });
         w.Byte(ShareCache);
+        w.Int64(SandboxMemoryLimit);
+        w.Flag(CountsProcesses);
     }
 
     internal static MachineDescription Read(ref WireReader r) => new()
     {
         IsFirecracker = r.Flag(),
+        Architecture = (Architecture)r.Byte(),
         UseKvm = r.Flag(),
         Cpus = r.Int32(),
         MemoryBytes = r.Int64(),
@@ -126,6 +140,8 @@ internal sealed record MachineDescription
         Notices = r.Texts(),
         Shares = r.List(static (ref WireReader r) => new ServedPath(r.Text(), r.Flag())),
         ShareCache = r.Byte(),
+        SandboxMemoryLimit = r.Int64(),
+        CountsProcesses = r.Flag(),
     };
 }
 

@@ -64,12 +64,14 @@ internal sealed class MachineLife(
     private async Task<int> RunAsync(IMachine machine)
     {
         var link = new GuestLink(new Multiplexer());
-        _observation = new Observation(_words.Console, timeline, link, _workloadStarted.Task);
+        var limits = new RunningLimits(machine, link, description, _workloadStarted.Task);
+        _observation = new Observation(_words.Console, timeline, link, _workloadStarted.Task, limits);
         Task pump = PumpAsync(machine, link);
         try
         {
             using var control = new ControlServer(loop, link, _log, _workloadStarted.Task, _observation, MachineFolder.InSandbox.ControlSocket);
             Task serving = control.RunAsync();
+            _ = BeginAsync(limits);
             await AwaitHelloAsync(machine, link, pump);
             int? code = await EndAsync(ServeAsync(machine, link, control));
             control.Dispose();
@@ -84,6 +86,12 @@ internal sealed class MachineLife(
         }
 
         throw await _words.OfDeadAsync(loop, machine);
+    }
+
+    private static async Task BeginAsync(RunningLimits limits)
+    {
+        string failure = await limits.BeginAsync();
+        if (failure.Length > 0) MachineLog.Error(failure);
     }
 
     // Not by waiting for the pump: that reads until the guest sends more, or dies.
@@ -167,10 +175,11 @@ internal sealed class MachineLife(
                     timeline.Ended(BootSteps.Workload);
                     _log.Info($"the workload runs, {Elapsed()} ms after the hypervisor's start");
                     BootSteps.Report(_log, timeline);
+                    _ = KeepClockAsync(link);
                     while (_earlySignals.TryDequeue(out int number)) await _workload!.SignalAsync(number);
                     break;
                 case MessageKind.Exited when Read(body, Exited.Read) is { Id: Start.Workload } exited:
-                    end = new ProcessEnd(exited.Code);
+                    end = new ProcessEnd(exited.Code) { OutOfMemory = exited.OutOfMemory };
                     LogTime($"the workload has ended with code {exited.Code}");
                     break;
                 case MessageKind.StartFailed when Read(body, StartFailed.Read) is { Id: Start.Workload } failure:
@@ -267,7 +276,26 @@ internal sealed class MachineLife(
         await _workload!.CompleteAsync(end);
         await _relays;
         if (end.Failure != null) MachineLog.Error(end.Failure);
+        // As long as the hypervisor holds the guest's memory.
+        if (end.OutOfMemory) await MemoryShortage.ReportAsync(loop, description.SandboxMemoryLimit);
         return end.Code;
+    }
+
+    // A guest does not see for how long it was paused, or the host asleep, and its clock may have stood still.
+    private async Task KeepClockAsync(GuestLink link)
+    {
+        try
+        {
+            while (true)
+            {
+                await loop.HeldUpAsync();
+                await link.SendAsync(MessageKind.Adjust, new Adjust(MachineStart.Clock).Write);
+            }
+        }
+        catch (ChannelClosedException)
+        {
+            // The machine has ended.
+        }
     }
 
     private async Task ForwardSignalsAsync(AsyncFile signals)

@@ -42,7 +42,7 @@ internal static class MachineStart
         Setup setup = Protocol.Messages.Setup.Read(ref reader);
         return ProvidedFiles.Fill(setup) with
         {
-            Clock = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100,
+            Clock = Clock,
             Entropy = HostEntropy(),
             Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
             SpareCards = [.. network.Spares.Select(static card => card.HardwareAddress)],
@@ -56,6 +56,9 @@ internal static class MachineStart
         };
     }
 
+    /// <summary>Nanoseconds since 1970 UTC.</summary>
+    internal static long Clock => (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
+
     private static byte[] HostEntropy()
     {
         byte[] seed = new byte[64];
@@ -67,6 +70,7 @@ internal static class MachineStart
     private static MachineSettings Settings(MachineDescription description, SandboxNetwork network) => new()
     {
         Program = description.Hypervisor,
+        Architecture = description.Architecture,
         UseKvm = description.UseKvm,
         Cpus = description.Cpus,
         MemoryMebibytes = description.MemoryBytes / (1024 * 1024),

@@ -21,7 +21,6 @@ public class MachineMemoryTests
     [Theory]
     [InlineData("leaves the machine too little of its 512M: it needs 64M, so at most 448", "RUNCVM_BALLOON_SIZE_MIB=449")]
     [InlineData("needs the balloon that RUNCVM_ENABLE_BALLOON=0 leaves out", "RUNCVM_BALLOON_SIZE_MIB=1", "RUNCVM_ENABLE_BALLOON=0")]
-    [InlineData("needs Firecracker", "RUNCVM_BALLOON_SIZE_MIB=1", "RUNCVM_HYPERVISOR=qemu")]
     public void A_balloon_that_cannot_be_is_refused(string why, params string[] environment)
         => Assert.Contains(why, Machine.Refusal(WithFirecracker, environment), StringComparison.Ordinal);
 

@@ -47,6 +47,8 @@ internal sealed class FirecrackerMachine : IMachine
 
     public Task<ExitStatus> Exited { get; }
 
+    public Func<long, Task>? SetMemory => null;
+
     /// <summary>Starts it as that user. The taps must be open nowhere else.</summary>
     internal static FirecrackerMachine Start(EventLoop loop, MachineSettings settings, UserThread user)
     {

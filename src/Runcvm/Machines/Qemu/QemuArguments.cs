@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace Runcvm.Machines.Qemu;
 
@@ -7,7 +8,8 @@ internal static class QemuArguments
 {
     internal const int StreamFile = 3;
     internal const int ConsoleFile = 4;
-    internal const int FirstTapFile = 5;
+    internal const int MonitorFile = 5;
+    internal const int FirstTapFile = 6;
 
     /// <summary>The name by which the guest finds the stream's port.</summary>
     private const string PortName = "org.runcvm.stream";
@@ -18,9 +20,19 @@ internal static class QemuArguments
     /// <summary>Room for a request of 1 MiB, in pages.</summary>
     private const int QueueSize = 1024;
 
+    // A minimal machine: no PCI, no firmware to run through. The clock chip gives the kernel its first idea of the time.
+    // Interval timer and old interrupt controller stay: without them one boot in many hangs on a busy host.
+    private const string MicrovmMachine = "microvm,x-option-roms=off,isa-serial=on,rtc=on";
+
+    // Its virtio devices are on MMIO as well, in a device tree. The second version of the interrupt controller has eight CPUs at most.
+    private const string VirtMachine = "virt,gic-version=max,its=off";
+
+    // Pointer authentication by the book takes longer to emulate than all else that boot does.
+    private const string EmulatedArm64 = "max,pauth-impdef=on";
+
     internal static List<string> Build(MachineSettings settings) =>
     [
-        "qemu-system-x86_64",
+        Program(settings),
         .. Machine(settings),
         .. Memory(settings),
         .. Boot(settings),
@@ -28,41 +40,53 @@ internal static class QemuArguments
         .. Stream(settings),
         .. settings.Disks.SelectMany(Disk),
         .. settings.Cards.SelectMany((card, index) => Card(card, index, settings)),
+        .. settings.Balloon ? Balloon() : [],
     ];
+
+    private static string Program(MachineSettings settings) => IsArm64(settings) ? "qemu-system-aarch64" : "qemu-system-x86_64";
+
+    private static bool IsArm64(MachineSettings settings) => settings.Architecture == Architecture.Arm64;
 
     private static IEnumerable<string> Machine(MachineSettings settings) =>
     [
-        // A minimal machine: no PCI, no firmware to run through. The clock chip gives the kernel its first idea of the time.
-        // Interval timer and old interrupt controller stay: without them one boot in many hangs on a busy host.
-        "-M", $"microvm,x-option-roms=off,isa-serial=on,rtc=on{(HasOwnMemory(settings) ? ",memory-backend=ram" : "")}",
+        "-M", (IsArm64(settings) ? VirtMachine : MicrovmMachine) + (HasOwnMemory(settings) ? ",memory-backend=memory" : ""),
         // Devices as virtio 1 has them: those of before do not work with vhost-user.
         "-global", "virtio-mmio.force-legacy=false",
         "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
         "-accel", settings.UseKvm ? "kvm" : "tcg,thread=multi,tb-size=128",
-        "-cpu", settings.UseKvm ? "host" : "max",
+        "-cpu", settings.UseKvm ? "host" : IsArm64(settings) ? EmulatedArm64 : "max",
         "-smp", settings.Cpus.ToString(CultureInfo.InvariantCulture),
         "-m", settings.MemoryMebibytes.ToString(CultureInfo.InvariantCulture),
         // QEMU's own filter on system calls, beside the one of the sandbox.
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
     ];
 
-    // A file in memory may consist of huge pages without a file system of such that somebody would have to mount.
     private static IEnumerable<string> Memory(MachineSettings settings)
     {
         if (!HasOwnMemory(settings)) return [];
-        string kind = settings.HugePages ? "memory-backend-memfd,hugetlb=on,hugetlbsize=2M" : settings.HasShares ? "memory-backend-memfd" : "memory-backend-ram";
-        // The file server reads and writes the guest's memory itself.
-        string shared = settings.HasShares ? ",share=on" : "";
-        return ["-object", $"{kind},id=ram,size={settings.MemoryMebibytes}M{shared}{(settings.PreallocateMemory ? ",prealloc=on" : "")}"];
+        // The file server reads and writes the guest's memory itself. A file in memory may also consist of huge pages, without a
+        // file system of such that somebody would have to mount.
+        string kind = settings.HasShares || settings.HugePages ? "memory-backend-memfd" : "memory-backend-ram";
+        string options = (settings.HasShares ? ",share=on" : "") + (settings.HugePages ? ",hugetlb=on,hugetlbsize=2M" : "")
+            + (settings.PreallocateMemory ? ",prealloc=on" : "");
+        return ["-object", FormattableString.Invariant($"{kind},id=memory,size={settings.MemoryMebibytes}M{options}")];
     }
 
-    private static bool HasOwnMemory(MachineSettings settings) => settings.HugePages || settings.PreallocateMemory || settings.HasShares;
+    private static bool HasOwnMemory(MachineSettings settings) => settings.HasShares || settings.HugePages || settings.PreallocateMemory;
 
     private static IEnumerable<string> Boot(MachineSettings settings)
         => ["-kernel", settings.Vmlinux, "-initrd", settings.Initramfs, "-append", settings.KernelCommandLine];
 
     private static IEnumerable<string> Console()
         => ["-chardev", $"socket,id=console,fd={ConsoleFile}", "-serial", "chardev:console"];
+
+    // Last, so that it changes nobody's place. A workload that needs memory comes before a balloon that somebody blew up; and what the
+    // guest's kernel has no use for goes back to the host by itself.
+    private static IEnumerable<string> Balloon() =>
+    [
+        "-chardev", $"socket,id=monitor,fd={MonitorFile}", "-mon", "chardev=monitor,mode=control",
+        "-device", "virtio-balloon-device,deflate-on-oom=on,free-page-reporting=on",
+    ];
 
     // Shared files have a port of their own, so that neither side's event loop has a part in serving them.
     private static IEnumerable<string> Stream(MachineSettings settings) =>

@@ -14,13 +14,15 @@ internal sealed class QemuMachine : IMachine
     private const string VhostNet = "/dev/vhost-net";
 
     private readonly ChildProcess _process;
+    private readonly QemuMonitor? _monitor;
 
     private QemuMachine(
         EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle? files, SafeFileHandle console,
-        SafeFileHandle errors)
+        SafeFileHandle errors, SafeFileHandle? monitor)
     {
         FileDevice = files;
         _process = process;
+        if (monitor != null) _monitor = new QemuMonitor(AsyncFile.NonBlocking(loop, monitor));
         Stream = Task.FromResult(AsyncFile.NonBlocking(loop, stream));
         Shares = shares == null ? null : Task.FromResult(shares);
         Console = AsyncFile.NonBlocking(loop, console);
@@ -48,12 +50,14 @@ internal sealed class QemuMachine : IMachine
         (SafeFileHandle? shares, SafeFileHandle? sharesEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
         (SafeFileHandle? device, SafeFileHandle? deviceEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
         (SafeFileHandle console, SafeFileHandle consoleEnd) = UnixSocket.Pair();
+        (SafeFileHandle? monitor, SafeFileHandle? monitorEnd) = settings.Balloon ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
         (SafeFileHandle errors, SafeFileHandle errorsEnd) = FileDescriptor.Pipe();
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
         using (streamEnd)
         using (sharesEnd)
         using (deviceEnd)
         using (consoleEnd)
+        using (monitorEnd)
         using (errorsEnd)
         {
             var files = new List<(int, SafeFileHandle)>
@@ -61,6 +65,7 @@ internal sealed class QemuMachine : IMachine
                 (0, nothing), (1, nothing), (2, errorsEnd),
                 (QemuArguments.StreamFile, streamEnd), (QemuArguments.ConsoleFile, consoleEnd),
             };
+            if (monitorEnd != null) files.Add((QemuArguments.MonitorFile, monitorEnd));
             for (int i = 0; i < settings.Cards.Count; i++) files.Add((QemuArguments.FirstTapFile + i, settings.Cards[i].Tap));
             if (sharesEnd != null) files.Add((QemuArguments.SharesFile(settings), sharesEnd));
             if (deviceEnd != null) files.Add((QemuArguments.SharesFile(settings) + 1, deviceEnd));
@@ -68,9 +73,11 @@ internal sealed class QemuMachine : IMachine
             for (int i = 0; i < carriers.Length; i++) files.Add((QemuArguments.VhostFile(settings, i), carriers[i]));
             ChildProcess process = ChildProcess.Start(settings.Program, QemuArguments.Build(settings), [], files);
             foreach (SafeFileHandle carrier in carriers) carrier.Dispose();
-            return new QemuMachine(loop, process, stream, shares, device, console, errors);
+            return new QemuMachine(loop, process, stream, shares, device, console, errors, monitor);
         }
     }
+
+    public Func<long, Task>? SetMemory => _monitor == null ? null : _monitor.SetMemoryAsync;
 
     public string DiskName(string serial) => serial;
 
@@ -85,5 +92,6 @@ internal sealed class QemuMachine : IMachine
         FileDevice?.Dispose();
         Console.Dispose();
         Errors.Dispose();
+        _monitor?.Dispose();
     }
 }
