@@ -2,6 +2,7 @@ using System.Text;
 
 namespace Runcvm.SystemTests;
 
+[Proves("exec")]
 public class ExecTests(DockerEngine engine) : MachineTest(engine)
 {
     [Theory]
@@ -105,6 +106,7 @@ public class ExecTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    [Proves("--health-cmd", "--health-interval", "--health-retries")]
     public async Task A_health_check_decides_over_the_containers_health()
     {
         string name = await StartAsync(

@@ -7,27 +7,38 @@ using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Guest.Network;
 
-/// <summary>A connection that somebody outside made to an address of the machine that is not the machine's alone, or the
-/// datagrams that he sends there.</summary>
+/// <summary>A connection, or an exchange of datagrams, of which one end is in the machine and the other on the host.</summary>
 internal static class ForwardedConnection
 {
     private const uint Loopback = 0x7F000001;
 
-    /// <summary>Opens the channels before it returns, connects, and relays until both directions have ended.</summary>
-    internal static async Task RunAsync(EventLoop loop, Multiplexer multiplexer, Connect request)
+    /// <summary>One that somebody outside made to an address of the machine that is not the machine's alone, or the datagrams that he
+    /// sends there. Opens the channels before it returns, connects, and relays until both directions have ended.</summary>
+    internal static Task RunAsync(EventLoop loop, Multiplexer multiplexer, Connect request)
+        => RelayAsync(multiplexer, request.Id, request.IsDatagram, async () =>
+        {
+            var socket = new AsyncFile(loop, Open(request));
+            if (!request.IsDatagram) await socket.WritableAsync();
+            return socket;
+        });
+
+    /// <summary>One that somebody in the machine made to a socket of the host.</summary>
+    internal static Task RunAsync(EventLoop loop, Multiplexer multiplexer, uint id, SafeFileHandle accepted)
+        => RelayAsync(multiplexer, id, isDatagram: false, () => Task.FromResult(new AsyncFile(loop, accepted)));
+
+    private static async Task RelayAsync(Multiplexer multiplexer, uint id, bool isDatagram, Func<Task<AsyncFile>> open)
     {
-        Channel input = multiplexer.Open(Start.ChannelOf(request.Id, 0));
-        Channel output = multiplexer.Open(Start.ChannelOf(request.Id, 1));
+        Channel input = multiplexer.Open(Start.ChannelOf(id, 0));
+        Channel output = multiplexer.Open(Start.ChannelOf(id, 1));
         try
         {
-            using var socket = new AsyncFile(loop, Open(request));
-            if (request.IsDatagram)
+            using AsyncFile socket = await open();
+            if (isDatagram)
             {
                 await DatagramRelay.RunAsync(socket, input.ReadAsync, output.WriteAsync);
                 return;
             }
 
-            await socket.WritableAsync();
             await SocketRelay.RunAsync(socket, input.ReadAsync, output.WriteAsync, output.End, Close);
         }
         catch (Exception e) when (e is LinuxException or ObjectDisposedException or ChannelClosedException)

@@ -40,6 +40,19 @@ public static unsafe class UnixSocket
         return socket;
     }
 
+    /// <summary>A connected socket, not blocking, or null while the listener's queue is full.</summary>
+    public static SafeFileHandle? TryConnect(string path)
+    {
+        SafeFileHandle socket = Make(Libc.SOCK_NONBLOCK);
+        byte* address = stackalloc byte[PathOffset + PathMax + 1];
+        uint length = Address(path, address);
+        int result = Libc.connect(socket, address, length);
+        if (result >= 0) return socket;
+        Errno errno = SystemCall.LastError;
+        socket.Dispose();
+        return errno == Errno.EAGAIN ? null : throw new LinuxException(errno, $"connect to {path}");
+    }
+
     /// <summary>The next waiting connection, not blocking itself, or null if there is none.</summary>
     public static SafeFileHandle? TryAccept(SafeFileHandle listener)
     {
