@@ -3,15 +3,6 @@ namespace Runcvm.SystemTests;
 public class FailureTests(DockerEngine engine) : MachineTest(engine)
 {
     [Fact]
-    public async Task Firecracker_without_KVM_is_refused_with_the_way_out()
-    {
-        OnlyMachines();
-        string cpu = await File.ReadAllTextAsync("/proc/cpuinfo", TestContext.Current.CancellationToken);
-        Assert.SkipWhen(cpu.Contains(" vmx", StringComparison.Ordinal) || cpu.Contains(" svm", StringComparison.Ordinal), "this machine has KVM");
-        (await RunAsync("-e", "RUNCVM_HYPERVISOR=firecracker", Busybox, "true")).Refused("RUNCVM_HYPERVISOR=qemu");
-    }
-
-    [Fact]
     public async Task An_unknown_option_is_refused_by_name()
     {
         OnlyMachines();
