@@ -67,7 +67,7 @@ internal static class CreateVerb
         timeline.Ended("options");
         Kernel kernel = options.Kernel == ImageKernel.Choice
             ? ImageKernel.Ensure(bundle.RootPath, ImageKernelCache)
-            : new KernelStore(installed.Kernels).Find(options.Kernel);
+            : new KernelStore(installed.Kernels).Find(options.Kernel, emulated: !options.UseKvm);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         timeline.Ended("kernel and initramfs");
         var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options, mounts, program.User, config.ImageCacheBytes);

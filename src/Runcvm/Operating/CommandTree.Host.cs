@@ -2,6 +2,7 @@ using System.CommandLine;
 using Runcvm.Cli;
 using Runcvm.Installation;
 using Runcvm.Kernels;
+using Runcvm.Options;
 
 namespace Runcvm.Operating;
 
@@ -35,9 +36,11 @@ internal static partial class CommandTree
         verb.TreatUnmatchedTokensAsErrors = false;
         verb.SetAction(parsed => ProgressLine.Around(
             "working on kernels", parsed.GetValue(arguments) is ["add" or "build", ..],
-            () => KernelVerb.Run(Words(parsed), Console.Out, InstalledFiles.Own().Kernels)));
+            () => KernelVerb.Run(Words(parsed), Console.Out, InstalledFiles.Own().Kernels, Emulates())));
         return verb;
     }
+
+    private static bool Emulates() => !HostFacts.Look(InstallationChecks.ConfigOrDefault(), InstalledFiles.Own().Library).RunsGuests;
 
     private static Command Install()
     {

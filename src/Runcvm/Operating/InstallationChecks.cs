@@ -48,7 +48,8 @@ internal static class InstallationChecks
     {
         try
         {
-            Kernel kernel = new KernelStore(InstalledFiles.Own().Kernels).Find(null);
+            InstalledFiles installed = InstalledFiles.Own();
+            Kernel kernel = new KernelStore(installed.Kernels).Find(null, emulated: !HostFacts.Look(config, installed.Library).RunsGuests);
             return Finding.Fine("guest kernel", $"{kernel.Name} ({kernel.Release})");
         }
         catch (UsageException e)
