@@ -18,6 +18,10 @@ public enum MessageKind : byte
     ReadKernelLog = 6,
     /// <summary>to the guest: <see cref="Messages.Flush"/>, answered by <see cref="Flushed"/></summary>
     Flush = 7,
+    /// <summary>to the guest: <see cref="Messages.Start"/> of a process that is to be got ready and not to run yet; <see cref="Start"/> with the same number may follow</summary>
+    Prepare = 8,
+    /// <summary>host to guest: <see cref="Messages.Forget"/></summary>
+    Forget = 9,
     /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of <see cref="ConsoleText"/></summary>
     WatchConsole = 32,
     /// <summary>to the supervisor only, without a body: where the start's time went; answered by <see cref="BootReport"/></summary>
