@@ -2,24 +2,27 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test unit-test system-test double-test lab-test deps engine build install install-files uninstall kernel kernel-build kernel-config format clean bench root deb dist
+.PHONY: demo test unit-test system-test double-test lab-test arm64-test deps cross engine build install install-files uninstall kernel kernel-build kernel-config format clean bench root deb dist package-test
 
-ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
+HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
+# For arm64 on an x86-64 host: make build ARCH=arm64, after tools/setup.sh cross.
+ARCH := $(HOST_ARCH)
+BUILD = build$(if $(filter-out $(HOST_ARCH),$(ARCH)),/$(ARCH))
 DOTNET := $(or $(shell command -v dotnet),/usr/local/share/dotnet/dotnet)
-PUBLISH = $(DOTNET) publish -c Release -r linux-$(ARCH) --nologo -v quiet -o build
+PUBLISH = $(DOTNET) publish -c Release -r linux-$(ARCH) --nologo -v quiet -o $(BUILD)
 SOURCES := $(shell find src kernel -type f) Directory.Build.props Directory.Build.targets Directory.Packages.props
 
 ## demo: from a fresh machine to a container in a Docker engine in a microVM
 demo: deps build
 	tools/setup.sh engine
-	build/runcvm install
+	$(BUILD)/runcvm install
 	$(MAKE) kernel
 	examples/dind/demo.sh
 
 ## test: everything, on a Docker engine of its own
-test: unit-test system-test double-test lab-test
+test: unit-test system-test double-test arm64-test lab-test
 
-unit-test: deps
+unit-test: deps cross
 	$(DOTNET) test --project tests/Runcvm.Tests
 
 system-test: deps build install-files kernel
@@ -37,6 +40,19 @@ double-test: deps build install-files kernel build/double/firecracker
 build/double/firecracker: $(SOURCES) $(wildcard tests/Runcvm.FirecrackerDouble/*.cs)
 	$(DOTNET) publish -c Release -r linux-$(ARCH) --nologo -v quiet -o build/double tests/Runcvm.FirecrackerDouble
 
+## arm64-test: an arm64 guest, which QEMU emulates; with more of the system tests: ARM64_TESTS="--filter-class '*ExecTests'"
+ARM64_TESTS = --filter-class '*Arm64Tests'
+ifeq ($(HOST_ARCH),arm64)
+arm64-test:
+	@echo "arm64-test: system-test is that, on this host"
+else
+arm64-test: deps cross build install-files
+	$(MAKE) build/arm64/runcvm-init build/arm64/runcvm ARCH=arm64
+	tests/arm64/setup.sh
+	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
+	RUNCVM_TEST_ARCHITECTURE=arm64 $(DOTNET) test --project tests/Runcvm.SystemTests --no-build --output Detailed $(ARM64_TESTS)
+endif
+
 ## lab-test: one container on a KVM that QEMU emulates
 lab-test: deps build install-files kernel
 	tests/kvm-lab/smoke.sh
@@ -45,21 +61,25 @@ lab-test: deps build install-files kernel
 deps: root
 	tools/setup.sh packages
 
-## build: both programs, each one static file, into build/
-build: build/runcvm build/runcvm-init
+## cross: installs with apt what is missing for building and trying arm64 on an x86-64 host
+cross: root
+	tools/setup.sh cross
 
-build/runcvm: $(SOURCES)
+## build: both programs, each one static file, into build/; those for arm64, made on another host, into build/arm64/
+build: $(BUILD)/runcvm $(BUILD)/runcvm-init
+
+$(BUILD)/runcvm: $(SOURCES)
 	$(PUBLISH) src/Runcvm
 
-build/runcvm-init: $(SOURCES)
+$(BUILD)/runcvm-init: $(SOURCES)
 	$(PUBLISH) src/Runcvm.Guest
 
 ## install: to /usr/local, and registered with Docker
 install: root build
-	build/runcvm install
+	$(BUILD)/runcvm install
 
 install-files: root build
-	build/runcvm install --no-docker
+	$(BUILD)/runcvm install --no-docker
 
 ## uninstall: takes everything away again
 uninstall: root
@@ -78,13 +98,21 @@ kernel-config:
 kernel: root
 	compgen -G '/usr/local/lib/runcvm/kernels/*/*/vmlinux' >/dev/null || /usr/local/bin/runcvm kernel add debian
 
-## deb: a package for Debian and Ubuntu, into build/
+## deb: a package for Debian and Ubuntu, into build/; its manual page and completions are written by this machine's own program
 deb: build
-	tools/package.sh deb
+	$(MAKE) build/runcvm ARCH=$(HOST_ARCH)
+	tools/package.sh deb $(ARCH)
 
 ## dist: an archive with an installer for other distributions, into build/
 dist: build
-	tools/package.sh dist
+	tools/package.sh dist $(ARCH)
+
+## package-test: both in clean roots of Debian 12 and 13
+package-test: root deb dist
+	for suite in bookworm trixie; do \
+		tests/packaging/deb.sh build/runcvm_*_$$(dpkg --print-architecture).deb $$suite; \
+		tests/packaging/dist.sh build/runcvm-*-linux-$$(dpkg --print-architecture).tar.gz $$suite; \
+	done
 
 format:
 	$(DOTNET) format --verify-no-changes

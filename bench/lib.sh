@@ -3,6 +3,7 @@
 readonly LABEL=runcvm.bench=$$
 readonly IMAGE=runcvm-bench:$$
 readonly BIG_IMAGE=runcvm-bench-big:$$
+readonly FILES_IMAGE=runcvm-bench-files:$$
 readonly MACHINE=runcvm-bench-$$ # the one of `create`, which never starts
 readonly IMAGE_CACHE=/var/lib/runcvm/images
 WORK=
@@ -72,7 +73,8 @@ cleanup() {
     local running
     running=$(docker ps -aq --filter "label=$LABEL")
     [ -z "$running" ] || docker rm -f $running >/dev/null
-    for image in "$IMAGE" "$BIG_IMAGE"; do docker rmi -f "$image" >/dev/null 2>&1 || true; done
+    docker network rm "$NETWORK" >/dev/null 2>&1 || true
+    for image in "$IMAGE" "$BIG_IMAGE" "$NET_IMAGE" "$FILES_IMAGE"; do docker rmi -f "$image" >/dev/null 2>&1 || true; done
     forget_cached
     rm -rf "$WORK" "/run/runcvm/$MACHINE"
 }

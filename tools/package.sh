@@ -1,16 +1,25 @@
 #!/bin/bash
 # Packs what `make build` has built.
 #
-#   package.sh deb     build/runcvm_VERSION_ARCH.deb
-#   package.sh dist    build/runcvm-VERSION-linux-ARCH.tar.gz
+#   package.sh deb [x64|arm64]     build/runcvm_VERSION_ARCH.deb
+#   package.sh dist [x64|arm64]    build/runcvm-VERSION-linux-ARCH.tar.gz
+#
+# For this machine's architecture, or for another that `make build ARCH=…` built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 version=$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' Directory.Build.props)
 case $(uname -m) in
-    x86_64) architecture=amd64 qemu=qemu-system-x86 ;;
-    aarch64) architecture=arm64 qemu=qemu-system-arm ;;
+    x86_64) own=x64 ;;
+    aarch64) own=arm64 ;;
     *) echo "package.sh: RunCVM runs on x86-64 and arm64 only" >&2; exit 1 ;;
+esac
+built=build
+[ "${2:-$own}" = $own ] || built=build/$2
+case ${2:-$own} in
+    x64) architecture=amd64 qemu=qemu-system-x86 ;;
+    arm64) architecture=arm64 qemu=qemu-system-arm ;;
+    *) echo "package.sh: not x64 or arm64: $2" >&2; exit 2 ;;
 esac
 # The same sources give the same package.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
@@ -20,6 +29,7 @@ trap 'rm -rf "$work"' EXIT
 
 put() { install -D -m "$1" "$2" "$3"; }
 
+# By this machine's own program.
 generate() { # FILE VERB...
     mkdir -p "$(dirname "$1")"
     build/runcvm "${@:2}" >"$1"
@@ -65,8 +75,8 @@ END
 
 deb() {
     local root=$work/root file=build/runcvm_${version}_$architecture.deb
-    put 755 build/runcvm "$root/usr/bin/runcvm"
-    put 755 build/runcvm-init "$root/usr/lib/runcvm/runcvm-init"
+    put 755 $built/runcvm "$root/usr/bin/runcvm"
+    put 755 $built/runcvm-init "$root/usr/lib/runcvm/runcvm-init"
     put 644 LICENSE "$root/usr/share/doc/runcvm/copyright"
     put 644 CHANGELOG.md "$root/usr/share/doc/runcvm/changelog"
     for page in docs/*.md; do put 644 "$page" "$root/usr/share/doc/runcvm/$(basename "$page")"; done
@@ -90,8 +100,8 @@ deb() {
 dist() {
     local name=runcvm-$version-linux-$architecture
     local root=$work/$name
-    put 755 build/runcvm "$root/runcvm"
-    put 755 build/runcvm-init "$root/runcvm-init"
+    put 755 $built/runcvm "$root/runcvm"
+    put 755 $built/runcvm-init "$root/runcvm-init"
     for page in README.md CHANGELOG.md LICENSE; do put 644 $page "$root/$page"; done
     for page in docs/*.md; do put 644 "$page" "$root/$page"; done
     cat >"$root/install.sh" <<'END'
@@ -106,5 +116,5 @@ END
 
 case ${1-} in
     deb | dist) "$1" ;;
-    *) echo "usage: package.sh deb|dist" >&2; exit 2 ;;
+    *) echo "usage: package.sh deb|dist [x64|arm64]" >&2; exit 2 ;;
 esac

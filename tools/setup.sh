@@ -2,6 +2,7 @@
 # Brings a Debian or Ubuntu machine to where RunCVM can be built and run. What is there already is left alone.
 #
 #   setup.sh packages   installs what is missing
+#   setup.sh cross      installs what building and trying arm64 takes on an x86-64 host
 #   setup.sh engine     starts Docker if it is not running
 set -euo pipefail
 
@@ -9,25 +10,41 @@ have() { command -v "$1" >/dev/null; }
 
 say() { echo "==> $*"; }
 
-install_packages() {
-    local missing=() package
-    # clang, a linker and zlib are what Native AOT links with.
-    for package in qemu-system-x86 erofs-utils e2fsprogs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
-        clang binutils zlib1g-dev curl ca-certificates procps busybox-static; do
-        [ "$package" != qemu-system-x86 ] || [ "$(uname -m)" = x86_64 ] || package=qemu-system-arm
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+missing_of() { # PACKAGE...
+    local package
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || echo "$package"
     done
+}
+
+install() { # PACKAGE...
+    [ $# -gt 0 ] || return 0
+    say "installing with apt: $*"
+    apt-get -q update
+    DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@"
+}
+
+install_packages() {
+    local missing qemu=qemu-system-x86
+    [ "$(uname -m)" = x86_64 ] || qemu=qemu-system-arm
+    # clang, a linker and zlib are what Native AOT links with.
+    mapfile -t missing < <(missing_of $qemu erofs-utils e2fsprogs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
+        clang binutils zlib1g-dev curl ca-certificates procps busybox-static)
     have docker && have dockerd || missing+=(docker.io)
-    if [ ${#missing[@]} -gt 0 ]; then
-        say "installing with apt: ${missing[*]}"
-        apt-get -q update
-        DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"
-    fi
+    install "${missing[@]}"
     # For tests/kvm-lab. QEMU's own package had it until QEMU 8.
     if [ ! -x /usr/lib/qemu/virtiofsd ] && [ ! -x /usr/libexec/virtiofsd ] && apt-cache show virtiofsd >/dev/null 2>&1; then
         say "installing with apt: virtiofsd"
         DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends virtiofsd
     fi
+}
+
+# Packages of this machine's own architecture: dpkg learns of no other.
+install_cross() {
+    [ "$(uname -m)" = x86_64 ] || return 0
+    local missing
+    mapfile -t missing < <(missing_of gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm)
+    install "${missing[@]}"
 }
 
 has_sdk() { "$1" --list-sdks 2>/dev/null | grep -q '^10\.'; }
@@ -65,6 +82,7 @@ start_engine() {
 [ "$(id -u)" = 0 ] || { echo "setup.sh: this needs root" >&2; exit 1; }
 case ${1-} in
     packages) install_packages && install_dotnet ;;
+    cross) install_cross ;;
     engine) start_engine ;;
-    *) echo "usage: setup.sh packages|engine" >&2; exit 2 ;;
+    *) echo "usage: setup.sh packages|cross|engine" >&2; exit 2 ;;
 esac

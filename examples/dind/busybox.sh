@@ -1,6 +1,8 @@
 #!/bin/sh
 # Writes a root file system that holds only busybox as a tar archive to standard output: it stands in for `alpine` where
 # no registry answers.
+#
+#   busybox.sh [BUSYBOX]     BUSYBOX: one for other processors, with the applets of this machine's
 set -eu
 
 root=$(mktemp -d)
@@ -17,8 +19,8 @@ if [ -z "$busybox" ] || ldd "$busybox" >/dev/null 2>&1; then
     (cd "$root/package" && apt-get -q download busybox-static >&2 && dpkg-deb -x ./*.deb .)
     busybox=$(find "$root/package" -type f -name busybox)
 fi
-cp "$busybox" bin/busybox
-for applet in $(bin/busybox --list); do
+cp "${1:-$busybox}" bin/busybox
+for applet in $("$busybox" --list); do
     [ "$applet" = busybox ] || ln -s busybox "bin/$applet"
 done
 

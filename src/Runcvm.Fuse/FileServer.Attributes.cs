@@ -14,14 +14,14 @@ public sealed partial class FileServer
     private int Getattr(in RequestHeader header, ref Reply reply)
     {
         using NodeLease node = _nodes.Lease(header.Nodeid);
-        return node.Node == null ? Fail(Errno.ENOENT) : PutAttributes(node, ref reply);
+        return node.Node == null ? node.Error : PutAttributes(node, ref reply);
     }
 
     private int Setattr(in RequestHeader header, RequestBody body, ref Reply reply)
     {
         if (!body.TryRead(out SetattrIn set)) return Fail(Errno.EINVAL);
         using NodeLease node = _nodes.Lease(header.Nodeid);
-        if (node.Node == null) return Fail(Errno.ENOENT);
+        if (node.Node == null) return node.Error;
         // The owner before the mode: chown(2) clears bits that the mode may set.
         int error = SetOwner(node, set);
         if (error == 0 && set.Valid.HasFlag(SetattrValid.Mode)) error = FileCall.SetMode(node.File, set.Mode & Permissions);
@@ -75,7 +75,7 @@ public sealed partial class FileServer
     private int Statfs(in RequestHeader header, ref Reply reply)
     {
         using NodeLease node = _nodes.Lease(header.Nodeid);
-        if (node.Node == null) return Fail(Errno.ENOENT);
+        if (node.Node == null) return node.Error;
         int error = FileCall.FileSystemStatus(node.File, out FileSystemStatus s);
         if (error < 0) return error;
         reply.Put(new Kstatfs(
@@ -86,6 +86,11 @@ public sealed partial class FileServer
     private int Syncfs(in RequestHeader header)
     {
         using NodeLease node = _nodes.Lease(header.Nodeid);
+        return Sync(node);
+    }
+
+    private static int Sync(in NodeLease node)
+    {
         if (node.Node?.Kind is not (FileKind.Directory or FileKind.Regular)) return Fail(Errno.EINVAL);
         int error = FileCall.Reopen(node.File, OpenFlags.ReadOnly, 0, out Microsoft.Win32.SafeHandles.SafeFileHandle file);
         using (file) return error < 0 ? error : FileCall.SyncFileSystem(file);
@@ -96,7 +101,7 @@ public sealed partial class FileServer
     {
         if (!body.TryRead(out AccessIn access)) return Fail(Errno.EINVAL);
         using NodeLease node = _nodes.Lease(header.Nodeid);
-        if (node.Node == null) return Fail(Errno.ENOENT);
+        if (node.Node == null) return node.Error;
         int error = FileCall.Status(node.File, out NodeStatus status);
         if (error < 0) return error;
         const uint AnyExecute = 0x49;

@@ -1,3 +1,4 @@
+using Runcvm.Fuse.Nodes;
 using Runcvm.Fuse.Wire;
 using Runcvm.Linux;
 
@@ -7,7 +8,13 @@ public sealed partial class FileServer
 {
     private int Dispatch(in RequestHeader header, RequestBody body, ref Reply reply)
     {
-        if (_readOnly && Changes(header.Opcode)) return Fail(Errno.EROFS);
+        if (_rootsAreBelow && header.Nodeid == NodeTable.RootId) return OfRoots(header, body, ref reply);
+        if (Changes(header.Opcode))
+        {
+            if (_nodes.IsReadOnly(header.Nodeid)) return Fail(Errno.EROFS);
+            if (!_changed) Volatile.Write(ref _changed, true);
+        }
+
         return header.Opcode switch
         {
             Opcode.Lookup => Lookup(header, body, ref reply),

@@ -16,7 +16,7 @@ public sealed partial class FileServer
         int error = body.Read(out EntryName name);
         if (error < 0) return error;
         using NodeLease parent = _nodes.Lease(header.Nodeid);
-        if (parent.Node == null) return Fail(Errno.ENOENT);
+        if (parent.Node == null) return parent.Error;
         error = Enter(parent, name, out EntryOut entry);
         // An entry without a node says for how long there is none; with no time, ENOENT says the same in fewer bytes.
         if (error == Fail(Errno.ENOENT) && Validity > 0)
@@ -42,38 +42,32 @@ public sealed partial class FileServer
         return NoReply;
     }
 
-    /// <summary>Opens an entry as a node and counts the look.</summary>
+    /// <summary>Takes an entry in as a node and counts the look.</summary>
     private int Enter(in NodeLease parent, EntryName name, out EntryOut entry)
     {
         entry = default;
         if (parent.Node!.Kind != FileKind.Directory) return Fail(Errno.ENOTDIR);
-        int error = FileCall.Open(parent.File, name, OpenFlags.Path, 0, out SafeFileHandle file);
-        if (error < 0)
+        int error = FileCall.Status(parent.File, name, out NodeStatus status);
+        if (error < 0) return error;
+        SafeFileHandle? file = null;
+        // Where the file system does not tell when a file was made, only a descriptor makes sure that it stays the same one.
+        if (status.Born == null && !_nodes.Has(status))
         {
-            file.Dispose();
-            return error;
+            error = FileCall.Open(parent.File, name, OpenFlags.Path, 0, out file);
+            if (error == 0) error = FileCall.Status(file, out status);
+            if (error == 0 && IsTooMany(file)) error = Fail(Errno.ENFILE);
+            if (error < 0)
+            {
+                file.Dispose();
+                return error;
+            }
         }
 
-        return Enter(file, out entry, out _);
-    }
-
-    /// <summary>Takes an O_PATH descriptor in as a node and counts the look.</summary>
-    private int Enter(SafeFileHandle file, out EntryOut entry, out ServedNode? node)
-    {
-        entry = default;
-        node = null;
-        int error = FileCall.Status(file, out NodeStatus status);
-        if (IsTooMany(file)) error = Fail(Errno.ENFILE);
-        if (error < 0)
-        {
-            file.Dispose();
-            return error;
-        }
-
-        node = _nodes.Remember(file, status);
-        entry = new EntryOut(node.Id, 0, Validity, Validity, 0, 0, AttrOf(status));
+        entry = EntryOf(_nodes.Remember(parent.Node, name.Bytes, status, file), status);
         return 0;
     }
+
+    private EntryOut EntryOf(ServedNode node, in NodeStatus status) => new(node.Id, 0, Validity, Validity, 0, 0, AttrOf(status));
 
     // The kernel gives the lowest free number: that of a new descriptor tells how many there are.
     private bool IsTooMany(SafeFileHandle file) => file.DangerousGetHandle() >= _mostDescriptors;

@@ -20,7 +20,7 @@ public sealed partial class FileServer
         if (set.Size > LongestAttribute) return Fail(Errno.E2BIG);
         if (set.Size > body.Rest.Length) return Fail(Errno.EINVAL);
         using NodeLease node = _nodes.Lease(header.Nodeid);
-        if (node.Node == null) return Fail(Errno.ENOENT);
+        if (node.Node == null) return node.Error;
         error = FileCall.SetAttribute(node.File, name, body.Rest[..(int)set.Size], set.Flags);
         bool dropGroup = (more.Flags & RequestBits.SetxattrAclKillSgid) != 0;
         return error == 0 && dropGroup ? DropSetGroupId(node) : error;
@@ -32,7 +32,7 @@ public sealed partial class FileServer
         int error = body.ReadText(out ReadOnlySpan<byte> name);
         if (error < 0) return error;
         using NodeLease node = _nodes.Lease(header.Nodeid);
-        if (node.Node == null) return Fail(Errno.ENOENT);
+        if (node.Node == null) return node.Error;
         Span<byte> value = reply.Room[..(int)Math.Min(get.Size, LongestAttribute)];
         return PutSized(FileCall.GetAttribute(node.File, name, value), get.Size, ref reply);
     }
@@ -41,7 +41,7 @@ public sealed partial class FileServer
     {
         if (!body.TryRead(out GetxattrIn get)) return Fail(Errno.EINVAL);
         using NodeLease node = _nodes.Lease(header.Nodeid);
-        if (node.Node == null) return Fail(Errno.ENOENT);
+        if (node.Node == null) return node.Error;
         Span<byte> list = reply.Room[..(int)Math.Min(get.Size, LongestAttribute)];
         return PutSized(FileCall.ListAttributes(node.File, list), get.Size, ref reply);
     }
@@ -51,7 +51,7 @@ public sealed partial class FileServer
         int error = body.ReadText(out ReadOnlySpan<byte> name);
         if (error < 0) return error;
         using NodeLease node = _nodes.Lease(header.Nodeid);
-        return node.Node == null ? Fail(Errno.ENOENT) : FileCall.RemoveAttribute(node.File, name);
+        return node.Node == null ? node.Error : FileCall.RemoveAttribute(node.File, name);
     }
 
     /// <summary>What was asked with no room is answered with the size alone.</summary>

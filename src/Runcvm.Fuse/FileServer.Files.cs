@@ -14,7 +14,7 @@ public sealed partial class FileServer
     {
         if (!body.TryRead(out OpenIn open)) return Fail(Errno.EINVAL);
         using NodeLease node = _nodes.Lease(header.Nodeid);
-        if (node.Node == null) return Fail(Errno.ENOENT);
+        if (node.Node == null) return node.Error;
         int error = Open(node.Node, node.File, open.Flags, open.OpenFlags, out OpenOut opened);
         if (error == 0) reply.Put(opened);
         return error;
@@ -42,7 +42,7 @@ public sealed partial class FileServer
             if (error < 0) FileCall.Unlink(held.File, name);
         }
 
-        return Created(error, file, create.Flags, ref reply);
+        return Created(held.Node!, name.Bytes, error, file, create.Flags, ref reply);
     }
 
     private int OpenExisting(in NodeLease parent, scoped EntryName name, in CreateIn create, ref Reply reply)
@@ -74,36 +74,35 @@ public sealed partial class FileServer
     {
         if (!body.TryRead(out CreateIn create)) return Fail(Errno.EINVAL);
         using NodeLease parent = _nodes.Lease(header.Nodeid);
-        if (parent.Node == null) return Fail(Errno.ENOENT);
+        if (parent.Node == null) return parent.Error;
         if (parent.Node.Kind != FileKind.Directory) return Fail(Errno.ENOTDIR);
         uint mode = Masked(parent, create.Mode, create.Umask) & Permissions;
         OpenFlags flags = HostFlags(create.Flags & ~GuestFlags.Truncate) | OpenFlags.TemporaryFile;
         if ((create.Flags & GuestFlags.Exclusive) != 0) flags |= OpenFlags.Exclusive;
         int error = FileCall.Reopen(parent.File, flags, mode, out SafeFileHandle file);
         if (error == 0) error = Give(header, parent, file, (uint)FileKind.Regular | mode);
-        return Created(error, file, create.Flags, ref reply);
+        return Created(parent.Node, default, error, file, create.Flags, ref reply);
     }
 
     /// <summary>Takes in a file that was just made and opened.</summary>
-    private int Created(int error, SafeFileHandle file, uint flags, ref Reply reply)
+    private int Created(ServedNode folder, scoped ReadOnlySpan<byte> name, int error, SafeFileHandle file, uint flags, ref Reply reply)
     {
-        EntryOut entry = default;
-        ServedNode? node = null;
-        if (error == 0)
-        {
-            error = FileCall.Reopen(file, OpenFlags.Path, 0, out SafeFileHandle path);
-            if (error == 0) error = Enter(path, out entry, out node);
-            else path.Dispose();
-        }
-
+        NodeStatus status = default;
+        if (error == 0) error = FileCall.Status(file, out status);
+        if (error == 0 && IsTooMany(file)) error = Fail(Errno.ENFILE);
+        SafeFileHandle? path = null;
+        // As for any node where the file system does not tell when it was made; and a file without a name cannot be found by one.
+        if (error == 0 && (status.Born == null || name.IsEmpty)) error = FileCall.Reopen(file, OpenFlags.Path, 0, out path);
         if (error < 0)
         {
+            path?.Dispose();
             file.Dispose();
             return error;
         }
 
-        reply.Put(entry);
-        reply.Put(new OpenOut(_handles.Add(new OpenFile(file, node!, flags)), CacheFlags(node!, file), 0));
+        ServedNode node = _nodes.Remember(folder, name, status, path);
+        reply.Put(EntryOf(node, status));
+        reply.Put(new OpenOut(_handles.Add(new OpenFile(file, node, flags)), CacheFlags(node, status), 0));
         return 0;
     }
 
@@ -112,7 +111,7 @@ public sealed partial class FileServer
         opened = default;
         // Opening a pipe may wait for ever, opening a device may act: both are the guest's kernel's business.
         if (node.Kind != FileKind.Regular) return Fail(node.Kind == FileKind.Directory ? Errno.EISDIR : Errno.EINVAL);
-        if (_readOnly && (IsForWriting(flags) || (flags & GuestFlags.Truncate) != 0)) return Fail(Errno.EROFS);
+        if (node.ReadOnly && (IsForWriting(flags) || (flags & GuestFlags.Truncate) != 0)) return Fail(Errno.EROFS);
         int error = FileCall.Reopen(path, HostFlags(flags), 0, out SafeFileHandle file);
         if (error == 0 && IsTooMany(file)) error = Fail(Errno.ENFILE);
         if (error == 0 && (openFlags & RequestBits.OpenKillSuidgid) != 0) error = DropPrivilegeBits(path);
@@ -122,7 +121,14 @@ public sealed partial class FileServer
             return error;
         }
 
-        opened = new OpenOut(_handles.Add(new OpenFile(file, node, flags)), CacheFlags(node, file), 0);
+        error = FileCall.Status(file, out NodeStatus status);
+        if (error < 0)
+        {
+            file.Dispose();
+            return error;
+        }
+
+        opened = new OpenOut(_handles.Add(new OpenFile(file, node, flags)), CacheFlags(node, status), 0);
         return 0;
     }
 
@@ -155,13 +161,13 @@ public sealed partial class FileServer
         return host;
     }
 
-    private OpenReplyFlags CacheFlags(ServedNode node, SafeFileHandle file)
+    private OpenReplyFlags CacheFlags(ServedNode node, in NodeStatus status)
     {
         if (_cache == CachePolicy.Always) return OpenReplyFlags.KeepCache;
         if (_cache == CachePolicy.None)
             return _agreed.HasFlag(InitFlags.DirectIoAllowMmap) ? OpenReplyFlags.DirectIo : OpenReplyFlags.None;
         ContentStamp? before = node.LastOpened;
-        ContentStamp? now = FileCall.Status(file, out NodeStatus status) == 0 ? ContentStamp.Of(status) : null;
+        ContentStamp? now = ContentStamp.Of(status);
         node.LastOpened = now;
         return now != null && now == before ? OpenReplyFlags.KeepCache : OpenReplyFlags.None;
     }

@@ -16,7 +16,7 @@ public sealed partial class FileServer
     private int Opendir(in RequestHeader header, ref Reply reply)
     {
         using NodeLease node = _nodes.Lease(header.Nodeid);
-        if (node.Node == null) return Fail(Errno.ENOENT);
+        if (node.Node == null) return node.Error;
         if (node.Node.Kind != FileKind.Directory) return Fail(Errno.ENOTDIR);
         int error = FileCall.Reopen(node.File, OpenFlags.ReadOnly | OpenFlags.Directory, 0, out SafeFileHandle file);
         if (error == 0 && IsTooMany(file)) error = Fail(Errno.ENFILE);
@@ -90,7 +90,7 @@ public sealed partial class FileServer
     private void Put(ref Reply reply, in NodeLease folder, FolderRecord record)
     {
         // The number of the folder above the root is none of the guest's business.
-        bool isAboveRoot = folder.Node!.Id == NodeTable.RootId && record.Name is [(byte)'.', (byte)'.'];
+        bool isAboveRoot = folder.Node!.Id <= _nodes.Roots[^1].Id && record.Name is [(byte)'.', (byte)'.'];
         ulong inode = isAboveRoot ? folder.Node.Key.Inode : record.Inode;
         reply.Put(new Dirent(_inodes.Of(folder.Node.Key.Device, inode), (ulong)record.Next, (uint)record.Name.Length, record.Type));
         int padded = (record.Name.Length + 7) & ~7;

@@ -10,6 +10,8 @@ public sealed partial class FileServer
 {
     // RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT of linux/fs.h.
     private const uint RenameFlags = 7;
+    private const uint NoReplace = 1;
+    private const uint Exchange = 2;
 
     private int Mkdir(in RequestHeader header, RequestBody body, ref Reply reply)
     {
@@ -52,7 +54,7 @@ public sealed partial class FileServer
         using NodeLease held = parent;
         if (error < 0) return error;
         using NodeLease node = _nodes.Lease(link.Oldnodeid);
-        if (node.Node == null) return Fail(Errno.ENOENT);
+        if (node.Node == null) return node.Error;
         error = FileCall.MakeLink(node.File, held.File, name);
         if (error < 0) return error;
         error = Enter(held, name, out EntryOut entry);
@@ -62,7 +64,7 @@ public sealed partial class FileServer
     private int Readlink(in RequestHeader header, ref Reply reply)
     {
         using NodeLease node = _nodes.Lease(header.Nodeid);
-        if (node.Node == null) return Fail(Errno.ENOENT);
+        if (node.Node == null) return node.Error;
         if (node.Node.Kind != FileKind.Link) return Fail(Errno.EINVAL);
         long length = FileCall.ReadLink(node.File, reply.Room[..4096]);
         if (length < 0) return (int)length;
@@ -74,14 +76,18 @@ public sealed partial class FileServer
     {
         int error = Place(header, body, out NodeLease parent, out EntryName name);
         using NodeLease held = parent;
-        return error < 0 ? error : FileCall.Unlink(held.File, name);
+        if (error < 0) return error;
+        _nodes.KeepEntry(held, name);
+        return FileCall.Unlink(held.File, name);
     }
 
     private int Rmdir(in RequestHeader header, RequestBody body)
     {
         int error = Place(header, body, out NodeLease parent, out EntryName name);
         using NodeLease held = parent;
-        return error < 0 ? error : FileCall.RemoveDirectory(held.File, name);
+        if (error < 0) return error;
+        _nodes.KeepEntry(held, name);
+        return FileCall.RemoveDirectory(held.File, name);
     }
 
     private int Rename(in RequestHeader header, RequestBody body)
@@ -100,8 +106,18 @@ public sealed partial class FileServer
         error = body.Read(out EntryName newName);
         if (error < 0) return error;
         using NodeLease to = _nodes.Lease(newDirectory);
-        if (to.Node == null) return Fail(Errno.ENOENT);
-        return FileCall.Rename(from.File, name, to.File, newName, flags);
+        if (to.Node == null) return to.Error;
+        if ((flags & (NoReplace | Exchange)) == 0) _nodes.KeepEntry(to, newName);
+        error = FileCall.Rename(from.File, name, to.File, newName, flags);
+        if (error < 0) return error;
+        Moved(to, newName);
+        if ((flags & Exchange) != 0) Moved(from, name);
+        return 0;
+    }
+
+    private void Moved(in NodeLease folder, scoped EntryName name)
+    {
+        if (FileCall.Status(folder.File, name, out NodeStatus status) == 0) _nodes.Moved(folder.Node!, name.Bytes, status);
     }
 
     private int Place(in RequestHeader header, RequestBody body, out NodeLease parent, out EntryName name)
@@ -119,7 +135,7 @@ public sealed partial class FileServer
         parent = _nodes.Lease(header.Nodeid);
         return parent.Node switch
         {
-            null => Fail(Errno.ENOENT),
+            null => parent.Error,
             { Kind: not FileKind.Directory } => Fail(Errno.ENOTDIR),
             _ => 0,
         };

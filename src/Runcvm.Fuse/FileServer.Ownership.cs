@@ -35,8 +35,14 @@ public sealed partial class FileServer
             return error;
         }
 
-        error = Enter(file, out EntryOut entry, out _);
-        return error < 0 ? error : Put(ref reply, entry);
+        error = FileCall.Status(file, out NodeStatus status);
+        if (error < 0)
+        {
+            file.Dispose();
+            return error;
+        }
+
+        return Put(ref reply, EntryOf(_nodes.Remember(parent.Node!, name.Bytes, status, file), status));
     }
 
     /// <summary>Makes the request's caller the owner of a new node. The group is the folder's where that is set-group-id;

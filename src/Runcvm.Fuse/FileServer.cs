@@ -16,8 +16,8 @@ namespace Runcvm.Fuse;
 /// reference is the kernel's include/uapi/linux/fuse.h.
 /// </summary>
 /// <remarks>
-/// The guest is hostile. Nothing outside the root can be named: every node is an O_PATH descriptor that was opened from its
-/// parent's by one checked component, links are never followed here, and a descriptor is opened for use only if it is a
+/// The guest is hostile. Nothing outside the root can be named: every node is found from its folder's descriptor by one
+/// checked component, links are never followed here, and a node is opened for use only by its O_PATH descriptor and if it is a
 /// regular file or a folder. Permissions are the guest's kernel's to check: it mounts with <c>default_permissions</c>.
 /// The process's umask becomes 0, because modes are the guest's.
 /// </remarks>
@@ -32,6 +32,9 @@ public sealed partial class FileServer : IDisposable
     /// <summary>The longest reply.</summary>
     public const int MaxReply = MostData + ReplyHeader.Size;
 
+    // From here on copying alone takes longer than it takes to wake a thread.
+    private const int MuchData = 128 * 1024;
+
     // Room that every reply without data of variable length fits into.
     private const int SmallReply = 256;
     private const int NoReply = int.MinValue;
@@ -39,11 +42,14 @@ public sealed partial class FileServer : IDisposable
     // What the process keeps for itself of its descriptors: connections, disks, the machine.
     private const int ReservedDescriptors = 256;
 
-    private readonly bool _readOnly;
+    // Each holds a part of the host kernel's memory, and to find a node again costs little.
+    private const int MostDescriptors = 32768;
+    private const int FewestDescriptors = 64;
+
     private readonly CachePolicy _cache;
     private readonly Action<ReadOnlyMemory<byte>> _later;
     private readonly NodeTable _nodes;
-    private readonly HandleTable _handles = new();
+    private readonly HandleTable _handles;
     private readonly InodeNumbers _inodes;
     private readonly long _mostDescriptors;
 
@@ -53,39 +59,79 @@ public sealed partial class FileServer : IDisposable
     /// <param name="cache">how long the guest's kernel may believe what it was told</param>
     /// <param name="later">takes replies that could not be given at once (to FUSE_SETLKW, which waits for a lock), each
     /// exactly as it is to be written to /dev/fuse; called on threads of the pool, never while a lock of this class is held</param>
+    /// <param name="sharers">servers like this one in this process, among which descriptors are divided</param>
     /// <exception cref="LinuxException">the path cannot be opened</exception>
-    public FileServer(string path, bool readOnly, CachePolicy cache, Action<ReadOnlyMemory<byte>> later)
+    public FileServer(string path, bool readOnly, CachePolicy cache, Action<ReadOnlyMemory<byte>> later, int sharers = 1)
+        : this([new SharedRoot(path, readOnly)], false, cache, later, sharers)
     {
-        _readOnly = readOnly;
+    }
+
+    /// <summary>Opens several roots, which one mount serves: in its root folder, which is nowhere on the host, each has its
+    /// place in the list as its name.</summary>
+    /// <param name="roots">folders and single files</param>
+    /// <param name="cache">how long the guest's kernel may believe what it was told</param>
+    /// <param name="later">as in the other constructor</param>
+    /// <exception cref="LinuxException">a path cannot be opened</exception>
+    public FileServer(IReadOnlyList<SharedRoot> roots, CachePolicy cache, Action<ReadOnlyMemory<byte>> later)
+        : this(roots, true, cache, later, 1)
+    {
+    }
+
+    private FileServer(IReadOnlyList<SharedRoot> roots, bool below, CachePolicy cache, Action<ReadOnlyMemory<byte>> later, int sharers)
+    {
         _cache = cache;
         _later = later;
+        _rootsAreBelow = below;
         _mostDescriptors = CurrentProcess.RaiseOpenFiles() - ReservedDescriptors;
-        SafeFileHandle root = FileDescriptor.Open(path, OpenFlags.Path);
-        int error = FileCall.Status(root, out NodeStatus status);
-        if (error < 0)
+        // The other half is for what the guest has open.
+        int forNodes = (int)Math.Clamp(_mostDescriptors / 2 / sharers, FewestDescriptors, MostDescriptors);
+        _nodes = new NodeTable(below ? NodeTable.RootId + 1 : NodeTable.RootId, forNodes, (nint)_mostDescriptors);
+        _handles = new HandleTable(_nodes);
+        try
         {
-            root.Dispose();
-            throw new LinuxException((Errno)(-error), $"look at {path}");
+            foreach (SharedRoot root in roots) Open(root);
+        }
+        catch
+        {
+            _nodes.Dispose();
+            throw;
         }
 
         Node.SetUmask(0);
-        IsFolder = status.Kind == FileKind.Directory;
-        _inodes = new InodeNumbers(status.Device);
-        _nodes = new NodeTable(root, status);
+        _inodes = new InodeNumbers(_nodes.Roots[0].Key.Device);
         _waiting = new WaitingLocks(AnswerLater);
     }
 
-    /// <summary>Whether the root is a folder; else the guest mounts on a file, with rootmode=100000.</summary>
-    public bool IsFolder { get; }
+    /// <summary>Whether the (first) root is a folder; else the guest mounts on a file, with rootmode=100000.</summary>
+    public bool IsFolder => _nodes.Roots[0].Kind == FileKind.Directory;
 
-    /// <summary>Nodes that the guest's kernel knows at present; each costs a descriptor.</summary>
+    /// <summary>Nodes that the guest's kernel knows at present.</summary>
     public int Nodes => _nodes.Count;
+
+    /// <summary>Those of them that have a descriptor at present.</summary>
+    public int NodeDescriptors => _nodes.Descriptors;
 
     /// <summary>Files and folders that the guest has open at present.</summary>
     public int OpenHandles => _handles.Count;
 
     /// <summary>Requests that wait for a lock at present.</summary>
     public int Waiting => _waiting.Count;
+
+    /// <summary>FUSE_SETLKW: <see cref="Handle"/> may return 0 for it, and the answer come later.</summary>
+    public const uint WaitForLock = (uint)Opcode.Setlkw;
+
+    /// <summary>Whether a request may wait for a disk, or moves so much data that it takes a while.</summary>
+    /// <param name="request">header and body</param>
+    public static bool MayTakeLong(ReadOnlySpan<byte> request)
+    {
+        if (request.Length >= MuchData || !MemoryMarshal.TryRead(request, out RequestHeader header)) return true;
+        return header.Opcode switch
+        {
+            Opcode.Read => !new RequestBody(request[RequestHeader.Size..]).TryRead(out ReadIn read) || read.Size >= MuchData,
+            Opcode.Fsync or Opcode.Fsyncdir or Opcode.Syncfs or Opcode.Fallocate or Opcode.CopyFileRange => true,
+            _ => false,
+        };
+    }
 
     /// <summary>How long the reply to a request can be; what <see cref="Handle"/> needs room for.</summary>
     public static int ReplyRoom(ReadOnlySpan<byte> request)
@@ -126,6 +172,20 @@ public sealed partial class FileServer : IDisposable
         _waiting.Dispose();
         _handles.Dispose();
         _nodes.Dispose();
+    }
+
+    private void Open(SharedRoot root)
+    {
+        SafeFileHandle file = FileDescriptor.Open(root.Path, OpenFlags.Path);
+        int error = FileCall.Status(file, out NodeStatus status);
+        if (error == 0)
+        {
+            _nodes.AddRoot(file, status, root.ReadOnly);
+            return;
+        }
+
+        file.Dispose();
+        throw new LinuxException((Errno)(-error), $"look at {root.Path}");
     }
 
     private static int Fail(Errno errno) => -(int)errno;

@@ -85,8 +85,12 @@ public enum Errno
     EADDRINUSE = 98,
     /// <summary>cannot assign the address</summary>
     EADDRNOTAVAIL = 99,
+    /// <summary>network is unreachable</summary>
+    ENETUNREACH = 101,
     /// <summary>connection reset by peer</summary>
     ECONNRESET = 104,
+    /// <summary>no buffer space</summary>
+    ENOBUFS = 105,
     /// <summary>connection refused</summary>
     ECONNREFUSED = 111,
     /// <summary>the file is no longer where it was</summary>

@@ -45,7 +45,7 @@ public static unsafe class Machine
     public static void LoadModule(SafeFileHandle module, string name)
     {
         byte empty = 0;
-        nint result = Libc.syscall(SystemCallNumber.finit_module, module.DangerousGetHandle(), (nint)(&empty), 0);
+        nint result = Libc.syscall(SystemCallNumber.Here.finit_module, module.DangerousGetHandle(), (nint)(&empty), 0);
         if (result < 0 && SystemCall.LastError == Errno.EEXIST) return;
         SystemCall.Check(result, $"load kernel module {name}");
     }
@@ -58,5 +58,5 @@ public static unsafe class Machine
 
     private static void Reboot(uint command)
         => SystemCall.Check(
-            Libc.syscall(SystemCallNumber.reboot, unchecked((nint)0xfee1dead), 672274793, (nint)command), $"reboot");
+            Libc.syscall(SystemCallNumber.Here.reboot, unchecked((nint)0xfee1dead), 672274793, (nint)command), $"reboot");
 }

@@ -100,24 +100,6 @@ public class FailureTests(DockerEngine engine) : MachineTest(engine)
         await NothingLeftAsync(before);
     }
 
-    /// <summary>Everything that a machine could leave on a host, as one text.</summary>
-    private async Task<string> TracesAsync()
-    {
-        const string Script = """
-            ps -e -o comm= | grep -E 'runcvm|qemu|firecracker|containerd-shim' | sort
-            awk '{print $5}' /proc/self/mountinfo | sort
-            ls /sys/class/net
-            ls /run/runcvm
-            ls "$0/overlay2"
-            ls "$0/containers"
-            """;
-        return (await Engine.BesideAsync("sh", "-c", Script, Engine.DataRoot)).Text;
-    }
-
-    // Docker answers before its shim has ended.
-    private Task NothingLeftAsync(string before)
-        => Eventually.TrueAsync(async () => await TracesAsync() == before, $"as before:\n{before}");
-
     private async Task<int> CachedImagesAsync()
         => (await Engine.BesideAsync("find", "/var/lib/runcvm/images", "-name", "*.erofs")).Lines.Length;
 

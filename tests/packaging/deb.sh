@@ -1,7 +1,7 @@
 #!/bin/bash
 # The package in a clean root: installed with apt, looked at, removed, installed again and purged. Needs root and mmdebstrap.
 #
-#   deb.sh PACKAGE.deb [SUITE]     SUITE: bookworm unless said otherwise; MIRROR: where from, mmdebstrap's own choice else
+#   deb.sh PACKAGE.deb [SUITE]     SUITE: bookworm unless said otherwise; MIRROR: where from, an address or a line of sources.list; mmdebstrap's own choice else
 set -euo pipefail
 
 package=$(realpath "$1") suite=${2:-bookworm}
@@ -14,7 +14,7 @@ inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEB
 
 apt() { inside apt-get -q -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >"$root.log" 2>&1 || { tail -20 "$root.log" >&2; fail "apt-get $*"; }; rm "$root.log"; }
 
-mmdebstrap --quiet --variant=apt --skip=cleanup/apt "$suite" "$root" ${MIRROR-}
+mmdebstrap --quiet --variant=apt --skip=cleanup/apt "$suite" "$root" ${MIRROR:+"$MIRROR"}
 mount -t proc proc "$root/proc"
 # Services do not start in a chroot.
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"

@@ -1,7 +1,9 @@
+using Runcvm.Fuse.Nodes;
+
 namespace Runcvm.Fuse.Handles;
 
 /// <summary>Everything that the guest has open, by numbers that are never given twice.</summary>
-internal sealed class HandleTable : IDisposable
+internal sealed class HandleTable(NodeTable nodes) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<ulong, OpenHandle> _open = [];
@@ -17,6 +19,7 @@ internal sealed class HandleTable : IDisposable
 
     internal ulong Add(OpenHandle handle)
     {
+        nodes.Opened(handle.Node, handle.File);
         lock (_lock)
         {
             _open.Add(++_last, handle);
@@ -41,6 +44,7 @@ internal sealed class HandleTable : IDisposable
             _open.Remove(number);
         }
 
+        nodes.Closed(handle.Node, handle.File);
         handle.File.Dispose();
         return (T)handle;
     }

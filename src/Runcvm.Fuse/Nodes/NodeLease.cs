@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
 
 namespace Runcvm.Fuse.Nodes;
 
@@ -6,18 +7,27 @@ namespace Runcvm.Fuse.Nodes;
 /// forgets at the same time. Without that, the number could come to mean another file.</summary>
 internal readonly struct NodeLease : IDisposable
 {
-    internal NodeLease(ServedNode node)
+    private readonly SafeFileHandle? _file;
+    private readonly int _error;
+
+    internal NodeLease(ServedNode node, SafeFileHandle file)
     {
         bool held = false;
-        node.File.DangerousAddRef(ref held);
+        file.DangerousAddRef(ref held);
         Node = node;
+        _file = file;
     }
 
-    /// <summary>The node, or null: there is none of that number.</summary>
+    internal NodeLease(int error) => _error = error;
+
+    /// <summary>The node, or null: see <see cref="Error"/>.</summary>
     internal ServedNode? Node { get; }
 
-    /// <summary>Its O_PATH descriptor.</summary>
-    internal SafeFileHandle File => Node!.File;
+    /// <summary>Why there is none: a negative errno.</summary>
+    internal int Error => _error == 0 ? -(int)Errno.ENOENT : _error;
 
-    public void Dispose() => Node?.File.DangerousRelease();
+    /// <summary>A descriptor of it, O_PATH or more.</summary>
+    internal SafeFileHandle File => _file!;
+
+    public void Dispose() => _file?.DangerousRelease();
 }

@@ -4,7 +4,12 @@ using Runcvm.Linux.Forwarding;
 namespace Runcvm.Fuse.Nodes;
 
 /// <summary>All nodes that the guest's kernel knows. Numbers are never given twice, so that generations stay 0.</summary>
-internal sealed class NodeTable : IDisposable
+/// <remarks>
+/// A node costs no descriptor until it is used, and those used long ago give theirs back (<see cref="NodeTable"/>.Descriptors.cs):
+/// a guest that has walked a large tree remembers all of it. A node without one is found again by its name in its folder, and
+/// must prove to be the same file.
+/// </remarks>
+internal sealed partial class NodeTable : IDisposable
 {
     /// <summary>FUSE_ROOT_ID</summary>
     internal const ulong RootId = 1;
@@ -12,16 +17,26 @@ internal sealed class NodeTable : IDisposable
     private readonly Lock _lock = new();
     private readonly Dictionary<ulong, ServedNode> _byId = [];
     private readonly Dictionary<NodeKey, ServedNode> _byKey = [];
-    private ulong _last = RootId;
+    private readonly List<ServedNode> _roots = [];
+    private readonly int _mostDescriptors;
+    private readonly nint _highest;
+    private bool _anyReadOnly;
+    private ulong _last;
 
-    internal NodeTable(SafeFileHandle root, in NodeStatus status)
+    /// <param name="first">number of the first root</param>
+    /// <param name="mostDescriptors">how many nodes may have one at a time, unless they cannot do without</param>
+    /// <param name="highest">number that no descriptor may have</param>
+    internal NodeTable(ulong first, int mostDescriptors, nint highest)
     {
-        var node = new ServedNode(RootId, KeyOf(status), status.Kind, root) { Lookups = 1 };
-        _byId.Add(RootId, node);
-        _byKey.Add(node.Key, node);
+        _highest = highest;
+        _last = first - 1;
+        _mostDescriptors = mostDescriptors;
     }
 
-    /// <summary>Nodes known, the root included.</summary>
+    /// <summary>What is served, which the guest's kernel knows always.</summary>
+    internal IReadOnlyList<ServedNode> Roots => _roots;
+
+    /// <summary>Nodes known, the roots included.</summary>
     internal int Count
     {
         get
@@ -30,64 +45,116 @@ internal sealed class NodeTable : IDisposable
         }
     }
 
-    internal NodeLease Lease(ulong id)
+    /// <summary>Takes in a root, which keeps its descriptor. Not after the first request.</summary>
+    internal void AddRoot(SafeFileHandle file, in NodeStatus status, bool readOnly)
     {
-        lock (_lock) return _byId.TryGetValue(id, out ServedNode? node) ? new NodeLease(node) : default;
+        var node = new ServedNode(++_last, KeyOf(status), status.Kind, readOnly) { Lookups = 1, File = file };
+        _byId.Add(node.Id, node);
+        _byKey.TryAdd(node.Key, node);
+        _roots.Add(node);
+        _anyReadOnly |= readOnly;
     }
 
-    /// <summary>Counts one more look at a node, which is taken in where it is new. Owns <paramref name="file"/>.</summary>
-    internal ServedNode Remember(SafeFileHandle file, in NodeStatus status)
+    internal bool IsReadOnly(ulong id)
+    {
+        if (!_anyReadOnly) return false;
+        lock (_lock) return _byId.TryGetValue(id, out ServedNode? node) && node.ReadOnly;
+    }
+
+    /// <summary>Counts one more look at a node, which is taken in where it is new.</summary>
+    /// <param name="folder">where it was seen</param>
+    /// <param name="name">its name there; empty where it has none</param>
+    /// <param name="status">what was seen</param>
+    /// <param name="file">an O_PATH descriptor, which is owned from now on; null: it is opened when it is used</param>
+    internal ServedNode Remember(ServedNode folder, ReadOnlySpan<byte> name, in NodeStatus status, SafeFileHandle? file)
     {
         NodeKey key = KeyOf(status);
+        ServedNode? node;
         lock (_lock)
         {
-            if (!_byKey.TryGetValue(key, out ServedNode? node))
+            if (!_byKey.TryGetValue(key, out node) || IsAnother(node, status))
             {
-                node = new ServedNode(++_last, key, status.Kind, file);
+                node = new ServedNode(++_last, key, status.Kind, folder.ReadOnly);
                 _byId.Add(node.Id, node);
-                _byKey.Add(key, node);
-                node.Lookups = 1;
-                return node;
+                _byKey[key] = node;
             }
 
             node.Lookups++;
-            file.Dispose();
-            return node;
+            node.Born = status.Born;
+            Place(node, folder, name);
+            if (file != null && node.File == null)
+            {
+                Give(node, file);
+                file = null;
+            }
+        }
+
+        file?.Dispose();
+        CloseUnused();
+        return node;
+    }
+
+    /// <summary>Whether the node that was seen has a descriptor.</summary>
+    internal bool Has(in NodeStatus status)
+    {
+        lock (_lock) return _byKey.TryGetValue(KeyOf(status), out ServedNode? node) && node.File != null;
+    }
+
+    /// <summary>A node has another name now.</summary>
+    internal void Moved(ServedNode folder, ReadOnlySpan<byte> name, in NodeStatus status)
+    {
+        lock (_lock)
+        {
+            if (_byKey.TryGetValue(KeyOf(status), out ServedNode? node)) Place(node, folder, name);
         }
     }
 
     /// <summary>FUSE_FORGET: takes back <paramref name="lookups"/> looks; never more than there were.</summary>
     internal void Forget(ulong id, ulong lookups)
     {
-        if (id == RootId) return;
+        if (id <= _roots[^1].Id) return;
         ServedNode? node;
+        SafeFileHandle? file;
         lock (_lock)
         {
             if (!_byId.TryGetValue(id, out node)) return;
             node.Lookups -= Math.Min(lookups, node.Lookups);
             if (node.Lookups > 0) return;
             _byId.Remove(id);
-            _byKey.Remove(node.Key);
+            if (_byKey.GetValueOrDefault(node.Key) == node) _byKey.Remove(node.Key);
+            file = Take(node);
         }
 
-        node.Locks.Dispose();
-        node.File.Dispose();
+        node.ReleaseLocks();
+        file?.Dispose();
     }
 
     public void Dispose()
     {
         lock (_lock)
         {
-            foreach (ServedNode node in _byId.Values)
+            foreach (ServedNode node in _byId.Values.Concat(_queue))
             {
-                node.Locks.Dispose();
-                node.File.Dispose();
+                node.ReleaseLocks();
+                Take(node)?.Dispose();
             }
 
+            _queue.Clear();
             _byId.Clear();
             _byKey.Clear();
         }
     }
+
+    private static void Place(ServedNode node, ServedNode folder, ReadOnlySpan<byte> name)
+    {
+        if (node.Folder == folder && node.Name.Length == name.Length + 1 && node.Name.AsSpan().StartsWith(name)) return;
+        node.Folder = name.IsEmpty ? null : folder;
+        node.Name = [.. name, 0];
+    }
+
+    // The number of a file that is gone, and that no descriptor held.
+    private static bool IsAnother(ServedNode node, in NodeStatus status)
+        => node.Kind != status.Kind || (node.File == null && node.Opened == null && node.Born != status.Born);
 
     private static NodeKey KeyOf(in NodeStatus status) => new(status.Device, status.Inode, status.Mount);
 }

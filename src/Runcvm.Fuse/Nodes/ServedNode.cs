@@ -1,27 +1,64 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse.Locks;
 using Runcvm.Linux.Files;
+using Runcvm.Linux.Forwarding;
 
 namespace Runcvm.Fuse.Nodes;
 
-/// <summary>A file, folder or other node that the guest's kernel knows by a number.</summary>
-internal sealed class ServedNode(ulong id, NodeKey key, FileKind kind, SafeFileHandle file)
+/// <summary>A file, folder or other node that the guest's kernel knows by a number. It has a descriptor only while it is
+/// used: see <see cref="NodeTable"/>, which guards all that changes here.</summary>
+internal sealed class ServedNode(ulong id, NodeKey key, FileKind kind, bool readOnly)
 {
+    private NodeLocks? _locks;
+
     internal ulong Id { get; } = id;
 
     internal NodeKey Key { get; } = key;
 
     internal FileKind Kind { get; } = kind;
 
-    /// <summary>The O_PATH descriptor.</summary>
-    internal SafeFileHandle File { get; } = file;
+    /// <summary>Whether nothing may be changed.</summary>
+    internal bool ReadOnly { get; } = readOnly;
 
-    /// <summary>How often the kernel was told of the node and has not forgotten it; guarded by the table.</summary>
+    /// <summary>How often the kernel was told of the node and has not forgotten it.</summary>
     internal ulong Lookups { get; set; }
 
+    /// <summary>The folder in which it was seen last; null for a root and for a file without a name.</summary>
+    internal ServedNode? Folder { get; set; }
+
+    /// <summary>Its name there, with the final zero.</summary>
+    internal byte[] Name { get; set; } = [];
+
+    /// <summary>When it was made: one inode number may come to mean another file while no descriptor holds it, but not one
+    /// that was made at the same time. Null where the file system does not tell.</summary>
+    internal NodeTime? Born { get; set; }
+
+    /// <summary>The O_PATH descriptor, while there is one.</summary>
+    internal SafeFileHandle? File { get; set; }
+
+    /// <summary>The guest's open file that stands in for the descriptor: the file may have no name any more.</summary>
+    internal SafeFileHandle? Opened { get; set; }
+
+    /// <summary>Whether it was used since somebody looked for descriptors to close.</summary>
+    internal bool Used { get; set; }
+
+    /// <summary>Whether it is in the queue of those that have descriptors.</summary>
+    internal bool Queued { get; set; }
+
     /// <summary>POSIX locks that the guest's processes hold on the file.</summary>
-    internal NodeLocks Locks { get; } = new();
+    internal NodeLocks Locks
+    {
+        get
+        {
+            if (_locks is { } locks) return locks;
+            Interlocked.CompareExchange(ref _locks, new NodeLocks(), null);
+            return _locks;
+        }
+    }
 
     /// <summary>What the file looked like when it was opened last; see <see cref="ContentStamp"/>.</summary>
     internal ContentStamp? LastOpened { get; set; }
+
+    /// <summary>Gives up the locks of a node that nobody knows any more.</summary>
+    internal void ReleaseLocks() => _locks?.Dispose();
 }

@@ -89,35 +89,14 @@ internal static class GuestBoot
     {
         Setup setup = await control.ReceiveSetupAsync();
         times.Done("set-up received");
-        GuestRoot root = RootAssembly.Run(setup, times, out IReadOnlyList<string> notices);
+        GuestRoot root = RootAssembly.Run(setup, times, out NetworkCards cards, out IReadOnlyList<string> notices);
         foreach (string notice in notices) await control.SendAsync(new Notice(notice));
-        using DnsListener? names = setup.DnsRelay ? StartNameserver(loop, multiplexer) : null;
-        var processes = new ProcessTable(loop, multiplexer, control, root, setup, workload, times);
-        _ = PortReporter.RunAsync(loop, control);
+        using var network = new NetworkUpdate(loop, multiplexer, control, setup, cards);
+        var ports = new PortReporter(loop, control, TimeSpan.FromMilliseconds(setup.PortsInterval));
+        var processes = new ProcessTable(loop, multiplexer, control, root, setup, workload, ports, network, times);
+        _ = ports.RunAsync();
         await processes.RunAsync();
         Shutdown.UnmountAll();
-    }
-
-    private static DnsListener StartNameserver(EventLoop loop, Multiplexer multiplexer)
-    {
-        Channel channel = multiplexer.Open(Start.DnsChannel);
-        var listener = new DnsListener(loop, channel.WriteAsync);
-        listener.Open();
-        _ = ServeNamesAsync(listener, channel);
-        return listener;
-    }
-
-    // Lives as long as the stream; the machine ends with the workload, not with this.
-    private static async Task ServeNamesAsync(DnsListener listener, Channel channel)
-    {
-        try
-        {
-            await listener.RunAsync(channel.ReadAsync);
-        }
-        catch (Exception e) when (e is ChannelClosedException or ObjectDisposedException)
-        {
-            // The machine is ending.
-        }
     }
 
     private static string KernelRelease() => File.ReadAllText("/proc/sys/kernel/osrelease").Trim();

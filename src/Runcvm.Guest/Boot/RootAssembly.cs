@@ -13,7 +13,7 @@ internal static class RootAssembly
 {
     private const string Provided = "/run/provided";
 
-    internal static GuestRoot Run(Setup setup, BootTimes times, out IReadOnlyList<string> notices)
+    internal static GuestRoot Run(Setup setup, BootTimes times, out NetworkCards cards, out IReadOnlyList<string> notices)
     {
         SetIdentity(setup);
         MountModules(setup);
@@ -30,11 +30,13 @@ internal static class RootAssembly
         MountAll(root, setup.Mounts, shares);
         times.Done("file systems mounted");
         FinishDevices();
+        MachineId.Provide(root);
         CgroupMounts.Add(root, setup.Cgroups);
         ProvideFiles(root, setup.Files);
         ShowModules(root, setup);
         times.Done("files provided");
-        notices = GuestNetwork.Apply(setup.Interfaces, setup.NetworkSysctls);
+        notices = GuestNetwork.Apply(setup.Interfaces, setup.NetworkSysctls, setup.SpareCards);
+        cards = new NetworkCards(setup);
         foreach ((string name, string value) in setup.Sysctls) SetSysctl(name, value);
         times.Done("network set up");
         return root;
@@ -124,6 +126,9 @@ internal static class RootAssembly
             if (FileStatus.TryOf(path) == null) File.CreateSymbolicLink(path, target);
         }
     }
+
+    /// <summary>Gives a provided file another content, in place: it stays mounted where it is.</summary>
+    internal static void Rewrite(int file, byte[] content) => File.WriteAllBytes($"{Provided}/{file}", content);
 
     private static void ProvideFiles(GuestRoot root, IReadOnlyList<GuestFile> files)
     {

@@ -18,6 +18,7 @@ internal static class Shutdown
             if (target == GuestRoot.Path || target.StartsWith(GuestRoot.Path + "/", StringComparison.Ordinal)) Detach(target);
         }
 
+        SharedFolder.Unmount();
         GuestShares.AwaitQuiet();
         foreach (MountInfo mount in mounts)
         {

@@ -5,6 +5,7 @@ internal static class VirtioDevices
 {
     internal const int Console = 3;
     internal const int Vsock = 19;
+    internal const int FileSystem = 26;
 
     private const string Bus = "/sys/bus/virtio/devices";
 

@@ -4,6 +4,7 @@ using Runcvm.Linux.Events;
 using Runcvm.Linux.Netlink;
 using Runcvm.Linux.Sockets;
 using Runcvm.Protocol.Dns;
+using Runcvm.Protocol.Frames;
 
 namespace Runcvm.Guest.Network;
 
@@ -112,13 +113,13 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
         _connections++;
         try
         {
-            while (await DnsFrame.ReadStreamMessageAsync(file.ReadAsync) is { } question)
+            while (await Datagram.ReadAsync(file.ReadAsync) is { } question)
             {
                 var answered = new TaskCompletionSource<DnsFrame?>();
                 Ask(question, isStream: true, frame => answered.TrySetResult(frame));
                 _ = GiveUpAsync(answered);
                 if (await answered.Task is not { } answer) return;
-                await file.WriteAsync(answer.ToStreamMessage());
+                await file.WriteAsync(Datagram.Frame(answer.Message));
             }
         }
         catch (Exception e) when (e is LinuxException or ObjectDisposedException)

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Sockets;
@@ -6,7 +7,8 @@ using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Guest.Network;
 
-/// <summary>A connection that somebody outside made to an address of the machine that is not the machine's alone.</summary>
+/// <summary>A connection that somebody outside made to an address of the machine that is not the machine's alone, or the
+/// datagrams that he sends there.</summary>
 internal static class ForwardedConnection
 {
     private const uint Loopback = 0x7F000001;
@@ -18,7 +20,13 @@ internal static class ForwardedConnection
         Channel output = multiplexer.Open(Start.ChannelOf(request.Id, 1));
         try
         {
-            using var socket = new AsyncFile(loop, InternetSocket.ConnectStream(new IPv4End(Loopback, request.Port)));
+            using var socket = new AsyncFile(loop, Open(request));
+            if (request.IsDatagram)
+            {
+                await DatagramRelay.RunAsync(socket, input.ReadAsync, output.WriteAsync);
+                return;
+            }
+
             await socket.WritableAsync();
             await SocketRelay.RunAsync(socket, input.ReadAsync, output.WriteAsync, output.End, Close);
         }
@@ -36,5 +44,25 @@ internal static class ForwardedConnection
             input.Close();
             output.Close();
         }
+    }
+
+    private static SafeFileHandle Open(Connect request)
+    {
+        if (ListeningPorts.IsOnlyIPv6(request.Port, request.IsDatagram))
+        {
+            try
+            {
+                return request.IsDatagram
+                    ? InternetSocket.ConnectLoopbackDatagram6(request.Port)
+                    : InternetSocket.ConnectLoopbackStream6(request.Port);
+            }
+            catch (LinuxException e) when (e.Errno is Errno.EADDRNOTAVAIL or Errno.EAFNOSUPPORT or Errno.ENETUNREACH)
+            {
+                // There is no ::1, so whoever listens at :: is reached over IPv4, or not at all.
+            }
+        }
+
+        var end = new IPv4End(Loopback, request.Port);
+        return request.IsDatagram ? InternetSocket.ConnectDatagram(end) : InternetSocket.ConnectStream(end);
     }
 }

@@ -10,14 +10,15 @@ internal static class GuestNetwork
     /// <summary>Sets everything up. Returns sentences about what was left out and why; an IPv4 network that cannot be set
     /// up is an exception.</summary>
     internal static IReadOnlyList<string> Apply(
-        IReadOnlyList<NetworkInterface> interfaces, IReadOnlyList<KeyValuePair<string, string>> sysctls)
+        IReadOnlyList<NetworkInterface> interfaces, IReadOnlyList<KeyValuePair<string, string>> sysctls, IReadOnlyList<byte[]> spares)
     {
         // Before: no device may send on a network that has no IPv6. After: only now interfaces have their names.
         foreach ((string path, string value) in sysctls) Set(path, value);
         using var netlink = new RouteNetlink();
         List<Link> devices = netlink.Links();
         // What has a kind is no device but made by a module when it was loaded: dummy0, bond0, gretap0.
-        devices.RemoveAll(static link => link.HardwareType != Link.Ethernet || link.Kind != null);
+        devices.RemoveAll(link => link.HardwareType != Link.Ethernet || link.Kind != null
+            || spares.Any(spare => link.HardwareAddress.AsSpan().SequenceEqual(spare)));
         IReadOnlyList<string> skipped = Apply(netlink, devices, interfaces);
         foreach ((string path, string value) in sysctls) Set(path, value);
         return skipped;
@@ -31,12 +32,12 @@ internal static class GuestNetwork
         Link[] links = GuestDevices.Assign(netlink, devices, interfaces);
         for (int i = 0; i < links.Length; i++) SetUp(netlink, links[i], interfaces[i], skipped);
         // After all interfaces are up, so that it does not matter over which of them a gateway is reached.
-        for (int i = 0; i < links.Length; i++) AddRoutes(netlink, links[i], interfaces[i], skipped);
+        for (int i = 0; i < links.Length; i++) AddRoutes(netlink, links[i], interfaces[i], interfaces[i].Routes, skipped);
         return skipped;
     }
 
     /// <summary>Takes over a setting of the container's namespace.</summary>
-    private static void Set(string path, string value)
+    internal static void Set(string path, string value)
     {
         string file = "/proc/sys/" + path;
         // A kernel without IPv6 has none of its settings, and needs none that switches it off.
@@ -44,7 +45,7 @@ internal static class GuestNetwork
         File.WriteAllBytes(file, System.Text.Encoding.UTF8.GetBytes(value));
     }
 
-    private static void SetUp(RouteNetlink netlink, Link link, NetworkInterface wanted, List<string> skipped)
+    internal static void SetUp(RouteNetlink netlink, Link link, NetworkInterface wanted, List<string> skipped)
     {
         if (!link.HardwareAddress.AsSpan().SequenceEqual(wanted.HardwareAddress))
             netlink.SetHardwareAddress(link, wanted.HardwareAddress);
@@ -57,16 +58,17 @@ internal static class GuestNetwork
         netlink.SetUp(link);
     }
 
-    private static void AddRoutes(RouteNetlink netlink, Link link, NetworkInterface wanted, List<string> skipped)
+    internal static void AddRoutes(
+        RouteNetlink netlink, Link link, NetworkInterface wanted, IEnumerable<Route> routes, List<string> skipped)
     {
-        foreach (Route route in wanted.Routes)
-        {
-            bool onLink = route.Gateway.Length > 0 && !IsReachable(route.Gateway, wanted);
-            var added = new LinkRoute(
-                link.Index, route.Destination, route.PrefixLength, route.Gateway, route.Scope, RouteOrigin.Boot, route.Metric,
-                onLink);
-            Try(() => netlink.AddRoute(link, added), route.Destination.Length == 16, skipped);
-        }
+        foreach (Route route in routes)
+            Try(() => netlink.AddRoute(link, ToLinkRoute(link, route, wanted)), route.Destination.Length == 16, skipped);
+    }
+
+    internal static LinkRoute ToLinkRoute(Link link, Route route, NetworkInterface wanted)
+    {
+        bool onLink = route.Gateway.Length > 0 && !IsReachable(route.Gateway, wanted);
+        return new LinkRoute(link.Index, route.Destination, route.PrefixLength, route.Gateway, route.Scope, RouteOrigin.Boot, route.Metric, onLink);
     }
 
     /// <summary>Whether a network that is on the link holds the gateway.</summary>
@@ -87,7 +89,7 @@ internal static class GuestNetwork
 
     /// <summary>What is there already is fine. A kernel without IPv6 (EOPNOTSUPP), or one told not to use it here
     /// (EACCES), is the user's choice and no reason not to start.</summary>
-    private static void Try(Action add, bool ipv6, List<string> skipped)
+    internal static void Try(Action add, bool tolerant, List<string> skipped)
     {
         try
         {
@@ -96,7 +98,7 @@ internal static class GuestNetwork
         catch (LinuxException e) when (e.Errno == Errno.EEXIST)
         {
         }
-        catch (LinuxException e) when (ipv6)
+        catch (LinuxException e) when (tolerant)
         {
             skipped.Add(e.Message);
         }

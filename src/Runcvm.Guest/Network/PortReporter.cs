@@ -7,25 +7,44 @@ namespace Runcvm.Guest.Network;
 
 /// <summary>Tells the host at which ports the machine listens, so that it can be reached where its addresses are shared with
 /// somebody else: the kernel announces no new listener, so it is asked.</summary>
-internal static class PortReporter
+/// <param name="loop">the loop</param>
+/// <param name="control">to the host</param>
+/// <param name="longest">between two looks</param>
+internal sealed class PortReporter(EventLoop loop, ControlChannel control, TimeSpan longest)
 {
+    // Twenty looks until the pause is one of a second.
+    private const double Growth = 1.12;
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
+
+    private TimeSpan _pause = Shortest;
+    private TaskCompletionSource _hurry = new();
+
+    /// <summary>A process was started: most services begin to listen soon after that.</summary>
+    internal void Hurry()
+    {
+        _pause = Shortest;
+        _hurry.TrySetResult();
+    }
 
     /// <summary>Lives as long as the stream.</summary>
-    internal static async Task RunAsync(EventLoop loop, ControlChannel control)
+    internal async Task RunAsync()
     {
         List<ListeningPort> before = [];
-        TimeSpan pause = Shortest;
         try
         {
             while (true)
             {
-                await loop.DelayAsync(pause);
-                // Most services begin to listen soon after the start.
-                pause = pause * 1.2 < Longest ? pause * 1.2 : Longest;
+                if (await Task.WhenAny(loop.DelayAsync(_pause), _hurry.Task) == _hurry.Task)
+                {
+                    _hurry = new TaskCompletionSource();
+                    continue;
+                }
+
+                _pause = _pause * Growth < longest ? _pause * Growth : longest;
                 List<ListeningPort> now = ListeningPorts.Read();
                 if (now.SequenceEqual(before)) continue;
+                // A service that has begun to listen may do so at more ports.
+                _pause = Shortest;
                 before = now;
                 await control.SendAsync(new Listening(now));
             }

@@ -28,6 +28,10 @@ internal static class KernelMessages
         return new KernelLog(question, string.Concat(lines));
     }
 
+    /// <summary>Whether the kernel had to kill somebody because the machine's memory did not suffice; not that of some cgroup in it.</summary>
+    internal static bool ShowMemoryShortage()
+        => Records().Any(static record => record.Contains("oom-kill:constraint=CONSTRAINT_NONE", StringComparison.Ordinal));
+
     // Documentation/ABI/testing/dev-kmsg: each read(2) gives one record; EPIPE says that some were overwritten meanwhile.
     private static IEnumerable<string> Records()
     {

@@ -17,6 +17,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
     private readonly SystemdReadiness _systemd = new(loop);
     private readonly SpareSpawner _spare = new(loop);
     private readonly Dictionary<uint, OrderedProcess> _prepared = [];
+    private readonly WorkloadCgroup? _cgroup = WorkloadCgroup.Create(setup);
     private SafeFileHandle? _workloadPids;
     private SafeFileHandle? _workloadMounts;
     private Task _refilling = Task.CompletedTask;
@@ -77,6 +78,9 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         _refilling = _spare.RefillLaterAsync();
         return null;
     }
+
+    /// <summary>Lets the workload have more or fewer processes, where they are counted.</summary>
+    internal void SetProcessLimit(long processes) => _cgroup?.SetLimit(processes);
 
     /// <summary>Makes the next exec's start short.</summary>
     internal void Refill() => _spare.Refill();
@@ -161,6 +165,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         if (isWorkload)
         {
             var launch = new LaunchSpec(MountAction.Make, false, held, setup.ReadOnlyRoot, setup.Init, spec);
+            _cgroup?.Add(workloadSpawner.Process.Id);
             return workloadSpawner.TryOrder(launch, streams.Input, streams.Output, streams.Error, report) ? workloadSpawner : null;
         }
 
@@ -169,6 +174,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         {
             // A spare one may have fallen victim to a guest without memory.
             Spawner spawner = becomesTheProgram ? Spawner.StartIn(_workloadPids!) : _spare.Take();
+            _cgroup?.Add(spawner.Process.Id);
             var launch = new LaunchSpec(MountAction.Enter, !becomesTheProgram, held, false, false, spec);
             if (spawner.TryOrder(launch, streams.Input, streams.Output, streams.Error, report, _workloadMounts!, _workloadPids!)) return spawner;
             spawner.End();

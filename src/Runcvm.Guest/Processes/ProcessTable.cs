@@ -1,4 +1,5 @@
 using Runcvm.Guest.Boot;
+using Runcvm.Guest.Modules;
 using Runcvm.Guest.Network;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
@@ -10,8 +11,10 @@ namespace Runcvm.Guest.Processes;
 
 /// <summary>The processes that the host asked for, and its wishes about them.</summary>
 internal sealed class ProcessTable(
-    EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner, BootTimes times)
+    EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner,
+    PortReporter ports, NetworkUpdate network, BootTimes times)
 {
+    private const int Killed = 128 + 9;
     private const int SigTerm = 15;
     private const int SigRtMinPlus3 = 37;
 
@@ -70,11 +73,17 @@ internal sealed class ProcessTable(
                 _connections.RemoveAll(static connection => connection.IsCompleted);
                 _connections.Add(ForwardedConnection.RunAsync(loop, multiplexer, Connect.Read(ref r)));
                 break;
+            case MessageKind.NetworkChange:
+                _ = network.ApplyAsync(NetworkChange.Read(ref r));
+                break;
             case MessageKind.ReadKernelLog:
                 _ = control.SendAsync(KernelMessages.Read(ReadKernelLog.Read(ref r).Id));
                 break;
             case MessageKind.Flush:
                 _ = FlushAsync(Flush.Read(ref r).Id);
+                break;
+            case MessageKind.Adjust:
+                ApplyAdjustment(Adjust.Read(ref r));
                 break;
             default:
                 throw new WireFormatException($"the host sent message {(byte)kind}, which this guest does not know");
@@ -85,6 +94,15 @@ internal sealed class ProcessTable(
     {
         await DiskFlush.RunAsync();
         await control.SendAsync(new Flushed(request));
+    }
+
+    private void ApplyAdjustment(Adjust adjust)
+    {
+        if (adjust.Clock > 0) GuestClock.CatchUp(adjust.Clock);
+        if (adjust.ProcessLimit != 0) _launcher.SetProcessLimit(adjust.ProcessLimit);
+        // With everything built in it is there, and this finds nothing to do.
+        if (adjust.UsesBalloon && Modprobe.Run(["-q", "virtio_balloon"]) != 0 && !Directory.Exists("/sys/bus/virtio/drivers/virtio_balloon"))
+            _ = control.SendAsync(new Notice("the guest's kernel has no driver virtio_balloon: its memory stays as it is"));
     }
 
     // systemd re-executes itself on SIGTERM; SIGRTMIN+3 is its "halt". systemd(1), SIGNALS.
@@ -103,6 +121,7 @@ internal sealed class ProcessTable(
                 return;
             }
 
+            ports.Hurry();
             await control.SendAsync(new Started(process.Id));
             if (process.Id == Start.Workload)
             {
@@ -111,10 +130,11 @@ internal sealed class ProcessTable(
             }
 
             int code = await process.WaitAsync();
-            if (process.Id == Start.Workload) await process.OutputEndedAsync();
+            bool isWorkload = process.Id == Start.Workload;
+            if (isWorkload) await process.OutputEndedAsync();
             else await process.OutputDrainedAsync();
-            await control.SendAsync(new Exited(process.Id, (byte)code));
-            if (process.Id == Start.Workload) return;
+            await control.SendAsync(new Exited(process.Id, (byte)code, isWorkload && code == Killed && KernelMessages.ShowMemoryShortage()));
+            if (isWorkload) return;
             _launcher.Refill();
             await process.OutputEndedAsync();
         }

@@ -49,7 +49,7 @@ internal static class SpawnedProcess
 
             LaunchSpec launch = ReadSpec(files[Launch]);
             // By the /proc of this process's own PID namespace, before another one takes its place.
-            SetOomScore(launch.Process.OomScoreAdjust);
+            if (launch.Process.OomScoreAdjust != 0) CurrentProcess.SetOomScore(launch.Process.OomScoreAdjust);
             if (launch.AsChild) CurrentProcess.Enter(files[Pids], Namespaces.Pid);
             EnterMounts(launch, files);
             if (launch.Reap) ReapingInit.Become(launch.Process, report);
@@ -76,13 +76,6 @@ internal static class SpawnedProcess
         var reader = new WireReader(FileDescriptor.ReadToEnd(file));
         file.Dispose();
         return LaunchSpec.Read(ref reader);
-    }
-
-    private static void SetOomScore(int adjust)
-    {
-        if (adjust == 0) return;
-        using SafeFileHandle file = FileDescriptor.Open("/proc/self/oom_score_adj", OpenFlags.WriteOnly);
-        FileDescriptor.WriteAll(file, Encoding.UTF8.GetBytes(adjust.ToString(System.Globalization.CultureInfo.InvariantCulture)));
     }
 
     private static void EnterMounts(LaunchSpec launch, List<SafeFileHandle> files)

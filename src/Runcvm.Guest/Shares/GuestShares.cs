@@ -16,18 +16,28 @@ internal sealed class GuestShares(int count)
     /// <summary>Milliseconds, after which something is wrong that the end of the machine does not make worse.</summary>
     private const int LongestWait = 10_000;
 
+    private readonly SharedFolder? _folder = count > 0 ? SharedFolder.TryMount() : null;
     private ShareRelay? _relay;
 
     internal void Mount(GuestRoot root, GuestMount mount)
     {
-        _relay ??= Open();
-        using SafeFileHandle target = mount.IsFile ? root.FileAt(mount.Target) : root.Directory(mount.Target);
-        Mount(FileDescriptor.PathOf(target), mount);
+        using (SafeFileHandle target = Find(root, mount)) Mount(FileDescriptor.PathOf(target), mount);
+        // Found once more: what was found before lies below it.
+        using SafeFileHandle mounted = Find(root, mount);
+        if (_folder == null) ReadAhead.Raise(FileStatus.Of(mounted));
+        // A bind mount takes its flags only when it is there.
+        else if (mount.Flags != 0) MountPoint.Remount(FileDescriptor.PathOf(mounted), (MountFlags)mount.Flags | MountFlags.Bind);
     }
 
     /// <summary>Mounts at a path of this process.</summary>
     internal void Mount(string target, GuestMount mount)
     {
+        if (_folder != null)
+        {
+            MountPoint.Bind(SharedFolder.PathOf(mount.Share), target);
+            return;
+        }
+
         _relay ??= Open();
         var device = new FuseDevice();
         device.Mount(mount.Source, target, mount.IsFile, (MountFlags)mount.Flags, ShareFrame.MaxData);
@@ -49,18 +59,24 @@ internal sealed class GuestShares(int count)
         }
     }
 
+    private static SafeFileHandle Find(GuestRoot root, GuestMount mount)
+        => mount.IsFile ? root.FileAt(mount.Target) : root.Directory(mount.Target);
+
     private static bool IsBusy(string connection)
     {
         using SafeFileHandle? waiting = FileDescriptor.TryOpen($"{connection}/waiting", OpenFlags.ReadOnly);
         return waiting != null && !FileDescriptor.ReadToEnd(waiting).AsSpan().StartsWith("0"u8);
     }
 
+    /// <summary>Tells how many requests are under way, see <see cref="AwaitQuiet"/>.</summary>
+    internal static void ShowConnections()
+        => MountPoint.Add("fusectl", Connections, "fusectl", MountFlags.NoSuid | MountFlags.NoDev | MountFlags.NoExec);
+
     private ShareRelay Open()
     {
         if (FileStatus.TryOf(FuseDevice.Path) == null && Modprobe.Run(["fuse"]) != 0)
             throw new InvalidDataException("the guest's kernel has no FUSE, which volumes and bind mounts need; choose another with RUNCVM_KERNEL");
-        // Tells how many requests are under way, see AwaitQuiet.
-        MountPoint.Add("fusectl", Connections, "fusectl", MountFlags.NoSuid | MountFlags.NoDev | MountFlags.NoExec);
+        ShowConnections();
         return new ShareRelay(HostStream.OpenShares(), count);
     }
 }

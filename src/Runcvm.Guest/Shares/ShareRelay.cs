@@ -31,6 +31,8 @@ internal sealed class ShareRelay
         _devices = new FuseDevice?[count];
         // Until the host's side is connected a read would report the end of the stream; a port takes output from then on.
         waiting.WaitWritable();
+        // One call instead of three for each message.
+        FileDescriptor.SetNonBlocking(stream, false);
         Run(() => ForwardReplies(waiting));
     }
 
@@ -81,7 +83,8 @@ internal sealed class ShareRelay
         return failure;
     }
 
-    private static void Run(Action work) => new Thread(() => Guard(work), ThreadStack) { IsBackground = true }.Start();
+    /// <summary>Starts a thread without which the machine cannot go on.</summary>
+    internal static void Run(Action work) => new Thread(() => Guard(work), ThreadStack) { IsBackground = true }.Start();
 
     // Without its shares the machine cannot go on, and whoever waits for one would wait for ever.
     private static void Guard(Action work)

@@ -11,6 +11,7 @@ namespace Runcvm.Linux.Events;
 public sealed unsafe class EventLoop : IDisposable
 {
     private const int BatchSize = 64;
+    private const long LongestTurn = 1000;
 
     private readonly SafeFileHandle _epoll;
     private readonly Dictionary<long, AsyncFile> _files = [];
@@ -18,6 +19,7 @@ public sealed unsafe class EventLoop : IDisposable
     private readonly ConcurrentQueue<(SendOrPostCallback Callback, object? State)> _posted = new();
     private readonly SafeFileHandle _wakeUp = FileDescriptor.Event();
     private long _nextId = 1;
+    private TaskCompletionSource _heldUp = new();
 
     /// <summary>epoll_create1(2)</summary>
     public EventLoop()
@@ -57,9 +59,13 @@ public sealed unsafe class EventLoop : IDisposable
             int count = Libc.epoll_wait(_epoll, events, BatchSize, Timeout());
             if (count < 0)
             {
-                if (SystemCall.LastError == Errno.EINTR) continue;
-                SystemCall.Check(count, $"wait for events");
+                if (SystemCall.LastError != Errno.EINTR) SystemCall.Check(count, $"wait for events");
+                // signal(7): so the wait ends when this process was stopped, or its cgroup frozen, and goes on.
+                ReportHeldUp();
+                count = 0;
             }
+
+            long woken = Environment.TickCount64;
 
             for (int i = 0; i < count; i++)
             {
@@ -71,7 +77,19 @@ public sealed unsafe class EventLoop : IDisposable
 
             FireTimers();
             RunPosted();
+            // Or it was stopped here, where nothing takes so long.
+            if (Environment.TickCount64 - woken > LongestTurn) ReportHeldUp();
         }
+    }
+
+    /// <summary>Ends when this process may have been stopped and goes on, or when the host slept meanwhile. Now and then for nothing.</summary>
+    public Task HeldUpAsync() => _heldUp.Task;
+
+    private void ReportHeldUp()
+    {
+        TaskCompletionSource done = _heldUp;
+        _heldUp = new TaskCompletionSource();
+        done.SetResult();
     }
 
     /// <summary>Ends after the given time, or earlier, with false, when <paramref name="cancellation"/> says so.</summary>

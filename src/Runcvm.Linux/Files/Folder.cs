@@ -49,7 +49,7 @@ public sealed unsafe class Folder : IDisposable
         {
             while (true)
             {
-                nint end = Libc.syscall(SystemCallNumber.getdents64, _file.DangerousGetHandle(), (nint)p, buffer.Length);
+                nint end = Libc.syscall(SystemCallNumber.Here.getdents64, _file.DangerousGetHandle(), (nint)p, buffer.Length);
                 if (SystemCall.Check(end, $"read folder {this}") == 0) return entries;
                 for (nint at = 0; at < end; at += *(ushort*)(p + at + RecordLength))
                 {

@@ -45,7 +45,9 @@ internal static class OpenFlagValues
 {
     private static readonly bool Arm64 = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
 
-    internal static int ToNative(OpenFlags flags)
+    internal static int ToNative(OpenFlags flags) => ToNative(flags, Arm64);
+
+    internal static int ToNative(OpenFlags flags, bool arm64)
     {
         int native = 0;
         if (flags.HasFlag(OpenFlags.WriteOnly)) native |= 0x1;
@@ -55,14 +57,14 @@ internal static class OpenFlagValues
         if (flags.HasFlag(OpenFlags.NoControllingTerminal)) native |= 0x100;
         if (flags.HasFlag(OpenFlags.Truncate)) native |= 0x200;
         if (flags.HasFlag(OpenFlags.NonBlocking)) native |= 0x800;
-        if (flags.HasFlag(OpenFlags.Directory)) native |= Arm64 ? 0x4000 : 0x10000;
-        if (flags.HasFlag(OpenFlags.NoFollow)) native |= Arm64 ? 0x8000 : 0x20000;
+        if (flags.HasFlag(OpenFlags.Directory)) native |= arm64 ? 0x4000 : 0x10000;
+        if (flags.HasFlag(OpenFlags.NoFollow)) native |= arm64 ? 0x8000 : 0x20000;
         if (flags.HasFlag(OpenFlags.CloseOnExec)) native |= 0x80000;
         if (flags.HasFlag(OpenFlags.Path)) native |= 0x200000;
         if (flags.HasFlag(OpenFlags.DataSynchronous)) native |= 0x1000;
         if (flags.HasFlag(OpenFlags.Synchronous)) native |= 0x101000;
         if (flags.HasFlag(OpenFlags.NoAccessTime)) native |= 0x40000;
-        if (flags.HasFlag(OpenFlags.TemporaryFile)) native |= 0x400000 | (Arm64 ? 0x4000 : 0x10000);
+        if (flags.HasFlag(OpenFlags.TemporaryFile)) native |= 0x400000 | (arm64 ? 0x4000 : 0x10000);
         return native;
     }
 }

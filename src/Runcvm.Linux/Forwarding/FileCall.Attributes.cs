@@ -20,8 +20,21 @@ public static unsafe partial class FileCall
     public static int Status(SafeFileHandle node, out NodeStatus status)
     {
         byte empty = 0;
-        int result = Libc.statx(
-            node, &empty, Libc.AT_EMPTY_PATH | Libc.AT_SYMLINK_NOFOLLOW, Libc.STATX_BASIC_STATS | Libc.STATX_MNT_ID, out Libc.statx_t s);
+        return Status(node, &empty, Libc.AT_EMPTY_PATH, out status);
+    }
+
+    /// <summary>statx(2) of an entry, a link not followed.</summary>
+    public static int Status(SafeFileHandle folder, EntryName name, out NodeStatus status)
+    {
+        // As with O_PATH, nothing is mounted by looking at it.
+        const int NoAutomount = 0x800;
+        fixed (byte* p = name.Terminated) return Status(folder, p, NoAutomount, out status);
+    }
+
+    private static int Status(SafeFileHandle folder, byte* name, int flags, out NodeStatus status)
+    {
+        const uint Wanted = Libc.STATX_BASIC_STATS | Libc.STATX_BTIME | Libc.STATX_MNT_ID;
+        int result = Libc.statx(folder, name, flags | Libc.AT_SYMLINK_NOFOLLOW, Wanted, out Libc.statx_t s);
         status = new NodeStatus(s);
         return Result(result);
     }

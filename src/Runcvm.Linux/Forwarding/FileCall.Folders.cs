@@ -9,7 +9,7 @@ public static unsafe partial class FileCall
     public static long ReadFolder(SafeFileHandle folder, Span<byte> buffer)
     {
         fixed (byte* p = buffer)
-            return Result(Libc.syscall(SystemCallNumber.getdents64, folder.DangerousGetHandle(), (nint)p, buffer.Length));
+            return Result(Libc.syscall(SystemCallNumber.Here.getdents64, folder.DangerousGetHandle(), (nint)p, buffer.Length));
     }
 
     /// <summary>lseek(2) to a place that a record named, or 0.</summary>

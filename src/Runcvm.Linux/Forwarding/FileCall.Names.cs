@@ -64,7 +64,7 @@ public static unsafe partial class FileCall
         fixed (byte* b = newName.Terminated)
         {
             return (int)Result(Libc.syscall(
-                SystemCallNumber.renameat2, from.DangerousGetHandle(), (nint)a, to.DangerousGetHandle(), (nint)b, (nint)flags));
+                SystemCallNumber.Here.renameat2, from.DangerousGetHandle(), (nint)a, to.DangerousGetHandle(), (nint)b, (nint)flags));
         }
     }
 }

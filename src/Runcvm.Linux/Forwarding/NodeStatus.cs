@@ -22,6 +22,7 @@ public readonly record struct NodeStatus
         Device = FileStatus.Device(s.stx_dev_major, s.stx_dev_minor);
         SpecialDevice = (uint)FileStatus.Device(s.stx_rdev_major, s.stx_rdev_minor);
         Mount = (s.stx_mask & Libc.STATX_MNT_ID) != 0 ? s.stx_mnt_id : 0;
+        Born = (s.stx_mask & Libc.STATX_BTIME) != 0 ? new NodeTime(s.stx_btime.tv_sec, s.stx_btime.tv_nsec) : null;
         Accessed = new NodeTime(s.stx_atime.tv_sec, s.stx_atime.tv_nsec);
         Modified = new NodeTime(s.stx_mtime.tv_sec, s.stx_mtime.tv_nsec);
         Changed = new NodeTime(s.stx_ctime.tv_sec, s.stx_ctime.tv_nsec);
@@ -62,6 +63,9 @@ public readonly record struct NodeStatus
 
     /// <summary>stx_mnt_id; 0 where the kernel does not tell (before Linux 5.8)</summary>
     public ulong Mount { get; init; }
+
+    /// <summary>stx_btime: when it was made; null where the file system does not tell</summary>
+    public NodeTime? Born { get; init; }
 
     /// <summary>stx_atime</summary>
     public NodeTime Accessed { get; init; }

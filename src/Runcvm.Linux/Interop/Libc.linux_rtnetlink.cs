@@ -7,8 +7,10 @@ internal static partial class Libc
     internal const ushort RTM_DELLINK = 17;
     internal const ushort RTM_GETLINK = 18;
     internal const ushort RTM_NEWADDR = 20;
+    internal const ushort RTM_DELADDR = 21;
     internal const ushort RTM_GETADDR = 22;
     internal const ushort RTM_NEWROUTE = 24;
+    internal const ushort RTM_DELROUTE = 25;
     internal const ushort RTM_GETROUTE = 26;
     internal const ushort RTM_NEWQDISC = 36;
     internal const ushort RTM_DELQDISC = 37;

@@ -16,11 +16,14 @@ internal static unsafe partial class Libc
     internal const uint EPOLLRDHUP = 0x2000;
     internal const uint EPOLLET = 1u << 31;
 
-    /// <summary>struct epoll_event is packed on x86-64 only: 12 bytes there, 16 elsewhere</summary>
-    internal static readonly int EpollEventSize = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
+    /// <summary>sizeof(struct epoll_event)</summary>
+    internal static readonly int EpollEventSize = EpollEventOn(RuntimeInformation.ProcessArchitecture).Size;
 
     /// <summary>offset of epoll_event.data</summary>
-    internal static readonly int EpollDataOffset = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 4 : 8;
+    internal static readonly int EpollDataOffset = EpollEventOn(RuntimeInformation.ProcessArchitecture).DataOffset;
+
+    /// <summary>struct epoll_event is packed on x86-64 only</summary>
+    internal static (int Size, int DataOffset) EpollEventOn(Architecture architecture) => architecture == Architecture.X64 ? (12, 4) : (16, 8);
 
     /// <summary>epoll_create1(2)</summary>
     [LibraryImport(Name, SetLastError = true)]

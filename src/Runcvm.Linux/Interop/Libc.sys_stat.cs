@@ -6,6 +6,7 @@ namespace Runcvm.Linux.Interop;
 internal static unsafe partial class Libc
 {
     internal const uint STATX_BASIC_STATS = 0x7ff;
+    internal const uint STATX_BTIME = 0x800;
     internal const uint STATX_MNT_ID = 0x1000;
     internal const long UTIME_NOW = 0x3fffffff;
     internal const long UTIME_OMIT = 0x3ffffffe;

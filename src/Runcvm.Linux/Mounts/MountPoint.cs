@@ -39,7 +39,7 @@ public static unsafe class MountPoint
         byte* dot = Utf8Array.Copy(".");
         try
         {
-            SystemCall.Check(Libc.syscall(SystemCallNumber.pivot_root, (nint)dot, (nint)dot), $"make {newRoot} the root");
+            SystemCall.Check(Libc.syscall(SystemCallNumber.Here.pivot_root, (nint)dot, (nint)dot), $"make {newRoot} the root");
         }
         finally
         {

@@ -30,9 +30,18 @@ public sealed partial class RouteNetlink
             AddAddressRequest(link, address, prefixLength, scope),
             $"add address {Text(address)}/{prefixLength} to {link.Name}");
 
+    /// <summary>Takes an address away, and the kernel's routes for its network.</summary>
+    public void RemoveAddress(Link link, byte[] address, byte prefixLength)
+        => _socket.Request(
+            AddressRequest(Libc.RTM_DELADDR, Libc.NLM_F_ACK, link, address, prefixLength, 0),
+            $"remove address {Text(address)}/{prefixLength} from {link.Name}");
+
     internal static NetlinkWriter AddAddressRequest(Link link, byte[] address, byte prefixLength, byte scope)
+        => AddressRequest(Libc.RTM_NEWADDR, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL, link, address, prefixLength, scope);
+
+    private static NetlinkWriter AddressRequest(ushort type, ushort flags, Link link, byte[] address, byte prefixLength, byte scope)
     {
-        var w = new NetlinkWriter(Libc.RTM_NEWADDR, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL);
+        var w = new NetlinkWriter(type, flags);
         bool ipv6 = address.Length == 16;
         w.Byte(Family(address));
         w.Byte(prefixLength);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Interop;
 
 namespace Runcvm.Linux.Netlink;
@@ -55,6 +56,14 @@ public sealed partial class RouteNetlink
         w.Attribute(Libc.IFLA_IFNAME, name);
         _socket.Request(w, $"rename {link.Name} to {name}");
         return link with { Name = name };
+    }
+
+    /// <summary>Moves the interface to another network namespace. It is down there, and without addresses.</summary>
+    public void Move(Link link, SafeFileHandle networkNamespace)
+    {
+        NetlinkWriter w = ChangeLink(link);
+        w.Attribute(Libc.IFLA_NET_NS_FD, (uint)networkNamespace.DangerousGetHandle());
+        _socket.Request(w, $"move {link.Name} to another network namespace");
     }
 
     /// <summary>IN6_ADDR_GEN_MODE_NONE: the interface gets no IPv6 address of its own making when it comes up.

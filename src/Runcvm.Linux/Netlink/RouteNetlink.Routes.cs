@@ -31,9 +31,20 @@ public sealed partial class RouteNetlink
             AddRouteRequest(link, route), $"add route {Text(route.Destination)}/{route.PrefixLength}{via} to {link.Name}");
     }
 
+    /// <summary>Takes a route out of the main table.</summary>
+    /// <param name="link">the interface it leads over</param>
+    /// <param name="route">as it was added</param>
+    public void RemoveRoute(Link link, LinkRoute route)
+        => _socket.Request(
+            RouteRequest(Libc.RTM_DELROUTE, Libc.NLM_F_ACK, link, route),
+            $"remove route {Text(route.Destination)}/{route.PrefixLength} from {link.Name}");
+
     internal static NetlinkWriter AddRouteRequest(Link link, LinkRoute route)
+        => RouteRequest(Libc.RTM_NEWROUTE, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL, link, route);
+
+    private static NetlinkWriter RouteRequest(ushort type, ushort flags, Link link, LinkRoute route)
     {
-        var w = new NetlinkWriter(Libc.RTM_NEWROUTE, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL);
+        var w = new NetlinkWriter(type, flags);
         w.Byte(Family(route.Destination));
         w.Byte(route.PrefixLength);
         w.Zeros(2);

@@ -60,7 +60,7 @@ public readonly record struct CapabilitySet(ulong Bits)
         Put(0, effective.Bits & known);
         Put(1, permitted.Bits & known);
         Put(2, inheritable.Bits & known);
-        SystemCall.Check(Libc.syscall(SystemCallNumber.capset, (nint)header, (nint)data), $"set capabilities");
+        SystemCall.Check(Libc.syscall(SystemCallNumber.Here.capset, (nint)header, (nint)data), $"set capabilities");
 
         void Put(int index, ulong bits)
         {

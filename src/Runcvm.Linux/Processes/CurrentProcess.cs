@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Files;
 using Runcvm.Linux.Interop;
 
 namespace Runcvm.Linux.Processes;
@@ -111,9 +113,9 @@ public static unsafe class CurrentProcess
     {
         // Raw calls act on this thread only, which is the one that executes the program afterwards.
         fixed (uint* list = groups)
-            SystemCall.Check(Libc.syscall(SystemCallNumber.setgroups, groups.Length, (nint)list), $"set supplementary groups");
-        SystemCall.Check(Libc.syscall(SystemCallNumber.setresgid, (nint)group, (nint)group, (nint)group), $"set group {group}");
-        SystemCall.Check(Libc.syscall(SystemCallNumber.setresuid, (nint)user, (nint)user, (nint)user), $"set user {user}");
+            SystemCall.Check(Libc.syscall(SystemCallNumber.Here.setgroups, groups.Length, (nint)list), $"set supplementary groups");
+        SystemCall.Check(Libc.syscall(SystemCallNumber.Here.setresgid, (nint)group, (nint)group, (nint)group), $"set group {group}");
+        SystemCall.Check(Libc.syscall(SystemCallNumber.Here.setresuid, (nint)user, (nint)user, (nint)user), $"set user {user}");
     }
 
     /// <summary>prctl(PR_SET_KEEPCAPS): permitted capabilities survive the next change of user.</summary>
@@ -123,4 +125,20 @@ public static unsafe class CurrentProcess
     /// <summary>prctl(PR_SET_PDEATHSIG): a signal for this process when its parent ends.</summary>
     public static void SignalWhenParentEnds(int signal)
         => SystemCall.Check(Libc.prctl(Libc.PR_SET_PDEATHSIG, (nuint)signal), $"ask for a signal at the parent's end");
+
+    /// <summary>/proc/self/oom_score_adj: from -1000, never killed for want of memory, to 1000, killed before all others.</summary>
+    public static void SetOomScore(int adjust)
+    {
+        using SafeFileHandle file = FileDescriptor.Open("/proc/self/oom_score_adj", OpenFlags.WriteOnly);
+        FileDescriptor.WriteAll(file, Encoding.UTF8.GetBytes(adjust.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
+    /// <summary>Takes that much memory, page by page, and keeps it.</summary>
+    public static void TouchMemory(long bytes)
+    {
+        const int Page = 4096;
+        byte* memory = (byte*)Libc.mmap(null, (nuint)bytes, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS, -1, 0);
+        SystemCall.Check((nint)memory == -1 ? -1 : 0, $"map {bytes} bytes");
+        for (long at = 0; at < bytes; at += Page) memory[at] = 1;
+    }
 }

@@ -26,6 +26,12 @@ public static unsafe class InternetSocket
     /// <summary>A UDP socket that talks to this address only.</summary>
     public static SafeFileHandle ConnectDatagram(IPv4End end) => Connect(Libc.SOCK_DGRAM, end);
 
+    /// <summary>A UDP socket that talks to this port of ::1 only.</summary>
+    public static SafeFileHandle ConnectLoopbackDatagram6(ushort port) => ConnectLoopback6(Libc.SOCK_DGRAM, port);
+
+    /// <summary>A TCP socket whose connection to this port of ::1 is being made.</summary>
+    public static SafeFileHandle ConnectLoopbackStream6(ushort port) => ConnectLoopback6(Libc.SOCK_STREAM, port);
+
     /// <summary>A TCP socket whose connection is being made: it can be written to when it is there.</summary>
     public static SafeFileHandle ConnectStream(IPv4End end) => Connect(Libc.SOCK_STREAM, end);
 
@@ -79,6 +85,18 @@ public static unsafe class InternetSocket
         byte* address = stackalloc byte[(int)AddressSize];
         end.Write(new Span<byte>(address, (int)AddressSize));
         SystemCall.Check(Libc.bind(socket, address, AddressSize), $"bind to {end}");
+    }
+
+    private static SafeFileHandle ConnectLoopback6(int type, ushort port)
+    {
+        SafeFileHandle socket = Libc.socket(Libc.AF_INET6, type | Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK, 0);
+        SystemCall.Check(socket.IsInvalid ? -1 : 0, $"make a socket");
+        byte* address = stackalloc byte[DatagramPeer.MaxSize];
+        uint length = new DatagramPeer(1, port, 0, true).Write(new Span<byte>(address, DatagramPeer.MaxSize));
+        int result = Libc.connect(socket, address, length);
+        if (result < 0 && (int)SystemCall.LastError == Libc.EINPROGRESS) return socket;
+        SystemCall.Check(result, $"connect to [::1]:{port}");
+        return socket;
     }
 
     private static SafeFileHandle Connect(int type, IPv4End end)

@@ -12,29 +12,18 @@ public static unsafe class StreamListener
     private const uint AddressSize = 28;
 
     /// <summary>A socket, not blocking, for <see cref="TryListen"/>.</summary>
-    public static SafeFileHandle Make()
-    {
-        SafeFileHandle socket = Libc.socket(Libc.AF_INET6, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK, 0);
-        if (socket.IsInvalid) socket = Libc.socket(Libc.AF_INET, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK, 0);
-        SystemCall.Check(socket.IsInvalid ? -1 : 0, $"make a socket");
-        return socket;
-    }
+    public static SafeFileHandle Make() => Make(Libc.SOCK_STREAM);
 
     /// <summary>Takes a port. False when somebody else has it.</summary>
-    /// <param name="socket">made by <see cref="Make"/></param>
+    /// <param name="socket">made by <see cref="Make()"/></param>
     /// <param name="port">the port</param>
     /// <param name="loopbackOnly">only 127.0.0.1, else every address</param>
     public static bool TryListen(SafeFileHandle socket, ushort port, bool loopbackOnly)
     {
         int on = 1;
         SystemCall.Check(Libc.setsockopt(socket, Libc.SOL_SOCKET, Libc.SO_REUSEADDR, &on, sizeof(int)), $"share port {port}");
-        int result = Bind(socket, port, loopbackOnly, ipv6: true);
-        // Made where there is no IPv6, or there is IPv6 but no address to bind to.
-        if (result < 0 && SystemCall.LastError is Errno.EAFNOSUPPORT or Errno.EADDRNOTAVAIL)
-            result = Bind(socket, port, loopbackOnly, ipv6: false);
-        if (result < 0 && SystemCall.LastError == Errno.EADDRINUSE) return false;
-        SystemCall.Check(result, $"bind to port {port}");
-        result = Libc.listen(socket, 128);
+        if (!TryBind(socket, port, loopbackOnly)) return false;
+        int result = Libc.listen(socket, 128);
         if (result < 0 && SystemCall.LastError == Errno.EADDRINUSE) return false;
         SystemCall.Check(result, $"listen on port {port}");
         return true;
@@ -45,6 +34,25 @@ public static unsafe class StreamListener
     {
         // The connection may be gone already, which whoever reads it finds out.
         _ = Libc.shutdown(socket, Libc.SHUT_WR);
+    }
+
+    internal static SafeFileHandle Make(int type)
+    {
+        SafeFileHandle socket = Libc.socket(Libc.AF_INET6, type | Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK, 0);
+        if (socket.IsInvalid) socket = Libc.socket(Libc.AF_INET, type | Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK, 0);
+        SystemCall.Check(socket.IsInvalid ? -1 : 0, $"make a socket");
+        return socket;
+    }
+
+    internal static bool TryBind(SafeFileHandle socket, ushort port, bool loopbackOnly)
+    {
+        int result = Bind(socket, port, loopbackOnly, ipv6: true);
+        // Made where there is no IPv6, or there is IPv6 but no address to bind to.
+        if (result < 0 && SystemCall.LastError is Errno.EAFNOSUPPORT or Errno.EADDRNOTAVAIL)
+            result = Bind(socket, port, loopbackOnly, ipv6: false);
+        if (result < 0 && SystemCall.LastError == Errno.EADDRINUSE) return false;
+        SystemCall.Check(result, $"bind to port {port}");
+        return true;
     }
 
     private static int Bind(SafeFileHandle socket, ushort port, bool loopbackOnly, bool ipv6)

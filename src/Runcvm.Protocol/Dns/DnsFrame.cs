@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Runcvm.Protocol.Frames;
 
 namespace Runcvm.Protocol.Dns;
 
@@ -28,39 +29,10 @@ public sealed record DnsFrame(ushort Id, bool IsStream, byte[] Message)
     /// <param name="read">reads from the stream, 0 at its end</param>
     public static async ValueTask<DnsFrame?> ReadAsync(Func<Memory<byte>, ValueTask<int>> read)
     {
-        byte[]? header = await ExactlyAsync(read, HeaderSize);
+        byte[]? header = await Datagram.ExactlyAsync(read, HeaderSize);
         if (header == null) return null;
-        byte[]? message = await ExactlyAsync(read, BinaryPrimitives.ReadUInt16LittleEndian(header));
+        byte[]? message = await Datagram.ExactlyAsync(read, BinaryPrimitives.ReadUInt16LittleEndian(header));
         if (message == null) return null;
         return new DnsFrame(BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(2)), header[4] != 0, message);
-    }
-
-    /// <summary>Reads a message as TCP carries it (RFC 1035, 4.2.2: "prefixed with a two byte length field"), or null.</summary>
-    public static async ValueTask<byte[]?> ReadStreamMessageAsync(Func<Memory<byte>, ValueTask<int>> read)
-    {
-        byte[]? prefix = await ExactlyAsync(read, 2);
-        return prefix == null ? null : await ExactlyAsync(read, BinaryPrimitives.ReadUInt16BigEndian(prefix));
-    }
-
-    /// <summary>The message as TCP carries it.</summary>
-    public byte[] ToStreamMessage()
-    {
-        byte[] bytes = new byte[2 + Message.Length];
-        BinaryPrimitives.WriteUInt16BigEndian(bytes, (ushort)Message.Length);
-        Message.CopyTo(bytes, 2);
-        return bytes;
-    }
-
-    private static async ValueTask<byte[]?> ExactlyAsync(Func<Memory<byte>, ValueTask<int>> read, int count)
-    {
-        byte[] bytes = new byte[count];
-        for (int filled = 0; filled < count;)
-        {
-            int n = await read(bytes.AsMemory(filled));
-            if (n == 0) return null;
-            filled += n;
-        }
-
-        return bytes;
     }
 }

@@ -9,7 +9,7 @@ namespace Runcvm.Protocol.Messages;
 public sealed record Hello(uint Version, string KernelRelease, uint BootMilliseconds)
 {
     /// <summary>Raised whenever a message changes: host and guest binaries come from one build.</summary>
-    public const uint CurrentVersion = 2;
+    public const uint CurrentVersion = 3;
 
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)

@@ -2,7 +2,7 @@ using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Protocol.Messages;
 
-/// <summary>The TCP ports at which the guest listens now, sent whenever they have changed.</summary>
+/// <summary>The ports at which the guest listens now, sent whenever they have changed.</summary>
 public sealed record Listening(IReadOnlyList<ListeningPort> Ports)
 {
     /// <summary>Writes it.</summary>
@@ -13,17 +13,19 @@ public sealed record Listening(IReadOnlyList<ListeningPort> Ports)
 }
 
 /// <summary>A port at which somebody listens.</summary>
-/// <param name="Port">TCP port</param>
+/// <param name="Port">its number</param>
 /// <param name="LoopbackOnly">at 127.0.0.1 or ::1 and nowhere else</param>
-public readonly record struct ListeningPort(ushort Port, bool LoopbackOnly)
+/// <param name="IsDatagram">a UDP port; else one of TCP</param>
+public readonly record struct ListeningPort(ushort Port, bool LoopbackOnly, bool IsDatagram)
 {
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)
     {
         w.UInt16(Port);
         w.Flag(LoopbackOnly);
+        w.Flag(IsDatagram);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
-    public static ListeningPort Read(ref WireReader r) => new(r.UInt16(), r.Flag());
+    public static ListeningPort Read(ref WireReader r) => new(r.UInt16(), r.Flag(), r.Flag());
 }

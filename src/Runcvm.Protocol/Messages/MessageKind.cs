@@ -18,14 +18,20 @@ public enum MessageKind : byte
     ReadKernelLog = 6,
     /// <summary>to the guest: <see cref="Messages.Flush"/>, answered by <see cref="Flushed"/></summary>
     Flush = 7,
+    /// <summary>host to guest: <see cref="Messages.NetworkChange"/></summary>
+    NetworkChange = 8,
+    /// <summary>host to guest: <see cref="Messages.Adjust"/></summary>
+    Adjust = 9,
     /// <summary>to the guest: <see cref="Messages.Start"/> of a process that is to be got ready and not to run yet; <see cref="Start"/> with the same number may follow</summary>
-    Prepare = 8,
+    Prepare = 10,
     /// <summary>host to guest: <see cref="Messages.Forget"/></summary>
-    Forget = 9,
+    Forget = 11,
     /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of <see cref="ConsoleText"/></summary>
     WatchConsole = 32,
     /// <summary>to the supervisor only, without a body: where the start's time went; answered by <see cref="BootReport"/></summary>
     ReadBootReport = 33,
+    /// <summary>to the supervisor only: <see cref="Messages.SetLimits"/>, answered by <see cref="LimitsSet"/></summary>
+    SetLimits = 34,
     /// <summary>guest to host, first of all: <see cref="Messages.Hello"/></summary>
     Hello = 64,
     /// <summary>from the guest: <see cref="Messages.Started"/></summary>
@@ -50,4 +56,6 @@ public enum MessageKind : byte
     ConsoleText = 96,
     /// <summary>from the supervisor: <see cref="Messages.BootReport"/></summary>
     BootReport = 97,
+    /// <summary>from the supervisor: <see cref="Messages.LimitsSet"/></summary>
+    LimitsSet = 98,
 }

@@ -64,17 +64,19 @@ public sealed record StartFailed(uint Id, byte Code, string Message)
 /// <summary>The process has ended, and all that it wrote before was sent before this message.</summary>
 /// <param name="Id">the process</param>
 /// <param name="Code">as shells report it: 128 + the number after a signal</param>
-public sealed record Exited(uint Id, byte Code)
+/// <param name="OutOfMemory">the guest's memory did not suffice, and its kernel killed a process for that</param>
+public sealed record Exited(uint Id, byte Code, bool OutOfMemory = false)
 {
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)
     {
         w.UInt32(Id);
         w.Byte(Code);
+        w.Flag(OutOfMemory);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
-    public static Exited Read(ref WireReader r) => new(r.UInt32(), r.Byte());
+    public static Exited Read(ref WireReader r) => new(r.UInt32(), r.Byte(), r.Flag());
 }
 
 /// <summary>The guest cannot go on.</summary>

@@ -64,6 +64,9 @@ public sealed record Setup
     /// <summary>network interfaces</summary>
     public IReadOnlyList<NetworkInterface> Interfaces { get; init; } = [];
 
+    /// <summary>hardware addresses of network cards that no interface has yet, see <see cref="NetworkChange"/></summary>
+    public IReadOnlyList<byte[]> SpareCards { get; init; } = [];
+
     /// <summary>settings of the container's network namespace: path below /proc/sys, value; what the guest's kernel does not
     /// have is left out</summary>
     public IReadOnlyList<KeyValuePair<string, string>> NetworkSysctls { get; init; } = [];
@@ -83,6 +86,12 @@ public sealed record Setup
     /// <summary>the engine's nameserver is reached through <see cref="Start.DnsChannel"/></summary>
     public bool DnsRelay { get; init; }
 
+    /// <summary>milliseconds after which, at the latest, the guest looks again at which ports it listens</summary>
+    public uint PortsInterval { get; init; } = 1000;
+
+    /// <summary>most processes of the workload; 0 is no limit</summary>
+    public long ProcessLimit { get; init; }
+
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)
     {
@@ -101,12 +110,15 @@ public sealed record Setup
         w.List(Files, static (w, file) => file.Write(w));
         w.List(Sysctls, WriteSysctl);
         w.List(Interfaces, static (w, device) => device.Write(w));
+        w.List(SpareCards, static (w, address) => w.Bytes(address));
         w.List(NetworkSysctls, WriteSysctl);
         w.Byte((byte)Cgroups);
         w.Flag(Systemd);
         w.Flag(Init);
         w.Flag(ReadOnlyRoot);
         w.Flag(DnsRelay);
+        w.UInt32(PortsInterval);
+        w.Int64(ProcessLimit);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
@@ -127,21 +139,24 @@ public sealed record Setup
         Files = r.List(GuestFile.Read),
         Sysctls = r.List(ReadSysctl),
         Interfaces = r.List(NetworkInterface.Read),
+        SpareCards = r.List(static (ref r) => r.Bytes()),
         NetworkSysctls = r.List(ReadSysctl),
         Cgroups = (CgroupLayout)r.Byte(),
         Systemd = r.Flag(),
         Init = r.Flag(),
         ReadOnlyRoot = r.Flag(),
         DnsRelay = r.Flag(),
+        PortsInterval = r.UInt32(),
+        ProcessLimit = r.Int64(),
     };
 
-    private static void WriteSysctl(WireWriter w, KeyValuePair<string, string> sysctl)
+    internal static void WriteSysctl(WireWriter w, KeyValuePair<string, string> sysctl)
     {
         w.Text(sysctl.Key);
         w.Text(sysctl.Value);
     }
 
-    private static KeyValuePair<string, string> ReadSysctl(ref WireReader r) => KeyValuePair.Create(r.Text(), r.Text());
+    internal static KeyValuePair<string, string> ReadSysctl(ref WireReader r) => KeyValuePair.Create(r.Text(), r.Text());
 }
 
 /// <summary>Something on the layer disk that the guest takes over.</summary>

@@ -23,6 +23,10 @@ public readonly record struct ShareFrame(ushort Share, bool Bulk, int Length)
     /// <summary>Shortest message: the header of a reply.</summary>
     public const int MinMessage = 16;
 
+    /// <summary>In place of a share's number: what concerns those that the guest's kernel asks for through rings. From the
+    /// host a <see cref="LockWait"/>, from the guest a FUSE_INTERRUPT.</summary>
+    public const ushort Rings = ushort.MaxValue;
+
     /// <summary>Most shares of one machine: an engine's command line holds fewer.</summary>
     public const int MaxShares = 4096;
 

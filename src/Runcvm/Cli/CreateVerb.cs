@@ -55,9 +55,10 @@ internal static class CreateVerb
         JsonObject process = bundle.Spec["process"] as JsonObject ?? throw new UsageException("config.json describes no process");
         string[] environment = ProcessReader.Texts(process["env"]);
         bool isSystemd = WorkloadKind.IsSystemd(bundle.RootPath, ProcessReader.Texts(process["args"]));
-        InstalledFiles installed = InstalledFiles.Own();
+        InstalledFiles installed = InstalledFiles.Own(config);
         HostFacts host = HostFacts.Look(config, installed.Library);
         MachineOptions options = MachineOptions.From(environment, config, host, Resources(bundle.Spec, isSystemd), out IReadOnlyList<string> warnings);
+        MachineMemory.CheckHugePages(options);
         HypervisorProgram program = HypervisorProgram.Of(options, host);
 
         HostDevices.Check(bundle.Spec["linux"]);
@@ -66,14 +67,15 @@ internal static class CreateVerb
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
         timeline.Ended("options");
         Kernel kernel = options.Kernel == ImageKernel.Choice
-            ? ImageKernel.Ensure(bundle.RootPath, ImageKernelCache)
-            : new KernelStore(installed.Kernels).Find(options.Kernel, emulated: !options.UseKvm);
+            ? ImageKernel.Ensure(bundle.RootPath, ImageKernelCache, installed.Machine)
+            : new KernelStore(installed.Kernels, installed.Machine).Find(options.Kernel, emulated: !options.UseKvm);
+        if (!File.Exists(installed.Guest)) throw new UsageException($"there is no guest program for {ProcessorName.Of(installed.Machine)}: {installed.Guest} is missing; take it from a build for {ProcessorName.Of(installed.Machine)}");
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         timeline.Ended("kernel and initramfs");
         var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options, mounts, program.User, config.ImageCacheBytes);
         timeline.Ended("root image and disks");
         if (options.RootIsShare) systems.Shares.Add(new Share(bundle.RootPath, IsFile: false, ReadOnly: false, "rbind"));
-        // Inherited through the low-level runtime: the file server holds each file that the guest remembers.
+        // Inherited through the low-level runtime: the file server holds each file that the guest has open.
         if (systems.Shares.Count > 0) CurrentProcess.TryRaiseOpenFiles(MostSharedFiles);
         program.GiveAccess(folder, disks.Disks, initramfs);
 
@@ -95,16 +97,24 @@ internal static class CreateVerb
             Systemd = options.Systemd,
             // systemd is an init itself, and has to be the first process.
             Init = !options.Systemd && (options.Init || systems.HasInit),
+            ProcessLimit = ProcessLimit.Of(bundle.Spec["linux"]?["resources"]) ?? 0,
             ReadOnlyRoot = bundle.Spec["root"]?["readonly"]?.GetValue<bool>() ?? false,
         };
+        long overhead = MemoryOverhead.Of(options.UseKvm, systems.Shares.Count > 0);
         var description = new MachineDescription
         {
             IsFirecracker = program.IsFirecracker,
+            Architecture = installed.Machine,
             UseKvm = options.UseKvm,
             Cpus = options.Cpus,
             MemoryBytes = options.MemoryBytes,
+            Balloon = options.Balloon,
+            BalloonMebibytes = options.BalloonMebibytes,
+            HugePages = options.HugePages,
+            PreallocateMemory = options.PreallocateMemory,
+            VhostNet = options.VhostNet,
             Hypervisor = program.InSandbox,
-            KernelCommandLine = KernelCommandLine.Build(program.IsFirecracker, options.UseKvm, HostClock.TimestampKilohertz(), options.KernelDebug, options.KernelArguments),
+            KernelCommandLine = KernelCommandLine.Build(installed.Machine, program.IsFirecracker, options.UseKvm, HostClock.TimestampKilohertz(), options.KernelDebug, options.KernelArguments),
             Disks = [.. disks.Disks.Select(static item => item.Disk)],
             BootTimeout = (int)config.BootTimeout.TotalSeconds,
             LogLevel = (int)options.LogLevel,
@@ -114,6 +124,8 @@ internal static class CreateVerb
             Notices = [.. warnings, .. systems.Notices, .. disks.Notices],
             Shares = [.. systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly))],
             ShareCache = (byte)options.ShareCache,
+            SandboxMemoryLimit = MemoryLimit.Of(bundle.Spec["linux"]?["resources"]) is { } limit ? limit + overhead : 0,
+            CountsProcesses = setup.ProcessLimit > 0,
         };
         Save(folder.Description, description.Write);
         Save(folder.Setup, setup.Write);
@@ -130,8 +142,9 @@ internal static class CreateVerb
             Firecracker = program.IsFirecracker ? program.OnHost : null,
             Shares = systems.Shares,
             UseKvm = options.UseKvm,
+            VhostNet = options.VhostNet,
             SharesAddresses = sharesAddresses,
-            MemoryOverhead = MemoryOverhead.Of(options.UseKvm, systems.Shares.Count > 0),
+            MemoryOverhead = overhead,
         });
         bundle.Save();
         timeline.Ended("sandbox's configuration");

@@ -2,12 +2,15 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Machines.Firecracker;
 using Runcvm.Oci;
 using Runcvm.Options;
+using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
+using Runcvm.Supervisor;
 
 namespace Runcvm.Cli;
 
@@ -16,6 +19,9 @@ namespace Runcvm.Cli;
 internal static class UpdateVerb
 {
     private const int StandardInput = 0;
+
+    // A machine that boots takes its orders when its workload runs.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     // Of runc and of crun.
     private static readonly string[] FlagsWithValue =
@@ -46,7 +52,7 @@ internal static class UpdateVerb
     {
         using SafeFileHandle source = resources == "-" ? FileDescriptor.Duplicate(new SafeFileHandle(StandardInput, false)) : FileDescriptor.Open(resources, OpenFlags.ReadOnly);
         JsonObject limits = Read(FileDescriptor.ReadToEnd(source));
-        TakeMemoryBack(limits, machine, folder);
+        SetInGuest(limits, machine, folder);
         SandboxSpec.RaiseLimits(limits, MemoryOverhead.Of(machine.UseKvm, machine.Shares.Count > 0));
         using SafeFileHandle rewritten = FileDescriptor.InMemory("resources", Encoding.UTF8.GetBytes(limits.ToJsonString()));
         FileDescriptor.Rewind(rewritten);
@@ -71,26 +77,50 @@ internal static class UpdateVerb
 
     // Less than the guest was started with is a wish that only the guest can grant: the sandbox's own limit stays, or the kernel
     // would end a machine whose guest is slow to give back, or will not.
-    private static void TakeMemoryBack(JsonObject limits, MachineDescription machine, MachineFolder folder)
+    private static void SetInGuest(JsonObject limits, MachineDescription machine, MachineFolder folder)
     {
         const long Mebibyte = 1024 * 1024;
-        if (MemoryLimit.Of(limits) is not { } limit) return;
-        long asked = limit / Mebibyte;
         long has = machine.MemoryBytes / Mebibyte;
-        if (limit < MachineSize.LeastMemory) throw new UsageException($"a machine needs at least {ByteSize.Text(MachineSize.LeastMemory)} of memory, not {asked} MiB");
-        if (machine.IsFirecracker)
+        long asked = 0;
+        if (MemoryLimit.Of(limits) is { } limit)
         {
-            new FirecrackerApi(new FirecrackerFiles(folder.Hypervisor).Api).SetBalloon(Math.Max(0, has - asked));
-            foreach (string name in (string[])["limit", "swap"])
-            {
-                if (limits["memory"]?[name]?.GetValue<long>() is > 0 and long bytes && bytes < machine.MemoryBytes)
-                    limits["memory"]![name] = machine.MemoryBytes;
-            }
+            if (limit < MachineSize.LeastMemory) throw new UsageException($"a machine needs at least {ByteSize.Text(MachineSize.LeastMemory)} of memory, not {ByteSize.Text(limit)}");
+            asked = Math.Min(has, limit / Mebibyte);
+            if (asked < has && !machine.Balloon)
+                throw new UsageException($"the machine was started with {has} MiB of memory and RUNCVM_ENABLE_BALLOON=0, so none of it can be taken back ({asked} MiB asked for)");
+            KeepRoom(limits, machine);
         }
-        else if (asked < has)
+
+        // Engines name only what shall change, and -1 for no limit.
+        long processes = ProcessLimit.Of(limits) ?? (limits["pids"]?["limit"]?.GetValue<long>() < 0 ? -1 : 0);
+        if (asked == 0 && processes == 0) return;
+        Ask(folder, new SetLimits(asked, processes));
+        if (asked > 0 && machine is { IsFirecracker: true, Balloon: true }) new FirecrackerApi(new FirecrackerFiles(folder.Hypervisor).Api).SetBalloon(has - asked);
+    }
+
+    private static void KeepRoom(JsonObject limits, MachineDescription machine)
+    {
+        foreach (string name in (string[])["limit", "swap"])
         {
-            throw new UsageException(
-                $"the machine was started with {has} MiB of memory, and QEMU cannot take any of it back in this version of RunCVM ({asked} MiB asked for); stop it, and start one with a smaller -m");
+            if (limits["memory"]?[name]?.GetValue<long>() is > 0 and long bytes && bytes < machine.MemoryBytes)
+                limits["memory"]![name] = machine.MemoryBytes;
+        }
+    }
+
+    private static void Ask(MachineFolder folder, SetLimits limits)
+    {
+        try
+        {
+            using SafeFileHandle socket = ControlQuestion.Connect(folder.ControlSocket);
+            byte[] answer = ControlQuestion.Ask(socket, MessageKind.SetLimits, limits.Write, MessageKind.LimitsSet, Patience)
+                ?? throw new UsageException($"the machine did not answer within {Patience.TotalSeconds} s; is it paused, or still booting?");
+            var reader = new WireReader(answer);
+            string failure = TextRing.Printable(LimitsSet.Read(ref reader).Failure);
+            if (failure.Length > 0) throw new UsageException(failure);
+        }
+        catch (Exception e) when (e is LinuxException or WireFormatException)
+        {
+            throw new UsageException($"the machine cannot be told its new limits: {e.Message}", e);
         }
     }
 

@@ -22,6 +22,7 @@ internal static class VerbTable
         // What this program's own parts call.
         ["supervise"] = static _ => SuperviseVerb.Run(),
         ["attach"] = static command => AttachVerb.Run(command.AfterVerb[0]),
+        ["exhaust"] = static command => MemoryShortage.Exhaust(command.AfterVerb[0]),
         ["build-image"] = static command => BuildVerb.Run([.. command.AfterVerb]),
     };
 

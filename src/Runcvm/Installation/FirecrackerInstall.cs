@@ -7,7 +7,7 @@ namespace Runcvm.Installation;
 internal static class FirecrackerInstall
 {
     /// <param name="source">the program, or a release's archive with it; a file or an https address</param>
-    /// <param name="digest">SHA-256 that the source must have, in hex; a download has to have one</param>
+    /// <param name="digest">SHA-256 that the source must have, in hex; a download has to have one, unless it is of a release that is known here</param>
     /// <param name="target">where the program goes</param>
     /// <param name="output">what happened</param>
     internal static void Run(string source, string? digest, string target, TextWriter output)
@@ -15,7 +15,9 @@ internal static class FirecrackerInstall
         bool isAddress = source.StartsWith("https://", StringComparison.Ordinal);
         if (!isAddress && source.Contains("://", StringComparison.Ordinal))
             throw new UsageException($"runcvm install --firecracker takes a file or an https address, not '{source}'");
-        if (isAddress && digest == null)
+        string? known = FirecrackerRelease.DigestOf(source);
+        string? expected = digest ?? known;
+        if (isAddress && expected == null)
         {
             throw new UsageException(
                 "runcvm install --firecracker URL needs --sha256 with the digest that the release's page names; nothing else says whether the download is what it claims to be");
@@ -27,12 +29,12 @@ internal static class FirecrackerInstall
             string file = isAddress ? Download(source, folder) : Path.GetFullPath(source);
             if (!File.Exists(file)) throw new UsageException($"{file}, named with --firecracker, does not exist");
             string found = Sha256.Hex(File.ReadAllBytes(file));
-            if (digest != null && !found.Equals(digest, StringComparison.OrdinalIgnoreCase))
-                throw new UsageException($"{source} has the SHA-256 {found}, not {digest} as --sha256 says; it was not installed");
+            if (expected != null && !found.Equals(expected, StringComparison.OrdinalIgnoreCase))
+                throw new UsageException($"{source} has the SHA-256 {found}, not {expected} {(digest == null ? "as the release of that name has" : "as --sha256 says")}; it was not installed");
             string program = IsProgram(file) ? file : Unpack(file, folder);
             Try(program, folder);
             AtomicFile.Copy(program, target, AtomicFile.Program);
-            output.WriteLine($"installed {target} (SHA-256 of {Path.GetFileName(source)}: {found}{(digest == null ? ", not compared with anything" : "")})");
+            output.WriteLine($"installed {target} (SHA-256 of {Path.GetFileName(source)}: {found}{(expected == null ? ", not compared with anything" : "")})");
         }
         finally
         {

@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using Runcvm.Options;
+
 namespace Runcvm.Installation;
 
 /// <summary>Where an installation is.</summary>
@@ -13,16 +16,19 @@ internal sealed record InstalledFiles(string Prefix)
     /// <summary>A folder for each machine, with a lock that its supervisor holds.</summary>
     internal const string Machines = "/run/runcvm";
 
+    /// <summary>The processors of the machines, and so of the guest program and the kernels.</summary>
+    internal Architecture Machine { get; init; } = RuntimeInformation.OSArchitecture;
+
     /// <summary>What Docker is told to start.</summary>
     internal string Host => $"{Prefix}/bin/runcvm";
 
     internal string Library => $"{Prefix}/lib/runcvm";
 
-    internal string Guest => $"{Library}/runcvm-init";
+    internal string Guest => $"{GuestLibrary}/runcvm-init";
 
     internal string Firecracker => $"{Library}/firecracker";
 
-    internal string Kernels => $"{Library}/kernels";
+    internal string Kernels => $"{GuestLibrary}/kernels";
 
     internal string ManualPage => $"{Prefix}/share/man/man8/runcvm.8";
 
@@ -35,6 +41,11 @@ internal sealed record InstalledFiles(string Prefix)
     ];
 
     internal string Sandbox => $"{Library}/sandbox";
+
+    private string GuestLibrary => Machine == RuntimeInformation.OSArchitecture ? Library : $"{Library}/{ProcessorName.Of(Machine)}";
+
+    /// <summary>The installation that this program runs from, or the default one, with the guests that the host's configuration asks for.</summary>
+    internal static InstalledFiles Own(HostConfig config) => Own() with { Machine = config.GuestArchitecture };
 
     /// <summary>The installation that this program runs from, or the default one.</summary>
     internal static InstalledFiles Own()

@@ -11,17 +11,18 @@ internal static class Apt
     /// <summary>Downloads the kernel package, and the one with its modules where a distribution splits them.</summary>
     /// <param name="sources">one name: a distribution or a package</param>
     /// <param name="folder">where to</param>
-    public static List<string> Download(IReadOnlyList<string> sources, string folder)
+    /// <param name="machine">the processors that the kernel is to be for</param>
+    public static List<string> Download(IReadOnlyList<string> sources, string folder, Architecture machine)
     {
         if (sources.Count != 1) throw new UsageException("name one distribution, one package, or .deb files that belong together");
-        string image = NewestBehind(sources[0]);
+        string image = NewestBehind(sources[0], machine);
         List<string> packages = [image, .. DependsOf(image)!.Where(d => d.StartsWith("linux-modules-", StringComparison.Ordinal))];
         return packages.ConvertAll(p => Download(p, folder));
     }
 
-    private static string NewestBehind(string source)
+    private static string NewestBehind(string source, Architecture machine)
     {
-        foreach (string candidate in Metapackages(source))
+        foreach (string candidate in Metapackages(source, machine))
         {
             string? package = candidate;
             for (int i = 0; i < MetapackagesAtMost && package is not null; i++)
@@ -36,9 +37,9 @@ internal static class Apt
         throw new UsageException($"apt knows no kernel package for '{source}': run 'apt-get update', or name a .deb file");
     }
 
-    private static string[] Metapackages(string source) => source switch
+    private static string[] Metapackages(string source, Architecture machine) => source switch
     {
-        "debian" => [RuntimeInformation.OSArchitecture == Architecture.Arm64 ? "linux-image-cloud-arm64" : "linux-image-cloud-amd64"],
+        "debian" => [machine == Architecture.Arm64 ? "linux-image-cloud-arm64" : "linux-image-cloud-amd64"],
         "ubuntu" => ["linux-image-kvm", "linux-image-virtual", "linux-image-generic"],
         _ => [source],
     };

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Runcvm.Options;
 
 namespace Runcvm.Kernels;
 
@@ -20,13 +22,23 @@ internal static class BootImage
     // Documentation/arch/arm64/booting.rst
     private const int Arm64Magic = 56;
 
+    // e_machine and its numbers: elf.h
+    private const int ElfMachine = 18;
+    private const int ElfX64 = 62;
+
     /// <summary>The kernel inside: an ELF file for x86-64, an "Image" for arm64.</summary>
-    public static byte[] Unpack(ReadOnlySpan<byte> file, string workFolder, string name)
+    /// <param name="file">what the distribution ships</param>
+    /// <param name="workFolder">for what is unpacked by other programs</param>
+    /// <param name="name">of the file, for messages</param>
+    /// <param name="machine">the processors that the kernel has to be for</param>
+    public static byte[] Unpack(ReadOnlySpan<byte> file, string workFolder, string name, Architecture machine)
     {
         ReadOnlySpan<byte> payload = Payload(file, name);
         byte[] kernel = Decompression.Unpack(payload, Decompression.Detect(payload), workFolder);
-        if (IsElf(kernel) || IsArm64Image(kernel)) return kernel;
-        throw new UsageException($"{name} is no kernel for this machine: it holds neither an x86-64 ELF file nor an arm64 Image");
+        Architecture made = ArchitectureOf(kernel)
+            ?? throw new UsageException($"{name} is no kernel for this machine: it holds neither an x86-64 ELF file nor an arm64 Image");
+        if (made == machine) return kernel;
+        throw new UsageException($"{name} is a kernel for {ProcessorName.Of(made)}, and the machines of this host are {ProcessorName.Of(machine)}: take the kernel of that architecture");
     }
 
     /// <summary>The part of the file that is the (mostly compressed) kernel.</summary>
@@ -45,6 +57,13 @@ internal static class BootImage
         ReadOnlySpan<byte> payload = Slice(file, start, UInt32(file, PayloadLength), name);
         // Of all formats only gzip carries its unpacked size; the kernel's build appends it to the others.
         return Decompression.Detect(payload) is Compression.Gzip or Compression.None ? payload : payload[..^4];
+    }
+
+    private static Architecture? ArchitectureOf(ReadOnlySpan<byte> kernel)
+    {
+        if (IsArm64Image(kernel)) return Architecture.Arm64;
+        bool x64 = IsElf(kernel) && kernel.Length > ElfMachine + 1 && BinaryPrimitives.ReadUInt16LittleEndian(kernel[ElfMachine..]) == ElfX64;
+        return x64 ? Architecture.X64 : null;
     }
 
     internal static bool IsElf(ReadOnlySpan<byte> data) => data.StartsWith("\x7f"u8) && At(data, 1).StartsWith("ELF"u8);

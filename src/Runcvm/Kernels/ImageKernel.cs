@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Kernels;
@@ -11,11 +12,11 @@ internal static class ImageKernel
 
     /// <summary>Finds it below the container's root, and unpacks it if that was not done before. The image's own indexes of its
     /// modules are taken: nothing of it is parsed here but the kernel's header.</summary>
-    public static Kernel Ensure(string rootPath, string cacheFolder)
+    public static Kernel Ensure(string rootPath, string cacheFolder, Architecture machine)
     {
         using KernelFiles files = KernelFiles.TryFind(rootPath, out _)
             ?? throw new UsageException("RUNCVM_KERNEL=image, but there is no kernel in this image: looked for boot/vmlinuz-RELEASE, and for boot/vmlinuz-FLAVOUR with its lib/modules");
-        var store = new KernelStore(cacheFolder);
+        var store = new KernelStore(cacheFolder, machine);
         string key = KeyOf(files.Identity());
         if (store.TryOpen(key, files.Release) is { } known) return known;
         using var work = new KernelWork(store);

@@ -39,7 +39,8 @@ internal static class KernelBuild
             output.WriteLine($"building with {Environment.ProcessorCount} jobs; two cores take about ten minutes");
             Make(tree, built, $"-j{Environment.ProcessorCount}", IsX64 ? "vmlinux" : "Image");
             output.WriteLine($"built in {clock.Elapsed.TotalMinutes:F1} minutes");
-            return Install(store, emulated ? KernelStore.EmulatedDist : KernelStore.TunedDist, tree, built);
+            // On arm64 there is one for both.
+            return Install(store, emulated && IsX64 ? KernelStore.EmulatedDist : KernelStore.TunedDist, tree, built);
         }
         finally
         {
@@ -110,7 +111,7 @@ internal static class KernelBuild
         List<string> ignored = got.DifferencesFrom(Wanted(IsX64, emulated));
         if (ignored.Count > 0)
             throw new UsageException($"this kernel source does not take {string.Join(", ", ignored)}: it is another release than {SourcePackage}, or a dependency is missing in kernel/*.config");
-        KernelNeeds.Check(got, "this configuration");
+        KernelNeeds.Check(got, "this configuration", RuntimeInformation.OSArchitecture);
     }
 
     private static void Make(string tree, string built, params string[] arguments)

@@ -36,18 +36,20 @@ internal static class KernelNeeds
         ("SERIAL_8250_CONSOLE", "the kernel's last words"),
     ];
 
-    /// <summary>What is missing, each with what it is for; empty for a kernel that will do.</summary>
-    public static List<string> MissingIn(KernelConfig config)
-        => MissingIn(config, RuntimeInformation.OSArchitecture == Architecture.X64);
+    private static readonly (string Symbols, string For)[] OnArm64 =
+    [
+        ("SERIAL_AMBA_PL011_CONSOLE|SERIAL_8250_CONSOLE", "the kernel's last words"),
+    ];
 
-    internal static List<string> MissingIn(KernelConfig config, bool x64)
-        => [.. Everywhere.Concat(x64 ? OnX64 : []).Where(need => !need.Symbols.Split('|').Any(config.Has))
+    /// <summary>What is missing, each with what it is for; empty for a kernel that will do.</summary>
+    internal static List<string> MissingIn(KernelConfig config, Architecture machine)
+        => [.. Everywhere.Concat(machine == Architecture.X64 ? OnX64 : OnArm64).Where(need => !need.Symbols.Split('|').Any(config.Has))
             .Select(static need => $"CONFIG_{need.Symbols.Replace("|", " or CONFIG_", StringComparison.Ordinal)} ({need.For})")];
 
     /// <summary>Refuses a kernel that lacks something, with all that it lacks.</summary>
-    public static void Check(KernelConfig config, string name)
+    public static void Check(KernelConfig config, string name, Architecture machine)
     {
-        List<string> missing = MissingIn(config);
+        List<string> missing = MissingIn(config, machine);
         if (missing.Count == 0) return;
         throw new UsageException($"{name} cannot run RunCVM's guests, it was built without {string.Join(", ", missing)}: take another, or 'runcvm kernel build'");
     }

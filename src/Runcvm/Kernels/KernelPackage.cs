@@ -16,7 +16,7 @@ internal static class KernelPackage
         using var work = new KernelWork(store);
         if (sources is [var root] && root.StartsWith('/') && Directory.Exists(root)) return AddFrom(root, dist, work);
         bool files = sources.Any(s => s.EndsWith(".deb", StringComparison.Ordinal));
-        List<string> packages = files ? [.. sources] : Apt.Download(sources, work.Folder);
+        List<string> packages = files ? [.. sources] : Apt.Download(sources, work.Folder, store.Machine);
         string content = Path.Combine(work.Folder, "content");
         Node.MakeDirectory(content);
         foreach (string package in packages)

@@ -1,9 +1,12 @@
+using System.Runtime.InteropServices;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Kernels;
 
 /// <summary>The kernels of this host: <c>ROOT/DIST/VERSION/{vmlinux,config,modules.erofs,release,boot-modules}</c>.</summary>
-internal sealed class KernelStore(string root)
+/// <param name="root">its folder</param>
+/// <param name="machine">the processors that its kernels are for</param>
+internal sealed class KernelStore(string root, Architecture machine)
 {
     /// <summary>Under which the kernels are kept that RunCVM built itself, and which are preferred.</summary>
     public const string TunedDist = "runcvm";
@@ -11,7 +14,8 @@ internal sealed class KernelStore(string root)
     /// <summary>The same for machines that are emulated, built without what only protects a processor that runs the guest itself.</summary>
     public const string EmulatedDist = "runcvm-tcg";
 
-    public const string DefaultRoot = "/usr/local/lib/runcvm/kernels";
+    /// <summary>The processors that its kernels are for.</summary>
+    public Architecture Machine => machine;
 
     public string Root { get; } = root.Length > 1 ? root.TrimEnd('/') : root;
 

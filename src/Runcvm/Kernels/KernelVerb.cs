@@ -15,11 +15,10 @@ internal static class KernelVerb
     /// <summary>Runs one of the verbs and returns the exit code.</summary>
     /// <param name="args">what follows <c>runcvm kernel</c></param>
     /// <param name="output">where answers go</param>
-    /// <param name="root">the store</param>
+    /// <param name="store">the kernels</param>
     /// <param name="emulated">this host's machines are emulated</param>
-    public static int Run(string[] args, TextWriter output, string root = KernelStore.DefaultRoot, bool emulated = false)
+    public static int Run(string[] args, TextWriter output, KernelStore store, bool emulated = false)
     {
-        var store = new KernelStore(root);
         switch (args)
         {
             case [] or ["list"]:

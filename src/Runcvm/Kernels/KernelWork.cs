@@ -28,15 +28,15 @@ internal sealed class KernelWork : IDisposable
     {
         string folder = Path.Combine(Folder, "kernel");
         Node.MakeDirectory(folder);
+        WriteImage(BootImage.Unpack(kernel.ReadImage(), Folder, kernel.ImageName, _store.Machine), kernel.ImageName, folder);
         byte[]? config = kernel.TryReadConfig();
         if (config is not null)
         {
             string path = Path.Combine(folder, "config");
             File.WriteAllBytes(path, config);
-            KernelNeeds.Check(new KernelConfig(File.ReadLines(path)), kernel.ImageName);
+            KernelNeeds.Check(new KernelConfig(File.ReadLines(path)), kernel.ImageName, _store.Machine);
         }
 
-        WriteImage(BootImage.Unpack(kernel.ReadImage(), Folder, kernel.ImageName), kernel.ImageName, folder);
         using SafeFileHandle? modules = kernel.TryOpenModules();
         if (modules is not null) WriteModules(modules, kernel.Release, folder, indexes);
         return Publish(folder, dist, kernel.Release, kernel.Release);

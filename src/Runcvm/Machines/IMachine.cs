@@ -14,6 +14,9 @@ internal interface IMachine : IDisposable
     /// <summary>The stream of the shares, in blocking mode, as soon as there is one. Null for a machine without shares.</summary>
     Task<SafeFileHandle>? Shares { get; }
 
+    /// <summary>The hypervisor's side of a virtio-fs device, by the vhost-user protocol; null for a machine that has none.</summary>
+    SafeFileHandle? FileDevice { get; }
+
     /// <summary>What the guest's kernel writes to its console.</summary>
     AsyncFile Console { get; }
 
@@ -25,6 +28,10 @@ internal interface IMachine : IDisposable
 
     /// <summary>Ends with the hypervisor.</summary>
     Task<ExitStatus> Exited { get; }
+
+    /// <summary>Asks the guest to use only so many mebibytes of its memory. Null where that is not asked for here: there is no balloon, or
+    /// the hypervisor's own API has it.</summary>
+    Func<long, Task>? SetMemory { get; }
 
     /// <summary>What the guest looks for to find a disk: a serial number, or a device's path.</summary>
     /// <param name="serial">as it was in the settings</param>

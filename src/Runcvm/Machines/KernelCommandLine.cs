@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Runcvm.Machines;
 
 /// <summary>The guest kernel's arguments. Nothing of the container is among them but what its user wrote.</summary>
@@ -6,29 +8,37 @@ internal static class KernelCommandLine
     /// <summary>CONFIG_HZ of Debian's kernels and of the tuned one. With another one short delays are longer or shorter by the quotient.</summary>
     private const long TicksPerSecond = 250;
 
-    internal static string Build(bool isFirecracker, bool useKvm, long timestampKilohertz, bool debug, string userArguments)
+    internal static string Build(Architecture machine, bool isFirecracker, bool useKvm, long timestampKilohertz, bool debug, string userArguments)
     {
-        var arguments = new List<string>
-        {
+        List<string> arguments =
+        [
             // The kernel's last words are all that is known of a guest that does not boot; errors only, because every
             // character on a serial line costs an exit to the hypervisor. An early console that is kept, and not
             // console=ttyS0: systemd would start a login on that and wait for its device until a timeout.
-            "earlycon=uart8250,io,0x3f8,115200", "keep_bootcon", debug ? "loglevel=7" : "loglevel=4",
-            // A triple fault ends QEMU; Firecracker takes the keyboard controller's reset line for a proper end.
-            "panic=-1", isFirecracker ? "reboot=k" : "reboot=t",
-            // What a microVM has not, the kernel need not look for.
-            "i8042.noaux=1", "i8042.nokbd=1", "8250.nr_uarts=1", "cryptomgr.notests", "random.trust_cpu=on",
-            "rcupdate.rcu_expedited=1",
+            EarlyConsole(machine), "keep_bootcon", debug ? "loglevel=7" : "loglevel=4",
+            "panic=-1", .. (machine == Architecture.X64 ? OfX64(isFirecracker) : []),
+            "cryptomgr.notests", "random.trust_cpu=on", "rcupdate.rcu_expedited=1",
             // Debian's kernel enables AppArmor, and then an inner Docker insists on a program that few images have. Whoever
             // wants it adds apparmor=1, which comes later and wins.
             "apparmor=0",
-        };
+        ];
         // Under TCG the guest's own calibration of this clock hangs on a busy host, one boot in four.
         // And the second CPU's calibration of its delay loop waits for ticks that a busy host does not deliver: given as well.
         // QEMU gives every CPU the same counter, but the kernel believes that of Intel's only, and would be left with the timer's tick.
-        if (!useKvm && timestampKilohertz > 0)
+        if (machine == Architecture.X64 && !useKvm && timestampKilohertz > 0)
             arguments.AddRange([$"tsc_early_khz={timestampKilohertz}", $"lpj={timestampKilohertz * 1000 / TicksPerSecond}", "tsc=reliable"]);
         if (userArguments.Length > 0) arguments.Add(userArguments);
         return string.Join(' ', arguments);
     }
+
+    // On arm64 the hypervisor's device tree says which one it is, and where.
+    private static string EarlyConsole(Architecture machine) => machine == Architecture.X64 ? "earlycon=uart8250,io,0x3f8,115200" : "earlycon";
+
+    private static string[] OfX64(bool isFirecracker) =>
+    [
+        // A triple fault ends QEMU; Firecracker takes the keyboard controller's reset line for a proper end. Elsewhere firmware calls do.
+        isFirecracker ? "reboot=k" : "reboot=t",
+        // What a microVM has not, the kernel need not look for.
+        "i8042.noaux=1", "i8042.nokbd=1", "8250.nr_uarts=1",
+    ];
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Runcvm.Machines;
@@ -6,6 +7,9 @@ namespace Runcvm.Machines;
 internal sealed record MachineSettings
 {
     internal required string Program { get; init; }
+
+    /// <summary>the processors that the machine has</summary>
+    internal required Architecture Architecture { get; init; }
 
     internal bool UseKvm { get; init; }
 
@@ -27,8 +31,17 @@ internal sealed record MachineSettings
     /// <summary>guest memory in huge pages</summary>
     internal bool HugePages { get; init; }
 
+    /// <summary>guest memory is taken before the machine starts</summary>
+    internal bool PreallocateMemory { get; init; }
+
+    /// <summary>the host's kernel carries the packets</summary>
+    internal bool VhostNet { get; init; }
+
     /// <summary>a device by which the host can ask for memory back</summary>
     internal bool Balloon { get; init; }
+
+    /// <summary>what it asks for from the beginning</summary>
+    internal int BalloonMebibytes { get; init; }
 
     /// <summary>where a hypervisor that is another user may make files</summary>
     internal string Folder { get; init; } = "";

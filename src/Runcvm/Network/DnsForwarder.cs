@@ -3,6 +3,7 @@ using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Sockets;
 using Runcvm.Protocol.Dns;
+using Runcvm.Protocol.Frames;
 
 namespace Runcvm.Network;
 
@@ -70,8 +71,8 @@ internal sealed class DnsForwarder(EventLoop loop, IPv4End nameserver, Func<Read
     private static async Task<byte[]?> AskStreamAsync(AsyncFile file, DnsFrame question)
     {
         await file.WritableAsync();
-        await file.WriteAsync(question.ToStreamMessage());
-        return await DnsFrame.ReadStreamMessageAsync(file.ReadAsync);
+        await file.WriteAsync(Datagram.Frame(question.Message));
+        return await Datagram.ReadAsync(file.ReadAsync);
     }
 
     /// <summary>A stream has one writer at a time.</summary>

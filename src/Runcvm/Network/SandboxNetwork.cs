@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Netlink;
-using Runcvm.Linux.Sockets;
 using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Network;
@@ -14,6 +13,10 @@ internal sealed record SandboxNetwork(
     IReadOnlyList<(SafeFileHandle Tap, NetworkInterface Description)> Interfaces,
     IReadOnlyList<KeyValuePair<string, string>> Sysctls)
 {
+    /// <summary>Taps that lead nowhere yet, with the hardware addresses of their cards: neither hypervisor adds a network card to
+    /// a machine that runs. Their names follow those of <see cref="Interfaces"/>.</summary>
+    internal IReadOnlyList<(SafeFileHandle Tap, byte[] HardwareAddress)> Spares { get; init; } = [];
+
     /// <summary>Sockets of the namespace that the machine takes part in, if its own is only beside it.</summary>
     internal SharedPorts? Shared { get; init; }
 
@@ -31,9 +34,9 @@ internal sealed record SandboxNetwork(
     /// <summary>A listening socket of those who see the machine's ports from outside it, or null when the port is taken.</summary>
     internal SafeFileHandle? TryListen(ListeningPort port)
     {
-        if (Shared != null) return Shared.TryListen(port.Port, port.LoopbackOnly);
-        SafeFileHandle socket = StreamListener.Make();
-        if (StreamListener.TryListen(socket, port.Port, port.LoopbackOnly)) return socket;
+        if (Shared != null) return Shared.TryListen(port);
+        SafeFileHandle socket = SharedPorts.Make(port.IsDatagram);
+        if (SharedPorts.TryTake(socket, port)) return socket;
         socket.Dispose();
         return null;
     }
@@ -42,10 +45,12 @@ internal sealed record SandboxNetwork(
     /// May be called again in a namespace in which an earlier machine died.</summary>
     /// <param name="maySpoof">the guest may send from any address</param>
     /// <param name="tapOwner">a user who opens the taps by name, once their files are closed; null keeps them to the files</param>
-    internal static SandboxNetwork Prepare(bool maySpoof = false, uint? tapOwner = null)
+    /// <param name="spares">for how many networks that are connected later there shall be a card</param>
+    internal static SandboxNetwork Prepare(bool maySpoof = false, uint? tapOwner = null, int spares = 0)
     {
         using var netlink = new RouteNetlink();
         var interfaces = new List<(SafeFileHandle, NetworkInterface)>();
+        var spare = new List<(SafeFileHandle, byte[])>();
         try
         {
             List<LinkAddress> addresses = netlink.Addresses();
@@ -56,17 +61,32 @@ internal sealed record SandboxNetwork(
             {
                 if (!ContainerInterface.IsOne(link, addresses)) continue;
                 NetworkInterface description = ContainerInterface.Describe(link, addresses, routes);
-                PacketProgram? allowed = maySpoof ? null : SourceFilter.Of(description);
-                interfaces.Add((OpenTap(netlink, link, TapName(interfaces.Count), tapOwner, allowed), description));
+                interfaces.Add((OpenTap(netlink, link, TapName(interfaces.Count), tapOwner, description, maySpoof), description));
             }
 
-            return new SandboxNetwork(interfaces, NamespaceSysctls.Read(interfaces.Select(static item => item.Item2.Name)));
+            // A container without a network stays without: Docker connects it to none.
+            for (int i = 0; i < spares && interfaces.Count > 0; i++)
+                spare.Add((TapDevice.Open(TapName(interfaces.Count + i), tapOwner), SpareAddress(i)));
+            return new SandboxNetwork(interfaces, NamespaceSysctls.Read(interfaces.Select(static item => item.Item2.Name))) { Spares = spare };
         }
         catch
         {
             foreach ((SafeFileHandle tap, _) in interfaces) tap.Dispose();
+            foreach ((SafeFileHandle tap, _) in spare) tap.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Leads an interface of the container into a tap, which may have had another one before.</summary>
+    internal static void Lead(RouteNetlink netlink, Link link, Link tap, NetworkInterface description, bool maySpoof)
+    {
+        netlink.SetMtu(tap, link.Mtu);
+        // Otherwise the namespace would greet the guest with neighbour discovery of an address of its own.
+        netlink.TryDisableAddressGeneration(tap);
+        Redirection.FromTap(netlink, tap, link, maySpoof ? null : SourceFilter.Of(description));
+        netlink.SetUp(tap);
+        // Last, because from here on the container's traffic is the guest's.
+        Redirection.ToTap(netlink, link, tap);
     }
 
     /// <summary>The tap of the interface at this place in <see cref="Interfaces"/>.</summary>
@@ -76,7 +96,11 @@ internal sealed record SandboxNetwork(
     internal void CloseTaps()
     {
         foreach ((SafeFileHandle tap, _) in Interfaces) tap.Dispose();
+        foreach ((SafeFileHandle tap, _) in Spares) tap.Dispose();
     }
+
+    // Locally administered, and never seen outside of the machine.
+    private static byte[] SpareAddress(int index) => [0x02, 0x52, 0x56, 0x4D, 0xFF, (byte)index];
 
     // One with an owner outlives its machine where the engine keeps the namespace.
     private static void RemoveAbandoned(RouteNetlink netlink, List<Link> links)
@@ -84,19 +108,13 @@ internal sealed record SandboxNetwork(
         for (int i = 0; links.Find(link => link.Name == TapName(i)) is { Kind: "tun" } abandoned; i++) netlink.Remove(abandoned);
     }
 
-    private static SafeFileHandle OpenTap(RouteNetlink netlink, Link link, string name, uint? owner, PacketProgram? allowed)
+    private static SafeFileHandle OpenTap(RouteNetlink netlink, Link link, string name, uint? owner, NetworkInterface description, bool maySpoof)
     {
         SafeFileHandle file = TapDevice.Open(name, owner);
         try
         {
             Link tap = netlink.FindLink(name) ?? throw new InvalidOperationException($"the interface {name} is gone");
-            netlink.SetMtu(tap, link.Mtu);
-            // Otherwise the namespace would greet the guest with neighbour discovery of an address of its own.
-            netlink.TryDisableAddressGeneration(tap);
-            Redirection.FromTap(netlink, tap, link, allowed);
-            netlink.SetUp(tap);
-            // Last, because from here on the container's traffic is the guest's.
-            Redirection.ToTap(netlink, link, tap);
+            Lead(netlink, link, tap, description, maySpoof);
             return file;
         }
         catch

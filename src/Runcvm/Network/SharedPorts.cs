@@ -4,6 +4,7 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Linux.Sockets;
+using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Network;
 
@@ -12,13 +13,17 @@ namespace Runcvm.Network;
 /// Ports below 1024 take a capability, which one thread keeps that does nothing but bind.</summary>
 internal sealed class SharedPorts
 {
-    /// <summary>How many ports a machine can have there.</summary>
-    internal const int Count = 64;
+    /// <summary>How many TCP ports a machine can have there.</summary>
+    internal const int Streams = 64;
+
+    /// <summary>How many UDP ports a machine can have there.</summary>
+    internal const int Datagrams = 32;
 
     private const string CountVariable = "LISTEN_FDS";
     private const int FirstFile = 3;
 
-    private readonly Queue<SafeFileHandle> _sockets = [];
+    private readonly Queue<SafeFileHandle> _streams = [];
+    private readonly Queue<SafeFileHandle> _datagrams = [];
     private readonly BlockingCollection<Action> _requests = [];
 
     /// <summary>Takes over what this process inherited. Must be called while it has the capability.</summary>
@@ -30,27 +35,40 @@ internal sealed class SharedPorts
             SafeFileHandle socket = FileDescriptor.Inherited(FirstFile + i);
             // runc, when it hands them on, switches that off.
             FileDescriptor.SetNonBlocking(socket);
-            _sockets.Enqueue(socket);
+            (i < Streams ? _streams : _datagrams).Enqueue(socket);
         }
 
         var thread = new Thread(Serve) { IsBackground = true };
         thread.Start();
     }
 
+    /// <summary>All of them, in the calling thread's network namespace, to be handed on.</summary>
+    internal static IReadOnlyList<SafeFileHandle> MakeAll()
+        => [.. Enumerable.Range(0, Streams + Datagrams).Select(static i => Make(isDatagram: i >= Streams))];
+
+    /// <summary>A socket of the calling thread's network namespace.</summary>
+    internal static SafeFileHandle Make(bool isDatagram) => isDatagram ? DatagramListener.Make() : StreamListener.Make();
+
+    /// <summary>Takes the port with this socket. False when somebody else has it.</summary>
+    internal static bool TryTake(SafeFileHandle socket, ListeningPort port) => port.IsDatagram
+        ? DatagramListener.TryBind(socket, port.Port, port.LoopbackOnly)
+        : StreamListener.TryListen(socket, port.Port, port.LoopbackOnly);
+
     /// <summary>A listening socket for the port, or null when it is taken or all sockets are used.</summary>
-    internal SafeFileHandle? TryListen(ushort port, bool loopbackOnly)
+    internal SafeFileHandle? TryListen(ListeningPort port)
     {
-        if (!_sockets.TryDequeue(out SafeFileHandle? socket)) return null;
+        Queue<SafeFileHandle> sockets = port.IsDatagram ? _datagrams : _streams;
+        if (!sockets.TryDequeue(out SafeFileHandle? socket)) return null;
         using var done = new ManualResetEventSlim();
         bool listens = false;
         _requests.Add(() =>
         {
-            listens = StreamListener.TryListen(socket, port, loopbackOnly);
+            listens = TryTake(socket, port);
             done.Set();
         });
         done.Wait();
         if (listens) return socket;
-        _sockets.Enqueue(socket);
+        sockets.Enqueue(socket);
         return null;
     }
 

@@ -4,7 +4,6 @@ using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
 using Runcvm.Linux.Netlink;
 using Runcvm.Linux.Processes;
-using Runcvm.Linux.Sockets;
 
 namespace Runcvm.Network;
 
@@ -61,7 +60,7 @@ internal static class Uplink
         slot.Release();
     }
 
-    private static List<SafeFileHandle> Connect(UplinkSlot slot, string? shared, string iptablesRestore)
+    private static IReadOnlyList<SafeFileHandle> Connect(UplinkSlot slot, string? shared, string iptablesRestore)
     {
         if (shared != null)
         {
@@ -87,7 +86,7 @@ internal static class Uplink
         // So that Docker's nameserver, which is at a loopback address, can answer.
         if (shared != null) File.WriteAllText($"/proc/sys/net/ipv4/conf/{slot.OuterDevice}/route_localnet", "1");
         AddressTranslation.Add(slot, iptablesRestore);
-        return [.. Enumerable.Range(0, SharedPorts.Count).Select(static _ => StreamListener.Make())];
+        return SharedPorts.MakeAll();
     }
 
     private static Link Configure(RouteNetlink netlink, string name, byte[] address)

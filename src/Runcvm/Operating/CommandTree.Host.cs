@@ -36,11 +36,21 @@ internal static partial class CommandTree
         verb.TreatUnmatchedTokensAsErrors = false;
         verb.SetAction(parsed => ProgressLine.Around(
             "working on kernels", parsed.GetValue(arguments) is ["add" or "build", ..],
-            () => KernelVerb.Run(Words(parsed), Console.Out, InstalledFiles.Own().Kernels, Emulates())));
+            () => KernelVerb.Run(Words(parsed), Console.Out, KernelStoreOfHost(), Emulates())));
         return verb;
     }
 
-    private static bool Emulates() => !HostFacts.Look(InstallationChecks.ConfigOrDefault(), InstalledFiles.Own().Library).RunsGuests;
+    private static KernelStore KernelStoreOfHost()
+    {
+        InstalledFiles files = InstalledFiles.Own(HostConfig.Load());
+        return new KernelStore(files.Kernels, files.Machine);
+    }
+
+    private static bool Emulates()
+    {
+        HostConfig config = InstallationChecks.ConfigOrDefault();
+        return !HostFacts.Look(config, InstalledFiles.Own(config).Library).RunsGuests;
+    }
 
     private static Command Install()
     {

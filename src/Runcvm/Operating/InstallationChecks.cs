@@ -37,7 +37,7 @@ internal static class InstallationChecks
 
     private static Finding Files(HostConfig config)
     {
-        InstalledFiles files = InstalledFiles.Own();
+        InstalledFiles files = InstalledFiles.Own(config);
         string[] missing = [.. new[] { files.Host, files.Guest, files.Sandbox }.Where(static path => !Path.Exists(path))];
         return missing.Length == 0
             ? Finding.Fine("installation", $"{files.Host}, version {VersionText.Number}")
@@ -48,8 +48,8 @@ internal static class InstallationChecks
     {
         try
         {
-            InstalledFiles installed = InstalledFiles.Own();
-            Kernel kernel = new KernelStore(installed.Kernels).Find(null, emulated: !HostFacts.Look(config, installed.Library).RunsGuests);
+            InstalledFiles files = InstalledFiles.Own(config);
+            Kernel kernel = new KernelStore(files.Kernels, files.Machine).Find(null, emulated: !HostFacts.Look(config, files.Library).RunsGuests);
             return Finding.Fine("guest kernel", $"{kernel.Name} ({kernel.Release})");
         }
         catch (UsageException e)

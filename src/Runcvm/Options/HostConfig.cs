@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 
@@ -22,6 +23,9 @@ internal sealed record HostConfig
 
     /// <summary>What is called Firecracker here is a test double that runs without KVM. Default: false.</summary>
     internal bool FirecrackerIsTestDouble { get; init; }
+
+    /// <summary>The processors of the machines. Default: the host's own; others are QEMU's to emulate.</summary>
+    internal Architecture GuestArchitecture { get; init; } = RuntimeInformation.OSArchitecture;
 
     /// <summary>How long a guest may take to answer, in whole seconds. Default: 120.</summary>
     internal TimeSpan BootTimeout { get; init; } = TimeSpan.FromSeconds(DefaultBootTimeout);
@@ -56,6 +60,7 @@ internal sealed record HostConfig
                 case "qemu": config = config with { Qemu = line.AbsolutePath() }; break;
                 case "firecracker": config = config with { Firecracker = line.AbsolutePath() }; break;
                 case "firecracker_is_test_double": config = config with { FirecrackerIsTestDouble = new OptionText(line.Where, line.Single()).Flag() }; break;
+                case "guest_architecture": config = config with { GuestArchitecture = GuestProcessor(line) }; break;
                 case "boot_timeout": config = config with { BootTimeout = Seconds(line) }; break;
                 case "image_cache_size": config = config with { ImageCacheBytes = CacheSize(line) }; break;
                 case "allow": config = config with { Allow = Allowed(line) }; break;
@@ -65,6 +70,9 @@ internal sealed record HostConfig
 
         return config with { Options = options };
     }
+
+    private static Architecture GuestProcessor(ConfigLine line) => ProcessorName.TryParse(line.Single())
+        ?? throw new UsageException($"{line.Where} must be x86-64 or arm64, not '{new OptionText("", line.Single()).Shown}'");
 
     private static TimeSpan Seconds(ConfigLine line)
         => TimeSpan.FromSeconds(new OptionText(line.Where, line.Single()).Number(1, 3600));
@@ -98,7 +106,7 @@ internal sealed record HostConfig
     /// <summary>Every key that the file may have.</summary>
     internal static IEnumerable<string> Keys =>
     [
-        "low_level_runtime", "qemu", "firecracker", "firecracker_is_test_double", "boot_timeout", "image_cache_size", "allow",
+        "low_level_runtime", "qemu", "firecracker", "firecracker_is_test_double", "guest_architecture", "boot_timeout", "image_cache_size", "allow",
         .. OptionCatalogue.All.Where(option => option.Replacement is null).Select(option => option.Key),
     ];
 }

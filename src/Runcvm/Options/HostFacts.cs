@@ -20,12 +20,14 @@ internal sealed record HostFacts(int Cpus, bool KvmIsReal, FirecrackerProgram? F
     /// <param name="library">the installation's folder of programs</param>
     internal static HostFacts Look(HostConfig config, string library)
     {
-        bool kvm = File.Exists("/dev/kvm");
-        bool arm64 = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+        // KVM and Firecracker run guests of the host's own processors only.
+        bool foreign = config.GuestArchitecture != RuntimeInformation.ProcessArchitecture;
+        bool kvm = !foreign && File.Exists("/dev/kvm");
+        bool arm64 = config.GuestArchitecture == Architecture.Arm64;
         return new HostFacts(
             OnlineCpus(),
             kvm && (arm64 || HasVirtualization("/proc/cpuinfo")),
-            FindFirecracker(config, library),
+            foreign ? null : FindFirecracker(config, library),
             WithoutLinks(Existing(config.Qemu, "qemu") ?? ProgramPath.TryFind(arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64")),
             kvm);
     }

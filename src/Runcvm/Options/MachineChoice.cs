@@ -17,7 +17,7 @@ internal static class MachineChoice
         }
 
         // A test double is nothing that a host should end up with by itself.
-        bool canFirecracker = host.Firecracker is { IsTestDouble: false } && UseKvm(asked, host) && asked.Cpus is not > MostFirecrackerCpus;
+        bool canFirecracker = host.Firecracker is { IsTestDouble: false } && UseKvm(asked, host) && asked.Cpus is not > MostFirecrackerCpus && !asked.PreallocateMemory && !asked.VhostNet;
         if (asked.Hypervisor == Options.Hypervisor.Auto && canFirecracker) return Options.Hypervisor.Firecracker;
         if (host.QemuPath is null)
         {
@@ -57,6 +57,25 @@ internal static class MachineChoice
 
         if (asked.Cpus > MostFirecrackerCpus)
             throw new UsageException($"RUNCVM_CPUS={asked.Cpus} is more than the {MostFirecrackerCpus} that Firecracker can give; ask for fewer, or {WayOut}");
+    }
+
+    /// <summary>An option that Firecracker has not got.</summary>
+    /// <param name="asked">a container asks for it</param>
+    /// <param name="usual">the host's configuration does, for all machines that QEMU runs</param>
+    /// <param name="name">of the option</param>
+    /// <param name="hypervisor">what was chosen</param>
+    internal static bool OnlyQemu(bool asked, bool usual, string name, Hypervisor hypervisor)
+    {
+        if (hypervisor == Options.Hypervisor.Qemu) return asked || usual;
+        return !asked ? false : throw new UsageException($"{name} is for QEMU, and Firecracker cannot do it; leave it out, or {WayOut}");
+    }
+
+    /// <summary>Without KVM nothing would tell the host's kernel that there are packets.</summary>
+    internal static bool VhostNet(bool asked, bool usual, Hypervisor hypervisor, bool useKvm)
+    {
+        const string Name = "RUNCVM_QEMU_NET_VHOST";
+        bool wanted = OnlyQemu(asked, usual, Name, hypervisor);
+        return asked && !useKvm ? throw new UsageException($"{Name} needs KVM, which this machine does without; leave it out") : wanted && useKvm;
     }
 
     internal static bool UseKvm(RequestedOptions asked, HostFacts host) => asked.Acceleration switch

@@ -23,6 +23,18 @@ internal sealed record MachineOptions
     /// <summary>Guest RAM in bytes, whole mebibytes. Default: the container's limit; without one 512 MiB, 1 GiB with systemd.</summary>
     internal required long MemoryBytes { get; init; }
 
+    /// <summary>The machine has a device by which the host asks for memory back. Default: true.</summary>
+    internal required bool Balloon { get; init; }
+
+    /// <summary>What it has asked back when the machine starts, in mebibytes. Default: 0.</summary>
+    internal required int BalloonMebibytes { get; init; }
+
+    /// <summary>Guest RAM is huge pages of 2 MiB. Default: false.</summary>
+    internal required bool HugePages { get; init; }
+
+    /// <summary>Guest RAM is taken from the host before the start. Default: false.</summary>
+    internal required bool PreallocateMemory { get; init; }
+
     /// <summary>Kernel of the store: DIST, DIST/VERSION or an absolute path without <c>..</c>, which the store has to find inside
     /// itself. Default: null, the store's choice.</summary>
     internal required string? Kernel { get; init; }
@@ -47,6 +59,9 @@ internal sealed record MachineOptions
 
     /// <summary>The guest may send from addresses that are not the container's. Default: false.</summary>
     internal required bool MaySpoof { get; init; }
+
+    /// <summary>The host's kernel carries the machine's packets. Default: false.</summary>
+    internal required bool VhostNet { get; init; }
 
     /// <summary>Size of the sparse scratch disk in bytes. Default: 10 GiB.</summary>
     internal required long ScratchSizeBytes { get; init; }
@@ -80,9 +95,10 @@ internal sealed record MachineOptions
         bool strict = IsStrict(variables, config);
         RequestedOptions usual = OptionCatalogue.Read(config.Options, new RequestedOptions(), strict, said);
 
-        // A host's usual size must not beat what one user asks for with -m or --cpus; a variable does.
+        // A host's usual size must not beat what one user asks for with -m or --cpus; a variable does. What it says of QEMU alone
+        // is not a wish for QEMU.
         RequestedOptions asked = OptionCatalogue.Read(
-            variables, usual with { Cpus = null, MemoryBytes = null }, strict, said);
+            variables, usual with { Cpus = null, MemoryBytes = null, PreallocateMemory = false, VhostNet = false }, strict, said);
 
         string arguments = string.Join(' ', new[] { asked.KernelArgs, asked.KernelAppend }.Where(a => !string.IsNullOrEmpty(a)));
         bool systemd = asked.Systemd ?? resources.WorkloadIsSystemd;
@@ -90,12 +106,20 @@ internal sealed record MachineOptions
         Hypervisor hypervisor = MachineChoice.Hypervisor(asked, host);
         bool isFirecracker = hypervisor == Hypervisor.Firecracker;
         int cpus = MachineSize.Cpus(asked.Cpus, usual.Cpus, host, resources, said);
+        long memory = MachineSize.Memory(asked.MemoryBytes, usual.MemoryBytes, systemd, resources);
+        bool useKvm = !(isFirecracker && host.Firecracker!.IsTestDouble) && MachineChoice.UseKvm(asked, host);
         return new MachineOptions
         {
             Hypervisor = hypervisor,
-            UseKvm = !(isFirecracker && host.Firecracker!.IsTestDouble) && MachineChoice.UseKvm(asked, host),
+            UseKvm = useKvm,
             Cpus = isFirecracker ? Math.Min(cpus, MachineChoice.MostFirecrackerCpus) : cpus,
-            MemoryBytes = MachineSize.Memory(asked.MemoryBytes, usual.MemoryBytes, systemd, resources),
+            MemoryBytes = memory,
+            Balloon = asked.Balloon,
+            BalloonMebibytes = MachineMemory.Balloon(asked, memory),
+            HugePages = Allowed(MachineMemory.HugePages(asked, memory), usual.HugePages, "RUNCVM_HUGETLB", "takes huge pages of the host", config),
+            PreallocateMemory = Allowed(
+                MachineChoice.OnlyQemu(asked.PreallocateMemory, usual.PreallocateMemory, "RUNCVM_QEMU_MEM_PREALLOC", hypervisor),
+                usual.PreallocateMemory, "RUNCVM_QEMU_MEM_PREALLOC", "takes the host's memory before it is used", config),
             Kernel = asked.Kernel,
             KernelArguments = arguments,
             MountAllModules = asked.MountAllModules,
@@ -103,7 +127,9 @@ internal sealed record MachineOptions
             CgroupMode = asked.CgroupMode ?? MachineChoice.CgroupModeOf(arguments),
             Systemd = systemd,
             Init = asked.Init,
-            MaySpoof = Allowed(asked.MaySpoof, usual.MaySpoof, "RUNCVM_NET_SPOOF", config),
+            MaySpoof = Allowed(asked.MaySpoof, usual.MaySpoof, "RUNCVM_NET_SPOOF", "reaches the host's network", config),
+            VhostNet = Allowed(
+                MachineChoice.VhostNet(asked.VhostNet, usual.VhostNet, hypervisor, useKvm), usual.VhostNet, "RUNCVM_QEMU_NET_VHOST", "reaches the host's kernel", config),
             ScratchSizeBytes = asked.ScratchSizeBytes ?? OptionCatalogue.DefaultScratchSize,
             RootIsShare = asked.RootIsShare,
             Disks = asked.Disks,
@@ -118,10 +144,10 @@ internal sealed record MachineOptions
         => [.. environment.Where(entry => !IsOurs(entry))];
 
     // What the host's own configuration switches on is allowed by that.
-    private static bool Allowed(bool asked, bool usual, string name, HostConfig config)
+    private static bool Allowed(bool asked, bool usual, string name, string cost, HostConfig config)
         => !asked || usual || config.Allow.Contains(name)
             ? asked
-            : throw new UsageException($"{name} reaches the host's network; list \"{Option.KeyOf(name)}\" under allow in {HostConfig.File} to let containers use it");
+            : throw new UsageException($"{name} {cost}; list \"{Option.KeyOf(name)}\" under allow in {HostConfig.File} to let containers use it");
 
     private static bool IsOurs(string entry) => entry.StartsWith(Option.Prefix, StringComparison.Ordinal);
 

@@ -9,15 +9,6 @@ internal static partial class OptionCatalogue
         NotYet("RUNCVM_SHARE_SOCKETS", "Forward Unix sockets that are bind-mounted.", "off", IsOff) with { NeedsAllow = true },
         NotYet("RUNCVM_NETWORK_MODE", "`bridge`, or `host` for the address of the host, for which `--network host` is the way here.", "`bridge`",
             text => text.OneOf("bridge or host", [("bridge", true), ("host", false)])),
-
-        // This version has no balloon device, which both answers allow.
-        NotYet("RUNCVM_ENABLE_BALLOON", "Balloon device, by which `docker update -m` changes the guest's RAM.", "on",
-            text => text.Flag() || true),
-        NotYet("RUNCVM_BALLOON_SIZE_MIB", "Mebibytes that the balloon holds at start.", "0",
-            text => text.Number(0, (int)(MachineSize.MostMemory / ByteSize.Mebi)) == 0),
-        NotYet("RUNCVM_HUGETLB", "Guest memory in huge pages.", "off", IsOff) with { NeedsAllow = true },
-        NotYet("RUNCVM_QEMU_MEM_PREALLOC", "Guest memory taken at start.", "off", IsOff) with { NeedsAllow = true },
-        NotYet("RUNCVM_QEMU_NET_VHOST", "vhost-net where the host has it.", "off", IsOff) with { NeedsAllow = true },
         NotYet("RUNCVM_DISPLAY_MODE", "`headless`, `serial` or `vnc`.", "`headless`",
             text => text.OneOf("headless, serial or vnc", [("headless", true), ("serial", false), ("vnc", false)])),
         NotYet("RUNCVM_QEMU_VNC_DISPLAY", "Number of the VNC display.", "none", text => text.Number(0, 59635) < 0),

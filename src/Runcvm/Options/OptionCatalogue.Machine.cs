@@ -31,5 +31,13 @@ internal static partial class OptionCatalogue
         new("RUNCVM_MEM_SIZE", "RAM of the guest, from `64M` to `1T`, and not more than `-m`. A plain number counts mebibytes.",
             "`-m`, else 512M, or 1G with `RUNCVM_SYSTEMD`",
             (o, text) => o with { MemoryBytes = text.Size(MachineSize.LeastMemory, MachineSize.MostMemory, ByteSize.Mebi) }),
+        new("RUNCVM_ENABLE_BALLOON", "A device by which the host asks the guest for memory back and gives it again, as `docker update -m` does.",
+            "on", (o, text) => o with { Balloon = text.Flag() }),
+        new("RUNCVM_BALLOON_SIZE_MIB", "Mebibytes of the guest's RAM that the host has asked back when it starts; at least 64 stay.", "0",
+            (o, text) => o with { BalloonMebibytes = text.Number(0, (int)(MachineSize.MostMemory / ByteSize.Mebi)) }),
+        new("RUNCVM_HUGETLB", "The guest's RAM is huge pages of 2 MiB, of which the host must have enough (`vm.nr_hugepages`).", "off",
+            (o, text) => o with { HugePages = text.Flag() }) { NeedsAllow = true },
+        new("RUNCVM_QEMU_MEM_PREALLOC", "QEMU takes all of the guest's RAM before the machine starts.", "off",
+            (o, text) => o with { PreallocateMemory = text.Flag() }) { NeedsAllow = true },
     ];
 }

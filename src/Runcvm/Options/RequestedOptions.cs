@@ -7,6 +7,11 @@ internal sealed record RequestedOptions
     internal Acceleration Acceleration { get; init; } = Acceleration.Auto;
     internal int? Cpus { get; init; }
     internal long? MemoryBytes { get; init; }
+    internal bool Balloon { get; init; } = true;
+    internal int BalloonMebibytes { get; init; }
+    internal bool HugePages { get; init; }
+    internal bool PreallocateMemory { get; init; }
+    internal bool VhostNet { get; init; }
     internal long? ScratchSizeBytes { get; init; }
     internal string? Kernel { get; init; }
     internal string? KernelArgs { get; init; }

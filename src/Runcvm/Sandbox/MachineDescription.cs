@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Sandbox;
@@ -12,6 +13,9 @@ internal sealed record MachineDescription
     /// <summary>Firecracker, else QEMU</summary>
     internal bool IsFirecracker { get; init; }
 
+    /// <summary>the processors that the machine has</summary>
+    internal Architecture Architecture { get; init; } = RuntimeInformation.ProcessArchitecture;
+
     /// <summary>KVM, else QEMU's TCG</summary>
     internal bool UseKvm { get; init; }
 
@@ -20,6 +24,21 @@ internal sealed record MachineDescription
 
     /// <summary>guest memory in bytes</summary>
     internal long MemoryBytes { get; init; }
+
+    /// <summary>a device by which the host can ask for memory back</summary>
+    internal bool Balloon { get; init; }
+
+    /// <summary>what it asks for from the beginning</summary>
+    internal int BalloonMebibytes { get; init; }
+
+    /// <summary>guest memory in huge pages</summary>
+    internal bool HugePages { get; init; }
+
+    /// <summary>guest memory taken at once</summary>
+    internal bool PreallocateMemory { get; init; }
+
+    /// <summary>the host's kernel carries the packets</summary>
+    internal bool VhostNet { get; init; }
 
     /// <summary>the hypervisor's program as the sandbox sees it</summary>
     internal required string Hypervisor { get; init; }
@@ -54,12 +73,24 @@ internal sealed record MachineDescription
     /// <summary>how long the guest may believe what it knows of shared files: 0 a second, 1 not at all, 2 for ever</summary>
     internal byte ShareCache { get; init; }
 
+    /// <summary>bytes that sandbox and guest together may use, where the container has a limit; else 0</summary>
+    internal long SandboxMemoryLimit { get; init; }
+
+    /// <summary>whether the guest counts the workload's processes, because their number is limited</summary>
+    internal bool CountsProcesses { get; init; }
+
     internal void Write(WireWriter w)
     {
         w.Flag(IsFirecracker);
+        w.Byte((byte)Architecture);
         w.Flag(UseKvm);
         w.Int32(Cpus);
         w.Int64(MemoryBytes);
+        w.Flag(Balloon);
+        w.Int32(BalloonMebibytes);
+        w.Flag(HugePages);
+        w.Flag(PreallocateMemory);
+        w.Flag(VhostNet);
         w.Text(Hypervisor);
         w.Text(KernelCommandLine);
         w.List(Disks, static (w, disk) =>
@@ -82,14 +113,22 @@ internal sealed record MachineDescription
             w.Flag(share.ReadOnly);
         });
         w.Byte(ShareCache);
+        w.Int64(SandboxMemoryLimit);
+        w.Flag(CountsProcesses);
     }
 
     internal static MachineDescription Read(ref WireReader r) => new()
     {
         IsFirecracker = r.Flag(),
+        Architecture = (Architecture)r.Byte(),
         UseKvm = r.Flag(),
         Cpus = r.Int32(),
         MemoryBytes = r.Int64(),
+        Balloon = r.Flag(),
+        BalloonMebibytes = r.Int32(),
+        HugePages = r.Flag(),
+        PreallocateMemory = r.Flag(),
+        VhostNet = r.Flag(),
         Hypervisor = r.Text(),
         KernelCommandLine = r.Text(),
         Disks = r.List(static (ref WireReader r) => new MachineDisk(r.Text(), r.Text(), r.Flag()) { FileSystem = r.UInt64(), Inode = r.UInt64() }),
@@ -101,6 +140,8 @@ internal sealed record MachineDescription
         Notices = r.Texts(),
         Shares = r.List(static (ref WireReader r) => new ServedPath(r.Text(), r.Flag())),
         ShareCache = r.Byte(),
+        SandboxMemoryLimit = r.Int64(),
+        CountsProcesses = r.Flag(),
     };
 }
 

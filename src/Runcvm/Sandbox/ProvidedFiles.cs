@@ -24,16 +24,23 @@ internal static class ProvidedFiles
     /// <summary>The set-up with the files' content as it is now.</summary>
     internal static Setup Fill(Setup setup)
     {
+        (IReadOnlyList<byte[]> contents, bool relay) = Read(setup.Files);
+        return setup with { Files = [.. setup.Files.Zip(contents, static (file, content) => file with { Content = content })], DnsRelay = relay };
+    }
+
+    /// <summary>The content of each as it is now, and whether names are asked for through the host.</summary>
+    internal static (IReadOnlyList<byte[]> Contents, bool DnsRelay) Read(IReadOnlyList<GuestFile> files)
+    {
         bool relay = false;
-        var files = new List<GuestFile>();
-        foreach (GuestFile file in setup.Files)
+        var contents = new List<byte[]>();
+        foreach (GuestFile file in files)
         {
             byte[] content = File.ReadAllBytes(InSandbox(file.Target));
             if (file.Target == ResolverConfiguration) relay = Redirect(ref content);
-            files.Add(file with { Content = content });
+            contents.Add(content);
         }
 
-        return setup with { Files = files, DnsRelay = relay };
+        return (contents, relay);
     }
 
     private static bool Redirect(ref byte[] content)

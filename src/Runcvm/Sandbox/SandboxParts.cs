@@ -30,6 +30,9 @@ internal sealed record SandboxParts
 
     internal bool UseKvm { get; init; }
 
+    /// <summary>the hypervisor gets the host's kernel to carry the packets</summary>
+    internal bool VhostNet { get; init; }
+
     /// <summary>the machine takes part in a network namespace that is not its own</summary>
     internal bool SharesAddresses { get; init; }
 

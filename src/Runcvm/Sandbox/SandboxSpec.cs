@@ -13,6 +13,9 @@ internal static class SandboxSpec
     internal const string Vmlinux = "/boot/vmlinux";
     internal const string Initramfs = "/boot/initramfs";
     internal const string Firecracker = "/boot/firecracker";
+    private const string Kvm = "/dev/kvm";
+    private const string Tun = "/dev/net/tun";
+    private const string VhostNet = "/dev/vhost-net";
 
     /// <summary>A hypervisor that is another user sees this part of the state folder only.</summary>
     internal const string HypervisorFolder = "/run/hypervisor";
@@ -131,16 +134,15 @@ internal static class SandboxSpec
 
     private static void RewriteDevices(JsonObject linux, SandboxParts parts)
     {
-        bool useKvm = parts.UseKvm;
-        var devices = new JsonArray { Device("/dev/net/tun", "/dev/net/tun") };
-        if (useKvm) devices.Add(Device("/dev/kvm", "/dev/kvm"));
+        var devices = new JsonArray { Device(Tun) };
         var rules = new JsonArray
         {
             (JsonNode)new JsonObject { ["allow"] = false, ["access"] = "rwm" },
             Rule(1, 3), Rule(1, 5), Rule(1, 7), Rule(1, 8), Rule(1, 9), Rule(5, 0), Rule(5, 1), Rule(5, 2), Rule(136, null),
             Rule(10, 200),
         };
-        if (useKvm) rules.Add(Rule(10, 232));
+        if (parts.UseKvm) Give(Kvm, 232);
+        if (parts.VhostNet) Give(VhostNet, 238);
         if (parts.Shares.Count > 0)
         {
             // Device nodes on a volume, as every container may make them; the sandbox itself has its shares mounted without devices.
@@ -150,12 +152,18 @@ internal static class SandboxSpec
 
         linux["devices"] = devices;
         Child(linux, "resources")["devices"] = rules;
+
+        void Give(string path, int minor)
+        {
+            devices.Add(Device(path));
+            rules.Add(Rule(10, minor));
+        }
     }
 
-    private static JsonNode Device(string path, string host)
+    private static JsonNode Device(string path)
     {
-        FileStatus status = FileStatus.TryOf(host, followLinks: true)
-            ?? throw new UsageException($"{host} is missing on this host; load its kernel module (modprobe {(path.EndsWith("tun", StringComparison.Ordinal) ? "tun" : "kvm")})");
+        FileStatus status = FileStatus.TryOf(path, followLinks: true)
+            ?? throw new UsageException($"{path} is missing on this host; load its kernel module (modprobe {Path.GetFileName(path).Replace('-', '_')})");
         return new JsonObject
         {
             ["path"] = path,

@@ -10,6 +10,7 @@ internal sealed class LastWords
     private const int ErrorsKept = 8 * 1024;
     private const int LinesShown = 12;
     private const int SigBadCall = 31;
+    private const string Panic = "Kernel panic - not syncing: ";
     private const string ConsoleEnds = "the guest's console ends with";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
@@ -35,6 +36,9 @@ internal sealed class LastWords
         // What it wrote before its end may not have been read yet.
         await Task.WhenAny(Task.WhenAll(machine.Exited, _listening), patience);
         given.Cancel();
+        // The kernel ends the machine by itself then, without a fault of the hypervisor's.
+        if (machine.Exited is { IsCompletedSuccessfully: true, Result.Signal: 0 } && _console.LastAfter(Panic) is { } reason)
+            return new UsageException($"the guest's kernel panicked ({reason}){Said(ConsoleEnds, _console.LastLines(LinesShown))}");
         string how = !machine.Exited.IsCompleted ? "closed the stream"
             : machine.Exited.Result.Signal == SigBadCall ? "was stopped by its filter of system calls (a binary that is not its project's release?)"
             : machine.Exited.Result.Signal != 0 ? $"was killed by signal {machine.Exited.Result.Signal}"

@@ -16,11 +16,12 @@ namespace Runcvm.Supervisor;
 /// <param name="loop">runs all of it</param>
 /// <param name="description">what `create` decided</param>
 /// <param name="network">the container's, led into taps</param>
+/// <param name="watch">sees what becomes of the container's network, if that can change</param>
 /// <param name="user">what the hypervisor runs as, where that is not this process's user</param>
 /// <param name="timeline">where the time of the start goes</param>
 /// <param name="shares">serves the files of the host that the machine gets, if any</param>
 internal sealed class MachineLife(
-    EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread? user, Timeline timeline, ShareServer? shares)
+    EventLoop loop, MachineDescription description, SandboxNetwork network, NetworkWatch? watch, UserThread? user, Timeline timeline, ShareServer? shares)
 {
     private const int SigChild = 17;
     private const int SigWindowChanged = 28;
@@ -42,7 +43,7 @@ internal sealed class MachineLife(
         _started = System.Diagnostics.Stopwatch.GetTimestamp();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using IMachine machine = MachineStart.Start(loop, description, network, user);
-        if (shares != null) _ = shares.ServeAsync(machine.Shares!);
+        if (shares != null) _ = shares.ServeAsync(machine.FileDevice, machine.Shares!);
         LogTime("the hypervisor's program was started");
         Task words = _words.ListenAsync(machine, description.KernelDebug ? MachineLog.Copy : null);
         Task forwarding = ForwardSignalsAsync(signals);
@@ -63,12 +64,14 @@ internal sealed class MachineLife(
     private async Task<int> RunAsync(IMachine machine)
     {
         var link = new GuestLink(new Multiplexer());
-        _observation = new Observation(_words.Console, timeline, link, _workloadStarted.Task);
+        var limits = new RunningLimits(machine, link, description, _workloadStarted.Task);
+        _observation = new Observation(_words.Console, timeline, link, _workloadStarted.Task, limits);
         Task pump = PumpAsync(machine, link);
         try
         {
             using var control = new ControlServer(loop, link, _log, _workloadStarted.Task, _observation, MachineFolder.InSandbox.ControlSocket);
             Task serving = control.RunAsync();
+            _ = BeginAsync(limits);
             await AwaitHelloAsync(machine, link, pump);
             int? code = await EndAsync(ServeAsync(machine, link, control));
             control.Dispose();
@@ -83,6 +86,12 @@ internal sealed class MachineLife(
         }
 
         throw await _words.OfDeadAsync(loop, machine);
+    }
+
+    private static async Task BeginAsync(RunningLimits limits)
+    {
+        string failure = await limits.BeginAsync();
+        if (failure.Length > 0) MachineLog.Error(failure);
     }
 
     // Not by waiting for the pump: that reads until the guest sends more, or dies.
@@ -151,7 +160,10 @@ internal sealed class MachineLife(
     // Null when the stream ended too early.
     private async Task<int?> ServeAsync(IMachine machine, GuestLink link, ControlServer control)
     {
-        StartWorkload(machine, link);
+        Setup setup = StartWorkload(machine, link);
+        using NetworkFollower? follower = watch == null ? null : new NetworkFollower(loop, link, watch, setup, _log);
+        // Ends with the machine.
+        _ = follower?.RunAsync();
         using var ports = new PortRelay(loop, link, network.TryListen, keepsPorts: network.Shared != null, _log);
         ProcessEnd? end = null;
         while (await ReceiveAsync(link) is var (kind, body))
@@ -163,10 +175,11 @@ internal sealed class MachineLife(
                     timeline.Ended(BootSteps.Workload);
                     _log.Info($"the workload runs, {Elapsed()} ms after the hypervisor's start");
                     BootSteps.Report(_log, timeline);
+                    _ = KeepClockAsync(link);
                     while (_earlySignals.TryDequeue(out int number)) await _workload!.SignalAsync(number);
                     break;
                 case MessageKind.Exited when Read(body, Exited.Read) is { Id: Start.Workload } exited:
-                    end = new ProcessEnd(exited.Code);
+                    end = new ProcessEnd(exited.Code) { OutOfMemory = exited.OutOfMemory };
                     LogTime($"the workload has ended with code {exited.Code}");
                     break;
                 case MessageKind.StartFailed when Read(body, StartFailed.Read) is { Id: Start.Workload } failure:
@@ -224,10 +237,11 @@ internal sealed class MachineLife(
         return read(ref reader);
     }
 
-    private void StartWorkload(IMachine machine, GuestLink link)
+    private Setup StartWorkload(IMachine machine, GuestLink link)
     {
         Setup setup = MachineStart.Setup(machine, network);
-        if (setup.DnsRelay) _dns = ForwardQuestionsAsync(link);
+        // Whether the container asks Docker's nameserver may change with its networks.
+        _dns = ForwardQuestionsAsync(link);
         _ = link.SendAsync(MessageKind.Setup, setup.Write);
         LogTime("the set-up was sent");
         var processReader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Process));
@@ -236,6 +250,7 @@ internal sealed class MachineLife(
         _ = link.SendAsync(MessageKind.Start, new Start(Start.Workload, process).Write);
         if (process.Terminal) _ = _workload.ResizeAsync();
         _relays = _workload.RunAsync();
+        return setup;
     }
 
     private async Task ForwardQuestionsAsync(GuestLink link)
@@ -261,7 +276,26 @@ internal sealed class MachineLife(
         await _workload!.CompleteAsync(end);
         await _relays;
         if (end.Failure != null) MachineLog.Error(end.Failure);
+        // As long as the hypervisor holds the guest's memory.
+        if (end.OutOfMemory) await MemoryShortage.ReportAsync(loop, description.SandboxMemoryLimit);
         return end.Code;
+    }
+
+    // A guest does not see for how long it was paused, or the host asleep, and its clock may have stood still.
+    private async Task KeepClockAsync(GuestLink link)
+    {
+        try
+        {
+            while (true)
+            {
+                await loop.HeldUpAsync();
+                await link.SendAsync(MessageKind.Adjust, new Adjust(MachineStart.Clock).Write);
+            }
+        }
+        catch (ChannelClosedException)
+        {
+            // The machine has ended.
+        }
     }
 
     private async Task ForwardSignalsAsync(AsyncFile signals)

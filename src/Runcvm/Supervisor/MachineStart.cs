@@ -15,6 +15,10 @@ namespace Runcvm.Supervisor;
 /// <summary>From what `create` decided to a hypervisor that runs, and to what the guest is told first.</summary>
 internal static class MachineStart
 {
+    // Services of a machine on a network of its own are looked for here by containers that joined it and nobody else.
+    private const uint SeldomPorts = 1000;
+    private const uint SoonPorts = 200;
+
     internal static IMachine Start(EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread? user)
     {
         MachineSettings settings = Settings(description, network);
@@ -38,10 +42,12 @@ internal static class MachineStart
         Setup setup = Protocol.Messages.Setup.Read(ref reader);
         return ProvidedFiles.Fill(setup) with
         {
-            Clock = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100,
+            Clock = Clock,
             Entropy = HostEntropy(),
             Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
+            SpareCards = [.. network.Spares.Select(static card => card.HardwareAddress)],
             NetworkSysctls = network.Sysctls,
+            PortsInterval = network.Shared == null ? SeldomPorts : SoonPorts,
             RootDisk = setup.RootDisk == null ? null : machine.DiskName(setup.RootDisk),
             ScratchDisk = machine.DiskName(setup.ScratchDisk),
             ModulesDisk = setup.ModulesDisk == null ? null : machine.DiskName(setup.ModulesDisk),
@@ -49,6 +55,9 @@ internal static class MachineStart
             LayerDisk = setup.LayerDisk == null ? null : machine.DiskName(setup.LayerDisk),
         };
     }
+
+    /// <summary>Nanoseconds since 1970 UTC.</summary>
+    internal static long Clock => (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
 
     private static byte[] HostEntropy()
     {
@@ -61,6 +70,7 @@ internal static class MachineStart
     private static MachineSettings Settings(MachineDescription description, SandboxNetwork network) => new()
     {
         Program = description.Hypervisor,
+        Architecture = description.Architecture,
         UseKvm = description.UseKvm,
         Cpus = description.Cpus,
         MemoryMebibytes = description.MemoryBytes / (1024 * 1024),
@@ -69,8 +79,16 @@ internal static class MachineStart
         KernelCommandLine = description.KernelCommandLine,
         HasShares = description.Shares.Count > 0,
         Disks = [.. description.Disks.Select(static disk => new MachineSettings.Disk(disk.Serial, disk.Path, disk.ReadOnly))],
-        Cards = [.. network.Interfaces.Select(static (item, i) => new MachineSettings.NetworkCard(item.Tap, SandboxNetwork.TapName(i), item.Description.HardwareAddress))],
-        Balloon = true,
+        Cards =
+        [
+            .. network.Interfaces.Select(static item => (item.Tap, item.Description.HardwareAddress)).Concat(network.Spares)
+                .Select(static (card, i) => new MachineSettings.NetworkCard(card.Tap, SandboxNetwork.TapName(i), card.HardwareAddress)),
+        ],
+        Balloon = description.Balloon,
+        BalloonMebibytes = description.BalloonMebibytes,
+        HugePages = description.HugePages,
+        PreallocateMemory = description.PreallocateMemory,
+        VhostNet = description.VhostNet,
         Folder = SandboxSpec.HypervisorFolder,
     };
 }

@@ -7,12 +7,13 @@ using Runcvm.Sandbox;
 namespace Runcvm.Supervisor;
 
 /// <summary>What others may ask of a running machine, over its control socket. Each question has a connection of its
-/// own, and none of them touches the machine's work.</summary>
+/// own.</summary>
 /// <param name="console">what the guest's console said</param>
 /// <param name="timeline">where the time of the start went</param>
 /// <param name="link">to the guest</param>
 /// <param name="workloadStarted">before that the guest answers nothing, and has nothing to flush</param>
-internal sealed class Observation(TextRing console, Timeline timeline, GuestLink link, Task workloadStarted)
+/// <param name="limits">what can be changed</param>
+internal sealed class Observation(TextRing console, Timeline timeline, GuestLink link, Task workloadStarted, RunningLimits limits)
 {
     private readonly Dictionary<uint, TaskCompletionSource<string>> _questions = [];
     private uint _lastQuestion;
@@ -39,6 +40,10 @@ internal sealed class Observation(TextRing console, Timeline timeline, GuestLink
             case MessageKind.Flush:
                 if (workloadStarted.IsCompleted) await AskGuestAsync(MessageKind.Flush, static id => new Flush(id).Write);
                 await SendAsync(client, MessageKind.Flushed, new Flushed(0).Write);
+                break;
+            case MessageKind.SetLimits:
+                string failure = await limits.SetAsync(LimitsIn(body));
+                await SendAsync(client, MessageKind.LimitsSet, new LimitsSet(failure).Write);
                 break;
         }
     }
@@ -83,6 +88,12 @@ internal sealed class Observation(TextRing console, Timeline timeline, GuestLink
         _questions.Add(++_lastQuestion, answer);
         _ = link.SendAsync(kind, question(_lastQuestion));
         return answer.Task;
+    }
+
+    private static SetLimits LimitsIn(byte[] body)
+    {
+        var reader = new WireReader(body);
+        return SetLimits.Read(ref reader);
     }
 
     private static bool IsFollowed(byte[] body)

@@ -21,7 +21,7 @@ internal sealed class PortRelay(
     private const int MaxPorts = 256;
     private const int MaxConnections = 256;
 
-    private readonly Dictionary<ListeningPort, AsyncFile> _listeners = [];
+    private readonly Dictionary<ListeningPort, IDisposable> _listeners = [];
     private readonly HashSet<ListeningPort> _refused = [];
     private readonly HashSet<Task> _tasks = [];
     private int _connections;
@@ -31,7 +31,7 @@ internal sealed class PortRelay(
     {
         foreach (ListeningPort gone in keepsPorts ? [] : _listeners.Keys.Except(ports).ToArray())
         {
-            _listeners.Remove(gone, out AsyncFile? listener);
+            _listeners.Remove(gone, out IDisposable? listener);
             listener!.Dispose();
         }
 
@@ -40,21 +40,29 @@ internal sealed class PortRelay(
         {
             if (_listeners.ContainsKey(port) || _listeners.Count >= MaxPorts) continue;
             if (tryListen(port) is { } socket) Listen(port, new AsyncFile(loop, socket));
-            else if (_refused.Add(port)) log.Info($"port {port.Port} of the machine is taken by somebody else in the namespace that it shares");
+            else if (_refused.Add(port)) log.Info($"{(port.IsDatagram ? "UDP" : "TCP")} port {port.Port} of the machine is taken by somebody else in the namespace that it shares");
         }
     }
 
     public void Dispose()
     {
-        foreach (AsyncFile listener in _listeners.Values) listener.Dispose();
+        foreach (IDisposable listener in _listeners.Values) listener.Dispose();
         _listeners.Clear();
     }
 
-    private void Listen(ListeningPort port, AsyncFile listener)
+    private void Listen(ListeningPort port, AsyncFile socket)
     {
-        _listeners.Add(port, listener);
         _tasks.RemoveWhere(static task => task.IsCompleted);
-        _tasks.Add(AcceptAsync(port.Port, listener));
+        if (port.IsDatagram)
+        {
+            var datagrams = new DatagramPort(loop, link, port.Port, socket);
+            _listeners.Add(port, datagrams);
+            _tasks.Add(datagrams.RunAsync());
+            return;
+        }
+
+        _listeners.Add(port, socket);
+        _tasks.Add(AcceptAsync(port.Port, socket));
     }
 
     private async Task AcceptAsync(ushort port, AsyncFile listener)
@@ -86,7 +94,7 @@ internal sealed class PortRelay(
         _connections++;
         try
         {
-            await link.SendAsync(MessageKind.Connect, new Connect(id, port).Write);
+            await link.SendAsync(MessageKind.Connect, new Connect(id, port, IsDatagram: false).Write);
             await SocketRelay.RunAsync(socket, output.ReadAsync, input.WriteAsync, input.End, Close);
         }
         catch (Exception e) when (e is LinuxException or ObjectDisposedException or ChannelClosedException)

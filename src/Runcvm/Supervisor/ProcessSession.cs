@@ -85,4 +85,8 @@ internal sealed class ProcessSession
 /// <summary>How a process ended.</summary>
 /// <param name="Code">its exit code, or 125 to 127 if it did not start</param>
 /// <param name="Failure">why it did not start, or null</param>
-internal sealed record ProcessEnd(int Code, string? Failure = null);
+internal sealed record ProcessEnd(int Code, string? Failure = null)
+{
+    /// <summary>the guest ran out of memory, and that was the end of it</summary>
+    internal bool OutOfMemory { get; init; }
+}

@@ -6,12 +6,13 @@ using Runcvm.Linux.Processes;
 using Runcvm.Protocol.Shares;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
+using Runcvm.VirtioFs;
 
 namespace Runcvm.Supervisor;
 
 /// <summary>Serves the machine's shares, on threads of its own which alone in this process may act for other users. The
-/// thread that has received a request gives the stream to another one and answers the request itself, so that none waits
-/// for another and a request changes threads only where it has to.</summary>
+/// thread that receives a request answers it itself; one that may wait for a disk only after it has given the stream to another
+/// thread. So none waits for another, and threads change only where they have to.</summary>
 internal sealed class ShareServer
 {
     /// <summary>Requests that wait for a disk at the same time; each thread has a buffer for the longest reply.</summary>
@@ -22,7 +23,9 @@ internal sealed class ShareServer
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<SafeFileHandle> _stream = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _reading = new();
+    private readonly TaskCompletionSource<SafeFileHandle> _device = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private FileServer[] _servers = [];
+    private RingServer _rings = null!;
     private ShareReceiver _receiver = null!;
     private ShareSender _sender = null!;
     private int _threads;
@@ -45,9 +48,12 @@ internal sealed class ShareServer
         return server;
     }
 
-    /// <summary>Begins to answer what comes over the stream.</summary>
-    internal async Task ServeAsync(Task<SafeFileHandle> stream)
+    /// <summary>Begins to answer what comes through the rings of a device and over the stream.</summary>
+    /// <param name="device">to the hypervisor, where it has such a device</param>
+    /// <param name="stream">to the guest</param>
+    internal async Task ServeAsync(SafeFileHandle? device, Task<SafeFileHandle> stream)
     {
+        if (device != null) _device.SetResult(device);
         try
         {
             _stream.SetResult(await stream);
@@ -65,7 +71,11 @@ internal sealed class ShareServer
             var kept = CapabilitySet.Of(SandboxSpec.FileServerCapabilities);
             CapabilitySet.Apply(kept, kept, CapabilitySet.Empty);
             _servers = [.. description.Shares.Select((share, number) => new FileServer(
-                share.Path, share.ReadOnly, (CachePolicy)description.ShareCache, reply => AnswerLater((ushort)number, reply)))];
+                share.Path, share.ReadOnly, (CachePolicy)description.ShareCache, reply => AnswerLater((ushort)number, reply), description.Shares.Count))];
+            var all = new FileServer(
+                [.. description.Shares.Select(static share => new SharedRoot(share.Path, share.ReadOnly))],
+                (CachePolicy)description.ShareCache, reply => _rings.AnswerLater(reply.Span));
+            _rings = new RingServer(all, e => Fail("in the rings of the shares", e)) { LockWait = TellOfLockWait };
         }
         catch (Exception e) when (e is LinuxException or IOException)
         {
@@ -73,6 +83,7 @@ internal sealed class ShareServer
             return;
         }
 
+        if (!description.IsFirecracker) Run(ServeDevice);
         opened.SetResult();
         var stream = new WaitingFile(_stream.Task.GetAwaiter().GetResult());
         _receiver = new ShareReceiver(stream.Read);
@@ -86,30 +97,48 @@ internal sealed class ShareServer
         byte[] reply = new byte[ShareFrame.Size + FileServer.MaxReply];
         try
         {
-            while (TryReceive() is { } message) Answer(message, reply);
-        }
-        catch (Exception e) when (e is WireFormatException or BrokenRequestException)
-        {
-            _failed.TrySetException(new WireFormatException($"on the stream of the shares: {e.Message}"));
-        }
-        catch (Exception e) when (e is LinuxException or ObjectDisposedException)
-        {
-            // The hypervisor is gone, which whoever runs the machine reports.
+            while (TryReceive(reply) is { } message) Answer(message, reply);
         }
         catch (Exception e)
         {
-            _failed.TrySetException(new UsageException($"the file server failed: {e.Message}", e));
+            Fail("on the stream of the shares", e);
         }
     }
 
-    private ShareMessage? TryReceive()
+    private void ServeDevice()
+    {
+        try
+        {
+            SafeFileHandle device = _device.Task.GetAwaiter().GetResult();
+            _rings.Start();
+            new VhostUserDevice(device, _rings).Serve();
+        }
+        catch (Exception e)
+        {
+            Fail("in the hypervisor's word of the shares", e);
+        }
+    }
+
+    private void Fail(string where, Exception e)
+    {
+        // When the hypervisor is gone, whoever runs the machine reports that.
+        if (e is LinuxException or ObjectDisposedException) return;
+        _failed.TrySetException(e is WireFormatException or BrokenRequestException or BrokenRingException
+            ? new WireFormatException($"{where}: {e.Message}")
+            : new UsageException($"the file server failed: {e.Message}", e));
+    }
+
+    // The next request that another thread should not wait for. The others are answered here: to wake a thread takes longer.
+    private ShareMessage? TryReceive(byte[] reply)
     {
         Interlocked.Increment(ref _waiting);
         lock (_reading)
         {
-            ShareMessage? message = _receiver.Receive();
+            Interlocked.Decrement(ref _waiting);
+            ShareMessage? message;
+            while ((message = _receiver.Receive()) is { } quick && !FileServer.MayTakeLong(quick.Span)) Answer(quick, reply);
             // Somebody must be there to read on, at least for the word that a request is to be given up.
-            if (Interlocked.Decrement(ref _waiting) == 0 && message != null && _threads < MostThreads)
+            if (message != null && Volatile.Read(ref _waiting) == 0 && _threads < MostThreads)
             {
                 _threads++;
                 Run(Work);
@@ -121,6 +150,13 @@ internal sealed class ShareServer
 
     private void Answer(ShareMessage message, byte[] reply)
     {
+        if (message.Share == ShareFrame.Rings)
+        {
+            _rings.Interrupt(message.Span);
+            message.Return();
+            return;
+        }
+
         if (message.Share >= _servers.Length) throw new WireFormatException($"a request for share {message.Share}, which is not there");
         int length = _servers[message.Share].Handle(message.Span, reply.AsSpan(ShareFrame.Size));
         ushort share = message.Share;
@@ -136,6 +172,21 @@ internal sealed class ShareServer
         try
         {
             _sender.Send(share, room);
+        }
+        catch (Exception e) when (e is LinuxException or ObjectDisposedException)
+        {
+            // The hypervisor is gone.
+        }
+    }
+
+    // Signals do not reach the host through the rings: the guest's init looks whether the thread has one, and says so.
+    private void TellOfLockWait(ulong unique, uint thread)
+    {
+        byte[] room = new byte[ShareFrame.Size + LockWait.Size];
+        new LockWait(unique, thread).Write(room.AsSpan(ShareFrame.Size));
+        try
+        {
+            _sender.Send(ShareFrame.Rings, room);
         }
         catch (Exception e) when (e is LinuxException or ObjectDisposedException)
         {

@@ -2,6 +2,7 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
+using Runcvm.Linux.Netlink;
 using Runcvm.Linux.Processes;
 using Runcvm.Network;
 using Runcvm.Protocol.Frames;
@@ -16,6 +17,9 @@ internal static class SuperviseVerb
     /// <summary>The code of a machine that failed, as docker reports failures of its own.</summary>
     internal const int MachineFailed = 125;
 
+    // Networks that can be connected while the machine runs; each card costs every start a little.
+    private const int SpareCards = 1;
+
     internal static int Run()
     {
         CurrentProcess.IgnoreBrokenPipes();
@@ -28,16 +32,19 @@ internal static class SuperviseVerb
             using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
             FileDescriptor.Lock(alive);
             IReadOnlyList<SafeFileHandle> backing = BackingLocks.Take(description.Disks);
-            SandboxNetwork network = SandboxNetwork.Prepare(description.MaySpoof, description.IsFirecracker ? MachineDescription.HypervisorUser : null) with
+            SafeFileHandle networkEvents = RouteEvents.Open();
+            SandboxNetwork network = SandboxNetwork.Prepare(
+                description.MaySpoof, description.IsFirecracker ? MachineDescription.HypervisorUser : null, description.SharesAddresses ? 0 : SpareCards) with
             {
                 Shared = description.SharesAddresses ? new SharedPorts() : null,
             };
+            NetworkWatch? watch = network.Spares.Count > 0 ? new NetworkWatch(networkEvents, network, description.MaySpoof) : null;
             using UserThread? user = description.IsFirecracker ? new UserThread(MachineDescription.HypervisorUser) : null;
             // Its threads keep what it takes to serve files; this one, which starts the hypervisor, keeps nothing.
             ShareServer? shares = description.Shares.Count > 0 ? ShareServer.Start(description) : null;
             DropCapabilities();
             using var loop = new EventLoop();
-            int code = loop.Run(new MachineLife(loop, description, network, user, timeline, shares).RunAsync);
+            int code = loop.Run(new MachineLife(loop, description, network, watch, user, timeline, shares).RunAsync);
             foreach (SafeFileHandle file in backing) file.Dispose();
             return code;
         }
@@ -62,7 +69,7 @@ internal static class SuperviseVerb
         return MachineDescription.Read(ref reader);
     }
 
-    // The network is made; from here on neither this process nor the hypervisor it starts may change anything.
+    // The network is made; from here on neither this thread nor the hypervisor that it starts may change anything.
     private static void DropCapabilities()
     {
         CapabilitySet.Apply(CapabilitySet.Empty, CapabilitySet.Empty, CapabilitySet.Empty);

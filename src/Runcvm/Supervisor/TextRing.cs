@@ -53,14 +53,22 @@ internal sealed class TextRing(int capacity)
     }
 
     /// <summary>The last lines, without control characters: they may come from a hostile guest.</summary>
-    internal string LastLines(int count)
+    internal string LastLines(int count) => string.Join('\n', Lines().TakeLast(count));
+
+    /// <summary>The rest of the last line that holds <paramref name="words"/>, or null.</summary>
+    internal string? LastAfter(string words)
+    {
+        string? line = Lines().LastOrDefault(line => line.Contains(words, StringComparison.Ordinal));
+        return line?[(line.IndexOf(words, StringComparison.Ordinal) + words.Length)..].Trim();
+    }
+
+    private string[] Lines()
     {
         int length = (int)Math.Min(_written, capacity);
         byte[] ordered = new byte[length];
         for (int i = 0; i < length; i++) ordered[i] = _bytes[(_written - length + i) % capacity];
         string text = Printable(Encoding.UTF8.GetString(ordered));
-        string[] lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return string.Join('\n', lines.TakeLast(count));
+        return text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
     }
 
     /// <summary>Text that cannot do anything to the terminal on which it is shown.</summary>

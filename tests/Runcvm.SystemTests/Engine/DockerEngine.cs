@@ -25,6 +25,9 @@ public sealed class DockerEngine : IAsyncLifetime
 
     public static string Hypervisor { get; } = Environment.GetEnvironmentVariable("RUNCVM_TEST_HYPERVISOR") ?? "qemu";
 
+    /// <summary>Whether the guests are arm64, which QEMU emulates; see tests/arm64/setup.sh.</summary>
+    public static bool IsArm64 { get; } = Environment.GetEnvironmentVariable("RUNCVM_TEST_ARCHITECTURE") == "arm64";
+
     /// <summary>The real Firecracker, or its test double: then a host without KVM will do. Null: the one that the runtime finds.</summary>
     public static string? Firecracker { get; } =
         Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER") ?? Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER_DOUBLE");
@@ -76,11 +79,26 @@ public sealed class DockerEngine : IAsyncLifetime
 
     private static string? Configuration()
     {
-        if (Hypervisor != "firecracker" || Firecracker is null) return null;
-        bool isDouble = Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER") is null;
         // The file takes the place of the host's, which in an emulated host has more patience as well.
         int bootTimeout = (int)Patience.Times(BootTimeout).TotalSeconds;
+        if (IsArm64) return $"boot_timeout = {bootTimeout}\nguest_architecture = \"arm64\"\n";
+        if (Hypervisor != "firecracker" || Firecracker is null) return null;
+        bool isDouble = Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER") is null;
         return $"boot_timeout = {bootTimeout}\nfirecracker = \"{Firecracker}\"\n{(isDouble ? "firecracker_is_test_double = true\n" : "")}";
+    }
+
+    /// <summary>Kills dockerd, which engine.sh starts again, and waits until it answers.</summary>
+    internal async Task CrashAsync()
+    {
+        (await BesideAsync("sh", "-c", "kill -KILL $(cat \"$0\")", Path.Combine(_folder, "docker.pid"))).Succeeded();
+        await Eventually.TrueAsync(IsReadyAsync, "Docker engine ready again", StartTimeout);
+    }
+
+    /// <summary>Sets what dockerd can change without a restart.</summary>
+    internal async Task ConfigureAsync(string json)
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder, "daemon.json"), json);
+        (await BesideAsync("sh", "-c", "kill -HUP $(cat \"$0\")", Path.Combine(_folder, "docker.pid"))).Succeeded();
     }
 
     private async Task<bool> IsReadyAsync()

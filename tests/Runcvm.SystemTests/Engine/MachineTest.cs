@@ -64,4 +64,33 @@ public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
         $"'{text}' in the logs of {name}");
 
     protected static void OnlyMachines() => Assert.SkipUnless(DockerEngine.RunsMachines, "only holds for machines");
+
+    /// <summary>Everything that a machine could leave on a host, as one text.</summary>
+    private protected async Task<string> TracesAsync()
+    {
+        const string Script = """
+            ps -e -o comm= | grep -E 'runcvm|qemu|firecracker|containerd-shim' | sort
+            awk '{print $5}' /proc/self/mountinfo | sort
+            ls /sys/class/net
+            ls /run/runcvm
+            ls "$0/overlay2"
+            ls "$0/containers"
+            find /sys/fs/cgroup -regextype posix-extended -type d -regex '.*/[0-9a-f]{64}' | sort
+            """;
+        return (await Engine.BesideAsync("sh", "-c", Script, Engine.DataRoot)).Text;
+    }
+
+    /// <summary>Until there is what there was before: Docker answers before its shim has ended.</summary>
+    private protected async Task NothingLeftAsync(string before)
+    {
+        string now = "";
+        try
+        {
+            await Eventually.TrueAsync(async () => (now = await TracesAsync()) == before, "as before");
+        }
+        catch (Xunit.Sdk.FailException)
+        {
+            Assert.Equal(before, now);
+        }
+    }
 }

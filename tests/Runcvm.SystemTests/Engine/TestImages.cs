@@ -7,13 +7,22 @@ namespace Runcvm.SystemTests.Engine;
 internal sealed class TestImages(Docker docker)
 {
     private const string Prefix = "runcvm-test/";
+
+    // Where tests/arm64/setup.sh puts it.
+    private const string ArmBusybox = "/usr/local/lib/runcvm-tests/busybox-arm64";
+
     private static readonly TimeSpan BuildTimeout = TimeSpan.FromMinutes(10);
 
     private readonly string _cache = Environment.GetEnvironmentVariable("RUNCVM_TEST_CACHE") ?? "/var/cache/runcvm-tests";
     private readonly Dictionary<string, string> _recipes = [];
 
     /// <summary>Only busybox; users root and app (1000).</summary>
-    public Task<string> BusyboxAsync() => HaveAsync("busybox", [Example("busybox.sh")], BuildBusyboxAsync);
+    public Task<string> BusyboxAsync()
+        => HaveAsync(DockerEngine.IsArm64 ? "busybox-arm64" : "busybox", [Example("busybox.sh")], BuildBusyboxAsync);
+
+    /// <summary>A small Debian for arm64, whose packages are unpacked and not configured: that takes an arm64 processor. The image does not
+    /// say what it is for, since Docker 20.10 cannot import it so.</summary>
+    public Task<string> DebianArm64Async() => HaveAsync("debian-arm64", [ArmFile("debian.sh")], BuildDebianArm64Async);
 
     /// <summary>Debian with python3, iproute2, procps and curl; user app (1000), also in the group staff (50).</summary>
     public async Task<string> DebianAsync() => await DockerfileAsync("debian", await BaseAsync());
@@ -56,8 +65,20 @@ internal sealed class TestImages(Docker docker)
         => HaveAsync(name, [Recipe($"{name}/Dockerfile"), _recipes[from]], () => docker.WithinAsync(
             BuildTimeout, "build", "-q", "-t", Prefix + name, Path.Combine(Repository.Tests, "Images", name)));
 
+    private static string ArmFile(string name) => File.ReadAllText(Path.Combine(Folder("tests/arm64"), name));
+
     private async Task<CommandResult> BuildBusyboxAsync()
-        => await docker.InputAsync(await InnerImageAsync(), null, "import", "-", Prefix + "busybox");
+    {
+        if (!DockerEngine.IsArm64) return await docker.InputAsync(await InnerImageAsync(), null, "import", "-", Prefix + "busybox");
+        CommandResult archive = await Command.RunAsync(Path.Combine(Folder("examples/dind"), "busybox.sh"), [ArmBusybox]);
+        return await docker.InputAsync(archive.Succeeded().Output, null, "import", "-", Prefix + "busybox-arm64");
+    }
+
+    private async Task<CommandResult> BuildDebianArm64Async()
+    {
+        CommandResult archive = await Command.RunAsync(Path.Combine(Folder("tests/arm64"), "debian.sh"), [], timeout: BuildTimeout);
+        return await docker.InputAsync(archive.Succeeded().Output, BuildTimeout, "import", "-", Prefix + "debian-arm64");
+    }
 
     private async Task<CommandResult> BuildBaseAsync()
     {

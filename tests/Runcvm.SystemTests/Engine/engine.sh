@@ -16,6 +16,7 @@ inside() {
         mkdir -p $shared
         mount -t tmpfs -o mode=755 tmpfs $shared
     done
+    [ -e "$folder/daemon.json" ] || echo '{}' >"$folder/daemon.json"
     mkdir -p "$folder/state" /var/lib/runcvm
     mount --bind "$folder/state" /var/lib/runcvm
     if [ -e "$folder/config.toml" ]; then
@@ -47,13 +48,28 @@ inside() {
         kill -0 $! || { cat "$folder/containerd.log" >&2; return 1; }
         sleep 0.1
     done
-    dockerd --containerd "$folder/containerd.sock" --host "unix://$socket" --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/docker.pid" \
-        --bridge "$name" --add-runtime "runcvm=$runtime" --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$name" \
-        --storage-driver overlay2 >"$folder/dockerd.log" 2>&1 </dev/null &
+    serve &
     engine=$!
     # As PID 1 of its namespace this shell also reaps what shims leave behind.
     cat >/dev/null
-    kill -TERM $engine && timeout 30 tail --pid=$engine -f /dev/null || true
+    touch "$folder/ending"
+    kill -TERM "$(cat "$folder/docker.pid")" && timeout 30 tail --pid=$engine -f /dev/null || true
+}
+
+# A dockerd that was killed comes back, as service managers have it; one that ended by itself does not.
+serve() {
+    local status=137
+    while [ $status = 137 ] && [ ! -e "$folder/ending" ]; do
+        status=0
+        run_engine || status=$?
+    done
+}
+
+run_engine() {
+    rm -f "$folder/docker.pid"
+    dockerd --containerd "$folder/containerd.sock" --config-file "$folder/daemon.json" --host "unix://$socket" --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/docker.pid" \
+        --bridge "$name" --add-runtime "runcvm=$runtime" --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$name" \
+        --storage-driver overlay2 >>"$folder/dockerd.log" 2>&1 </dev/null
 }
 
 free_network() {

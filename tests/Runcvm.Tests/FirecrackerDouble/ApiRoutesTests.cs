@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Runcvm.FirecrackerDouble;
 using Runcvm.Linux.Events;
@@ -44,6 +45,7 @@ public class ApiRoutesTests
         var settings = new MachineSettings
         {
             Program = "",
+            Architecture = Architecture.X64,
             Vmlinux = "/boot/vmlinux",
             Initramfs = "/boot/initramfs",
             KernelCommandLine = "quiet",

@@ -11,15 +11,17 @@ using Runcvm.Linux.Processes;
 
 namespace Runcvm.Tests.Interop;
 
-/// <summary>Our numbers against the C headers of this machine: every constant is a static assertion that gcc checks.</summary>
+/// <summary>Our numbers against the C headers of both architectures: every constant is a static assertion that gcc checks.</summary>
 public class AbiTests
 {
+    public static TheoryData<Architecture> Architectures => [Architecture.X64, Architecture.Arm64];
+
     private const BindingFlags Static = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
 
     private static readonly string[] Headers =
     [
         "errno.h", "fcntl.h", "poll.h", "sched.h", "signal.h", "spawn.h", "stddef.h", "time.h", "unistd.h", "sys/epoll.h", "sys/eventfd.h",
-        "sys/file.h", "sys/ioctl.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/signalfd.h", "sys/socket.h", "sys/stat.h", "sys/statfs.h",
+        "sys/file.h", "sys/ioctl.h", "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/signalfd.h", "sys/socket.h", "sys/stat.h", "sys/statfs.h",
         "sys/syscall.h", "sys/uio.h", "sys/wait.h", "netinet/in.h",
         // The kernel's struct termios, which the ioctls take; that of the C library is another.
         "asm/termbits.h",
@@ -52,58 +54,72 @@ public class AbiTests
         (OpenFlags.TemporaryFile, "O_TMPFILE"),
     ];
 
-    [Fact]
-    public void Constants_of_the_C_library() => Check(typeof(Libc).GetFields(Static)
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void Constants_of_the_C_library(Architecture machine) => Check(machine, typeof(Libc).GetFields(Static)
         .Where(static field => field.IsLiteral && field.FieldType != typeof(string) && field.Name != nameof(Libc.SpawnStructSize))
         .Select(static field => Equal(OurNames.GetValueOrDefault(field.Name, field.Name), field.GetRawConstantValue()!)));
 
-    [Fact]
-    public void Error_numbers() => Check(Enum.GetValues<Errno>().Where(static errno => errno != Errno.None)
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void Error_numbers(Architecture machine) => Check(machine, Enum.GetValues<Errno>().Where(static errno => errno != Errno.None)
         .Select(static errno => Equal($"{errno}", (int)errno)));
 
-    [Fact]
-    public void Flags_of_mount() => Check(Enum.GetValues<MountFlags>().Where(static flag => flag != MountFlags.None)
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void Flags_of_mount(Architecture machine) => Check(machine, Enum.GetValues<MountFlags>().Where(static flag => flag != MountFlags.None)
         .Select(static flag => Equal(MountNames.GetValueOrDefault(flag, $"MS_{flag}".ToUpperInvariant()), (ulong)flag)));
 
-    [Fact]
-    public void Flags_of_open()
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void Flags_of_open(Architecture machine)
     {
         Assert.Equal(Enum.GetValues<OpenFlags>().Order(), OpenNames.Select(static pair => pair.Flag).Order());
-        Check(OpenNames.Select(static pair => Equal(pair.Name, OpenFlagValues.ToNative(pair.Flag))));
+        Check(machine, OpenNames.Select(pair => Equal(pair.Name, OpenFlagValues.ToNative(pair.Flag, machine == Architecture.Arm64))));
     }
 
-    [Fact]
-    public void Kinds_of_files() => Check(
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void Kinds_of_files(Architecture machine) => Check(machine,
     [
         Equal("S_IFIFO", (int)FileKind.Fifo), Equal("S_IFCHR", (int)FileKind.CharacterDevice), Equal("S_IFDIR", (int)FileKind.Directory),
         Equal("S_IFBLK", (int)FileKind.BlockDevice), Equal("S_IFREG", (int)FileKind.Regular), Equal("S_IFLNK", (int)FileKind.Link),
         Equal("S_IFSOCK", (int)FileKind.Socket), Equal("STATX_BASIC_STATS", FileStatus.BasicStats),
     ]);
 
-    [Fact]
-    public void Numbers_of_system_calls() => Check(typeof(SystemCallNumber).GetMembers(Static)
-        .Where(static member => member is PropertyInfo or FieldInfo { IsLiteral: true })
-        .Select(static member => Equal("SYS_" + member.Name, member is PropertyInfo property ? property.GetValue(null)! : ((FieldInfo)member).GetRawConstantValue()!)));
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void Numbers_of_system_calls(Architecture machine)
+    {
+        var numbers = new SystemCallNumber(machine == Architecture.Arm64);
+        MemberInfo[] members = [.. typeof(SystemCallNumber).GetMembers(Static | BindingFlags.Instance).Where(static member => member is PropertyInfo or FieldInfo { IsLiteral: true })];
+        Assert.True(members.Length > 10);
+        Check(machine, members
+            .Select(member => Equal("SYS_" + member.Name, member is PropertyInfo property ? property.GetValue(numbers)! : ((FieldInfo)member).GetRawConstantValue()!)));
+    }
 
-    [Fact]
-    public void Numbers_of_resource_limits() => Check(((string[])
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void Numbers_of_resource_limits(Architecture machine) => Check(machine, ((string[])
         ["CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME"])
         .Select(static name => Equal("RLIMIT_" + name, Rlimit.NumberOf("RLIMIT_" + name))));
 
-    [Fact]
-    public void Numbers_of_capabilities()
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void Numbers_of_capabilities(Architecture machine)
     {
         var names = (string[])typeof(CapabilitySet).GetField("Names", Static)!.GetValue(null)!;
-        Check(names.Select(static (name, number) => Equal(name, number)));
+        Check(machine, names.Select(static (name, number) => Equal(name, number)));
     }
 
-    [Fact]
-    public void Structs_have_the_size_and_the_offsets_of_C()
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void Structs_have_the_size_and_the_offsets_of_C(Architecture machine)
     {
         var assertions = new List<string>
         {
-            Equal("sizeof(struct epoll_event)", Libc.EpollEventSize),
-            Equal("offsetof(struct epoll_event, data)", Libc.EpollDataOffset),
+            Equal("sizeof(struct epoll_event)", Libc.EpollEventOn(machine).Size),
+            Equal("offsetof(struct epoll_event, data)", Libc.EpollEventOn(machine).DataOffset),
             $"_Static_assert(sizeof(posix_spawn_file_actions_t) <= {Libc.SpawnStructSize} && sizeof(posix_spawnattr_t) <= {Libc.SpawnStructSize}, \"room\");",
         };
         Type[] structs = [.. typeof(Libc).GetNestedTypes(BindingFlags.NonPublic).Where(static type => type.IsValueType && !type.IsEnum)];
@@ -117,20 +133,22 @@ public class AbiTests
                 assertions.Add(Equal($"offsetof({name}, {field.Name})", (long)Marshal.OffsetOf(type, field.Name)));
         }
 
-        Check(assertions);
+        Check(machine, assertions);
     }
 
     private static string Equal(string inC, object ours)
         => $"_Static_assert((long long)({inC}) == {Convert.ToString(ours, CultureInfo.InvariantCulture)}LL, \"{inC} is not {ours}\");";
 
-    private static void Check(IEnumerable<string> assertions)
+    private static void Check(Architecture machine, IEnumerable<string> assertions)
     {
-        if (!File.Exists("/usr/bin/gcc")) Assert.Skip("gcc is not installed");
+        // Debian's gcc goes by this name as well, and so does the one that builds for another machine.
+        string compiler = $"/usr/bin/{(machine == Architecture.Arm64 ? "aarch64" : "x86_64")}-linux-gnu-gcc";
+        if (!File.Exists(compiler)) Assert.Skip($"{compiler} is not installed");
         var source = new StringBuilder("#define _GNU_SOURCE\n");
         foreach (string header in Headers) source.Append("#include <").Append(header).Append(">\n");
         foreach (string assertion in assertions) source.Append(assertion).Append('\n');
 
-        var start = new ProcessStartInfo("/usr/bin/gcc", ["-fsyntax-only", "-x", "c", "-"]) { RedirectStandardInput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(compiler, ["-fsyntax-only", "-x", "c", "-"]) { RedirectStandardInput = true, RedirectStandardError = true };
         using Process gcc = Process.Start(start)!;
         Task<string> errors = gcc.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         gcc.StandardInput.Write(source);

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.IO.Compression;
+using System.Runtime.InteropServices;
 using Runcvm.Kernels;
 
 namespace Runcvm.Tests.Kernels;
@@ -11,7 +12,8 @@ public sealed class BootImageTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private static byte[] Elf => [0x7f, .. "ELF"u8, .. Enumerable.Range(0, 5000).Select(i => (byte)(i % 7))];
+    // e_machine is 62 for x86-64.
+    private static byte[] Elf => [0x7f, .. "ELF"u8, .. new byte[14], 62, 0, .. Enumerable.Range(0, 5000).Select(i => (byte)(i % 7))];
 
     [Theory]
     [InlineData("lz4", "-l -9 -c")]
@@ -27,11 +29,11 @@ public sealed class BootImageTests : IDisposable
         byte[] size = new byte[4];
         BinaryPrimitives.WriteInt32LittleEndian(size, Elf.Length);
         byte[] image = BzImage([.. File.ReadAllBytes(packed), .. size]);
-        Assert.Equal(Elf, BootImage.Unpack(image, _folder.Path, "vmlinuz"));
+        Assert.Equal(Elf, BootImage.Unpack(image, _folder.Path, "vmlinuz", Architecture.X64));
     }
 
     [Fact]
-    public void A_gzip_payload_is_unpacked_here() => Assert.Equal(Elf, BootImage.Unpack(BzImage(Gzip(Elf)), _folder.Path, "vmlinuz"));
+    public void A_gzip_payload_is_unpacked_here() => Assert.Equal(Elf, BootImage.Unpack(BzImage(Gzip(Elf)), _folder.Path, "vmlinuz", Architecture.X64));
 
     [Fact]
     public void An_arm64_image_is_found_bare_and_packed_and_in_a_zboot_file()
@@ -40,18 +42,18 @@ public sealed class BootImageTests : IDisposable
         "ARM\x64"u8.CopyTo(image.AsSpan(56));
         byte[] packed = Gzip(image);
         byte[] zboot = [.. "MZ\0\0zimg"u8, 64, 0, 0, 0, (byte)packed.Length, 0, 0, 0, .. new byte[48], .. packed, 1, 2, 3];
-        Assert.Equal(image, BootImage.Unpack(image, _folder.Path, "vmlinuz"));
-        Assert.Equal(image, BootImage.Unpack(packed, _folder.Path, "vmlinuz"));
-        Assert.Equal(image, BootImage.Unpack(zboot, _folder.Path, "vmlinuz"));
+        Assert.Equal(image, BootImage.Unpack(image, _folder.Path, "vmlinuz", Architecture.Arm64));
+        Assert.Equal(image, BootImage.Unpack(packed, _folder.Path, "vmlinuz", Architecture.Arm64));
+        Assert.Equal(image, BootImage.Unpack(zboot, _folder.Path, "vmlinuz", Architecture.Arm64));
     }
 
     [Fact]
     public void What_is_no_kernel_is_refused_by_name()
     {
         foreach (byte[] bytes in (byte[][])[[], [1, 2, 3], new byte[5000], BzImage([1, 2, 3, 4, 5, 6, 7, 8]), BzImage(Gzip("text"u8.ToArray()))])
-            Assert.Contains("vmlinuz", Assert.Throws<UsageException>(() => BootImage.Unpack(bytes, _folder.Path, "vmlinuz")).Message);
+            Assert.Contains("vmlinuz", Assert.Throws<UsageException>(() => BootImage.Unpack(bytes, _folder.Path, "vmlinuz", Architecture.X64)).Message);
         byte[] cut = BzImage(Gzip(Elf))[..^60];
-        Assert.Contains("cut short", Assert.Throws<UsageException>(() => BootImage.Unpack(cut, _folder.Path, "vmlinuz")).Message);
+        Assert.Contains("cut short", Assert.Throws<UsageException>(() => BootImage.Unpack(cut, _folder.Path, "vmlinuz", Architecture.X64)).Message);
     }
 
     [Fact]

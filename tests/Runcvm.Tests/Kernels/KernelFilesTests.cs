@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Runcvm.Kernels;
 
 namespace Runcvm.Tests.Kernels;
@@ -90,7 +91,7 @@ public sealed class KernelFilesTests : IDisposable
     [Fact]
     public void An_image_without_a_kernel_is_told_what_was_looked_for()
     {
-        string message = Assert.Throws<UsageException>(() => ImageKernel.Ensure(_root.Path, _root.Path + "/cache")).Message;
+        string message = Assert.Throws<UsageException>(() => ImageKernel.Ensure(_root.Path, _root.Path + "/cache", Architecture.Arm64)).Message;
         Assert.Contains("boot/vmlinuz-RELEASE", message);
     }
 
@@ -99,10 +100,10 @@ public sealed class KernelFilesTests : IDisposable
     {
         _root.Write("image/boot/Image-6.1", Arm64Kernel());
         _root.Write("image/boot/config-6.1", EnoughConfig);
-        Kernel kernel = ImageKernel.Ensure(_root.Path + "/image", _root.Path + "/cache");
+        Kernel kernel = ImageKernel.Ensure(_root.Path + "/image", _root.Path + "/cache", Architecture.Arm64);
         DateTime made = File.GetLastWriteTimeUtc(kernel.VmlinuxPath);
         Assert.Equal("6.1", kernel.Release);
-        Assert.Equal(made, File.GetLastWriteTimeUtc(ImageKernel.Ensure(_root.Path + "/image", _root.Path + "/cache").VmlinuxPath));
+        Assert.Equal(made, File.GetLastWriteTimeUtc(ImageKernel.Ensure(_root.Path + "/image", _root.Path + "/cache", Architecture.Arm64).VmlinuxPath));
     }
 
     [Fact]
@@ -112,11 +113,21 @@ public sealed class KernelFilesTests : IDisposable
         _root.Write("image/boot/config-6.1", EnoughConfig
             .Replace("CONFIG_EROFS_FS=m", "# CONFIG_EROFS_FS is not set", StringComparison.Ordinal)
             .Replace("CONFIG_VIRTIO_VSOCKETS=m", "", StringComparison.Ordinal));
-        string message = Assert.Throws<UsageException>(() => ImageKernel.Ensure(_root.Path + "/image", _root.Path + "/cache")).Message;
+        string message = Assert.Throws<UsageException>(() => ImageKernel.Ensure(_root.Path + "/image", _root.Path + "/cache", Architecture.Arm64)).Message;
         Assert.Contains("boot/Image-6.1", message);
         Assert.Contains("CONFIG_EROFS_FS (the root image)", message);
         Assert.Contains("CONFIG_VIRTIO_CONSOLE or CONFIG_VIRTIO_VSOCKETS", message);
         Assert.DoesNotContain("CONFIG_EXT4_FS", message);
+    }
+
+    [Fact]
+    public void A_kernel_of_another_architecture_is_refused_with_both_their_names()
+    {
+        _root.Write("image/boot/Image-6.1", Arm64Kernel());
+        // What such a kernel lacks of what an x86-64 one needs is beside the point.
+        _root.Write("image/boot/config-6.1", "CONFIG_ARM64=y\n");
+        string message = Assert.Throws<UsageException>(() => ImageKernel.Ensure(_root.Path + "/image", _root.Path + "/cache", Architecture.X64)).Message;
+        Assert.Contains("boot/Image-6.1 is a kernel for arm64, and the machines of this host are x86-64", message);
     }
 
     [Fact]
@@ -128,8 +139,8 @@ public sealed class KernelFilesTests : IDisposable
             _root.Write(name + "/release", "1");
         }
 
-        Assert.Equal("runcvm/6.12.9", new KernelStore(_root.Path).Find(null).Name);
-        Assert.Equal("debian/6.18.1", new KernelStore(_root.Path).Find("debian").Name);
+        Assert.Equal("runcvm/6.12.9", new KernelStore(_root.Path, Architecture.X64).Find(null).Name);
+        Assert.Equal("debian/6.18.1", new KernelStore(_root.Path, Architecture.X64).Find("debian").Name);
     }
 
     // Documentation/arch/arm64/booting.rst: the magic at 56 is all that is looked at.

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Runcvm.Kernels;
 
 namespace Runcvm.Tests.Kernels;
@@ -8,7 +9,7 @@ public sealed class KernelStoreTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private KernelStore Store => new(_folder.Path);
+    private KernelStore Store => new(_folder.Path, Architecture.X64);
 
     private void Kernel(string name)
     {
@@ -57,7 +58,7 @@ public sealed class KernelStoreTests : IDisposable
     {
         Assert.Contains("runcvm kernel add", Assert.Throws<UsageException>(() => Store.Find(null)).Message);
         Assert.Contains("runcvm kernel add", Assert.Throws<UsageException>(() => Store.Find("debian")).Message);
-        Assert.Contains("runcvm kernel add", Assert.Throws<UsageException>(() => new KernelStore("/no/such").Find(null)).Message);
+        Assert.Contains("runcvm kernel add", Assert.Throws<UsageException>(() => new KernelStore("/no/such", Architecture.X64).Find(null)).Message);
     }
 
     [Fact]
@@ -142,12 +143,12 @@ public sealed class KernelStoreTests : IDisposable
         Kernel("debian/6.1");
         Kernel("debian/6.12");
         var output = new StringWriter();
-        Assert.Equal(0, KernelVerb.Run(["default", "debian/6.1"], output, _folder.Path));
-        Assert.Equal(0, KernelVerb.Run(["list"], output, _folder.Path));
-        Assert.Equal(0, KernelVerb.Run(["remove", "debian/6.1"], output, _folder.Path));
+        Assert.Equal(0, KernelVerb.Run(["default", "debian/6.1"], output, Store));
+        Assert.Equal(0, KernelVerb.Run(["list"], output, Store));
+        Assert.Equal(0, KernelVerb.Run(["remove", "debian/6.1"], output, Store));
         Assert.Equal("the default is debian/6.1\ndebian/6.12\ndebian/6.1  (default)\nremoved debian/6.1\n", output.ToString());
         Assert.Equal("debian/6.12", Store.Find(null).Name);
-        Assert.Throws<UsageException>(() => KernelVerb.Run(["remove", "debian"], output, _folder.Path));
-        Assert.Throws<UsageException>(() => KernelVerb.Run(["frobnicate"], output, _folder.Path));
+        Assert.Throws<UsageException>(() => KernelVerb.Run(["remove", "debian"], output, Store));
+        Assert.Throws<UsageException>(() => KernelVerb.Run(["frobnicate"], output, Store));
     }
 }

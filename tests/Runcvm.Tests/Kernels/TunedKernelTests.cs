@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Runcvm.Kernels;
 using Runcvm.Tests.Layout;
 
@@ -99,11 +100,11 @@ public class TunedKernelTests
     }
 
     [Fact]
-    public void It_passes_the_check_that_every_added_kernel_passes() => Assert.Equal([], KernelNeeds.MissingIn(Resolved, x64: true));
+    public void It_passes_the_check_that_every_added_kernel_passes() => Assert.Equal([], KernelNeeds.MissingIn(Resolved, Architecture.X64));
 
     [Fact]
     public void The_fragments_for_arm64_ask_for_what_guests_need()
-        => Assert.Equal([], KernelNeeds.MissingIn(KernelBuild.Wanted(x64: false, emulated: true), x64: false));
+        => Assert.Equal([], KernelNeeds.MissingIn(KernelBuild.Wanted(x64: false, emulated: true), Architecture.Arm64));
 
     private static string[] Words(string text) => text.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
 }

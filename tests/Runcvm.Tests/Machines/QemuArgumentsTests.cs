@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Machines;
 using Runcvm.Machines.Qemu;
@@ -9,6 +10,7 @@ public class QemuArgumentsTests
     private const string Golden = """
         qemu-system-x86_64
         -M microvm,x-option-roms=off,isa-serial=on,rtc=on
+        -global virtio-mmio.force-legacy=false
         -nodefaults -no-user-config -nographic -no-reboot
         -accel tcg,thread=multi,tb-size=128
         -cpu max
@@ -27,21 +29,26 @@ public class QemuArgumentsTests
         -device virtio-blk-device,drive=root,serial=root
         -drive if=none,id=scratch,format=raw,readonly=off,cache=writeback,discard=unmap,file.locking=off,file=/disks/scratch
         -device virtio-blk-device,drive=scratch,serial=scratch
-        -netdev tap,id=net0,fd=5
+        -netdev tap,id=net0,fd=6
         -device virtio-net-device,netdev=net0,mac=02:42:ac:11:00:02
-        -netdev tap,id=net1,fd=6
+        -netdev tap,id=net1,fd=7
         -device virtio-net-device,netdev=net1,mac=02:42:ac:11:00:ff
+        -chardev socket,id=monitor,fd=5
+        -mon chardev=monitor,mode=control
+        -device virtio-balloon-device,deflate-on-oom=on,free-page-reporting=on
         """;
 
     private static readonly MachineSettings Settings = new()
     {
         Program = "/usr/bin/qemu-system-x86_64",
+        Architecture = Architecture.X64,
         UseKvm = false,
         Cpus = 2,
         MemoryMebibytes = 512,
         Vmlinux = "/boot/vmlinux",
         Initramfs = "/boot/initramfs",
         KernelCommandLine = "panic=-1 quiet",
+        Balloon = true,
         Disks = [new("root", "/disks/a,b", true), new("scratch", "/disks/scratch", false)],
         Cards = [new(new SafeFileHandle(), "tap0", [2, 0x42, 172, 17, 0, 2]), new(new SafeFileHandle(), "tap1", [2, 0x42, 172, 17, 0, 255])],
     };
@@ -60,13 +67,49 @@ public class QemuArgumentsTests
         Assert.Equal(without.Count, with.Count);
     }
 
+    [Theory]
+    [InlineData(true, false, "memory-backend-memfd,id=memory,size=512M,hugetlb=on,hugetlbsize=2M")]
+    [InlineData(false, true, "memory-backend-ram,id=memory,size=512M,prealloc=on")]
+    [InlineData(true, true, "memory-backend-memfd,id=memory,size=512M,hugetlb=on,hugetlbsize=2M,prealloc=on")]
+    public void Memory_of_its_own_kind_is_an_object(bool huge, bool now, string memory)
+    {
+        List<string> with = QemuArguments.Build(Settings with { HugePages = huge, PreallocateMemory = now });
+        Assert.Equal(
+            ["microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=memory", "-object", memory],
+            with.Except(QemuArguments.Build(Settings)));
+    }
+
     [Fact]
-    public void Shares_have_a_port_of_their_own()
+    public void Each_card_has_a_file_of_its_own_by_which_the_kernel_carries_its_packets()
+    {
+        List<string> with = QemuArguments.Build(Settings with { VhostNet = true, HasShares = true });
+        Assert.Equal(
+            ["tap,id=net0,fd=6,vhost=on,vhostfd=10", "tap,id=net1,fd=7,vhost=on,vhostfd=11"],
+            with.Where(static argument => argument.Contains("vhostfd", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void On_arm64_program_machine_and_processor_differ()
+    {
+        List<string> x64 = QemuArguments.Build(Settings);
+        List<string> arm64 = QemuArguments.Build(Settings with { Architecture = Architecture.Arm64 });
+        Assert.Equal(["qemu-system-aarch64", "virt,gic-version=max,its=off", "max,pauth-impdef=on"], arm64.Except(x64));
+        Assert.Equal(["qemu-system-aarch64", "virt,gic-version=max,its=off", "kvm", "host"],
+            QemuArguments.Build(Settings with { Architecture = Architecture.Arm64, UseKvm = true }).Except(x64));
+        Assert.Equal(x64.Count, arm64.Count);
+    }
+
+    [Fact]
+    public void Shares_have_a_device_and_a_port_of_their_own()
     {
         List<string> without = QemuArguments.Build(Settings);
         List<string> with = QemuArguments.Build(Settings with { HasShares = true });
         Assert.Equal(
-            ["virtio-serial-device,max_ports=3", "socket,id=shares,fd=7", "virtserialport,chardev=shares,name=org.runcvm.shares"],
+            [
+                "microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=memory", "-object", "memory-backend-memfd,id=memory,size=512M,share=on",
+                "virtio-serial-device,max_ports=3", "socket,id=shares,fd=8", "virtserialport,chardev=shares,name=org.runcvm.shares",
+                "socket,id=files,fd=9", "vhost-user-fs-device,chardev=files,tag=org.runcvm.shares,queue-size=1024",
+            ],
             with.Except(without));
     }
 }

@@ -17,18 +17,36 @@ public class ListeningPortsTests
     [InlineData("", "")]
     public void A_line_of_the_kernel_is_a_port_or_nothing(string line, string expected)
     {
-        var ports = new SortedDictionary<ushort, bool>();
-        ListeningPorts.Add(line, ports);
-        Assert.Equal(expected, string.Join(' ', ports.Select(static port => $"{port.Key} {(port.Value ? "loopback" : "everywhere")}")));
+        var ports = new ListeningPorts();
+        ports.Add(line, isDatagram: false);
+        Assert.Equal(expected, Text(ports));
+    }
+
+    [Theory]
+    [InlineData("  65: 00000000:0035 00000000:0000 07 00000000:00000000", "53 everywhere")]
+    [InlineData("  65: 0100007F:0202 00000000:0000 07 00000000:00000000", "514 loopback")]
+    [InlineData("  65: 3535FEA9:0035 00000000:0000 07 00000000:00000000", "")]
+    [InlineData("  65: 020011AC:0202 010011AC:0035 01 00000000:00000000", "")]
+    [InlineData("  65: 00000000:8000 00000000:0000 07 00000000:00000000", "")]
+    [InlineData("  65: 00000000:F000 00000000:0000 07 00000000:00000000", "61440 everywhere")]
+    [InlineData("  65: 00000000000000000000000000000000:14B4 00000000000000000000000000000000:0000 07", "5300 everywhere")]
+    public void A_UDP_socket_without_another_end_is_a_service_unless_it_has_a_clients_port(string line, string expected)
+    {
+        var ports = new ListeningPorts();
+        ports.Add(line, isDatagram: true);
+        Assert.Equal(expected, Text(ports));
     }
 
     [Fact]
     public void A_port_with_two_listeners_counts_as_the_wider_one()
     {
-        var ports = new SortedDictionary<ushort, bool>();
-        ListeningPorts.Add("0: 0100007F:0050 00000000:0000 0A", ports);
-        ListeningPorts.Add("1: 020011AC:0050 00000000:0000 0A", ports);
-        ListeningPorts.Add("2: 0100007F:0050 00000000:0000 0A", ports);
-        Assert.False(Assert.Single(ports).Value);
+        var ports = new ListeningPorts();
+        ports.Add("0: 0100007F:0050 00000000:0000 0A", isDatagram: false);
+        ports.Add("1: 020011AC:0050 00000000:0000 0A", isDatagram: false);
+        ports.Add("2: 0100007F:0050 00000000:0000 0A", isDatagram: false);
+        Assert.Equal("80 everywhere", Text(ports));
     }
+
+    private static string Text(ListeningPorts ports)
+        => string.Join(' ', ports.All().Select(static port => $"{port.Port} {(port.LoopbackOnly ? "loopback" : "everywhere")}"));
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Runcvm.Options;
 
 namespace Runcvm.Tests.Options;
@@ -35,6 +36,18 @@ public class HostConfigTests
         Assert.Equal(new HashSet<string> { "RUNCVM_HUGETLB", "RUNCVM_QEMU_NET_VHOST" }, config.Allow);
         MachineOptions options = Machine.With(Machine.Host, config, Machine.NoLimits);
         Assert.Equal((1L << 30, 3, true), (options.MemoryBytes, options.Cpus, options.Init));
+    }
+
+    [Theory]
+    [InlineData("x86-64", Architecture.X64)]
+    [InlineData("arm64", Architecture.Arm64)]
+    public void Guests_may_be_of_another_architecture_and_then_no_KVM_is_theirs(string name, Architecture architecture)
+    {
+        HostConfig config = Parse($"guest_architecture = \"{name}\"");
+        Assert.Equal(architecture, config.GuestArchitecture);
+        HostFacts host = HostFacts.Look(config, "/usr/local/lib/runcvm");
+        if (architecture != RuntimeInformation.ProcessArchitecture) Assert.False(host.KvmExists || host.KvmIsReal || host.Firecracker != null);
+        Assert.Contains("must be x86-64 or arm64, not 'vax'", Assert.Throws<UsageException>(() => Parse("guest_architecture = \"vax\"")).Message);
     }
 
     [Fact]

@@ -4,6 +4,19 @@ namespace Runcvm.Tests.Options;
 
 public class MachineChoiceTests
 {
+    [Fact]
+    public void The_hosts_kernel_carries_packets_for_qemu_with_kvm_only_and_with_the_hosts_leave()
+    {
+        HostConfig allows = HostConfig.Parse("allow = [\"qemu_net_vhost\"]", "config.toml");
+        HostConfig usual = HostConfig.Parse("qemu_net_vhost = true", "config.toml");
+        HostFacts kvm = Machine.Host with { KvmIsReal = true };
+        Assert.True(Machine.With(kvm, allows, Machine.NoLimits, "RUNCVM_QEMU_NET_VHOST=1").VhostNet);
+        Assert.Contains("list \"qemu_net_vhost\" under allow", Machine.Refusal(kvm, "RUNCVM_QEMU_NET_VHOST=1"), StringComparison.Ordinal);
+        Assert.Equal("RUNCVM_QEMU_NET_VHOST needs KVM, which this machine does without; leave it out", Machine.Refusal("RUNCVM_QEMU_NET_VHOST=1"));
+        Assert.True(Machine.With(kvm, usual, Machine.NoLimits).VhostNet);
+        Assert.False(Machine.With(Machine.Host, usual, Machine.NoLimits).VhostNet);
+    }
+
     private static readonly HostFacts RealKvm = Machine.Host with { KvmIsReal = true, Firecracker = new("/usr/bin/firecracker") };
     private static readonly HostFacts WithDouble = Machine.Host with { Firecracker = new("/usr/bin/firecracker", IsTestDouble: true) };
 

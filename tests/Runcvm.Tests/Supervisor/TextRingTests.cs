@@ -16,6 +16,13 @@ public class TextRingTests
     [InlineData("no end", 1, "no end")]
     public void The_last_lines_are_kept(string text, int count, string expected) => Assert.Equal(expected, Fill(100, text).LastLines(count));
 
+    [Theory]
+    [InlineData("one panic: a\r\ntwo\n", "a")]
+    [InlineData("panic: a\npanic: b\ntwo", "b")]
+    [InlineData("nothing\n", null)]
+    public void The_rest_of_the_last_line_with_some_words_is_found(string text, string? expected)
+        => Assert.Equal(expected, Fill(100, text).LastAfter("panic:"));
+
     [Fact]
     public void A_full_ring_forgets_its_start()
     {

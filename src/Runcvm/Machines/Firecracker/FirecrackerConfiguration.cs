@@ -27,7 +27,7 @@ internal static class FirecrackerConfiguration
             Vsock(json, files);
             json.WriteStartObject("entropy");
             json.WriteEndObject();
-            if (settings.Balloon) Balloon(json);
+            if (settings.Balloon) Balloon(json, settings.BalloonMebibytes);
             json.WriteEndObject();
         }
 
@@ -87,10 +87,10 @@ internal static class FirecrackerConfiguration
         json.WriteEndObject();
     }
 
-    private static void Balloon(Utf8JsonWriter json)
+    private static void Balloon(Utf8JsonWriter json, int mebibytes)
     {
         json.WriteStartObject("balloon");
-        json.WriteNumber("amount_mib", 0);
+        json.WriteNumber("amount_mib", mebibytes);
         // A workload that needs memory comes before a balloon that somebody blew up.
         json.WriteBoolean("deflate_on_oom", true);
         json.WriteEndObject();

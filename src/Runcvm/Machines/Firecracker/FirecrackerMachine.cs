@@ -37,6 +37,8 @@ internal sealed class FirecrackerMachine : IMachine
 
     public Task<SafeFileHandle>? Shares { get; }
 
+    public SafeFileHandle? FileDevice => null;
+
     public AsyncFile Console { get; }
 
     public AsyncFile Errors { get; }
@@ -44,6 +46,8 @@ internal sealed class FirecrackerMachine : IMachine
     public string Name => "Firecracker";
 
     public Task<ExitStatus> Exited { get; }
+
+    public Func<long, Task>? SetMemory => null;
 
     /// <summary>Starts it as that user. The taps must be open nowhere else.</summary>
     internal static FirecrackerMachine Start(EventLoop loop, MachineSettings settings, UserThread user)

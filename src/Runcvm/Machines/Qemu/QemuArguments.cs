@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace Runcvm.Machines.Qemu;
 
@@ -7,7 +8,8 @@ internal static class QemuArguments
 {
     internal const int StreamFile = 3;
     internal const int ConsoleFile = 4;
-    internal const int FirstTapFile = 5;
+    internal const int MonitorFile = 5;
+    internal const int FirstTapFile = 6;
 
     /// <summary>The name by which the guest finds the stream's port.</summary>
     private const string PortName = "org.runcvm.stream";
@@ -15,36 +17,76 @@ internal static class QemuArguments
     /// <summary>The same for requests of shared files.</summary>
     private const string SharesPortName = "org.runcvm.shares";
 
+    /// <summary>Room for a request of 1 MiB, in pages.</summary>
+    private const int QueueSize = 1024;
+
+    // A minimal machine: no PCI, no firmware to run through. The clock chip gives the kernel its first idea of the time.
+    // Interval timer and old interrupt controller stay: without them one boot in many hangs on a busy host.
+    private const string MicrovmMachine = "microvm,x-option-roms=off,isa-serial=on,rtc=on";
+
+    // Its virtio devices are on MMIO as well, in a device tree. The second version of the interrupt controller has eight CPUs at most.
+    private const string VirtMachine = "virt,gic-version=max,its=off";
+
+    // Pointer authentication by the book takes longer to emulate than all else that boot does.
+    private const string EmulatedArm64 = "max,pauth-impdef=on";
+
     internal static List<string> Build(MachineSettings settings) =>
     [
-        "qemu-system-x86_64",
+        Program(settings),
         .. Machine(settings),
+        .. Memory(settings),
         .. Boot(settings),
         .. Console(),
         .. Stream(settings),
         .. settings.Disks.SelectMany(Disk),
-        .. settings.Cards.SelectMany(Card),
+        .. settings.Cards.SelectMany((card, index) => Card(card, index, settings)),
+        .. settings.Balloon ? Balloon() : [],
     ];
+
+    private static string Program(MachineSettings settings) => IsArm64(settings) ? "qemu-system-aarch64" : "qemu-system-x86_64";
+
+    private static bool IsArm64(MachineSettings settings) => settings.Architecture == Architecture.Arm64;
 
     private static IEnumerable<string> Machine(MachineSettings settings) =>
     [
-        // A minimal machine: no PCI, no firmware to run through. The clock chip gives the kernel its first idea of the time.
-        // Interval timer and old interrupt controller stay: without them one boot in many hangs on a busy host.
-        "-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on",
+        "-M", (IsArm64(settings) ? VirtMachine : MicrovmMachine) + (HasOwnMemory(settings) ? ",memory-backend=memory" : ""),
+        // Devices as virtio 1 has them: those of before do not work with vhost-user.
+        "-global", "virtio-mmio.force-legacy=false",
         "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
         "-accel", settings.UseKvm ? "kvm" : "tcg,thread=multi,tb-size=128",
-        "-cpu", settings.UseKvm ? "host" : "max",
+        "-cpu", settings.UseKvm ? "host" : IsArm64(settings) ? EmulatedArm64 : "max",
         "-smp", settings.Cpus.ToString(CultureInfo.InvariantCulture),
         "-m", settings.MemoryMebibytes.ToString(CultureInfo.InvariantCulture),
         // QEMU's own filter on system calls, beside the one of the sandbox.
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
     ];
 
+    private static IEnumerable<string> Memory(MachineSettings settings)
+    {
+        if (!HasOwnMemory(settings)) return [];
+        // The file server reads and writes the guest's memory itself. A file in memory may also consist of huge pages, without a
+        // file system of such that somebody would have to mount.
+        string kind = settings.HasShares || settings.HugePages ? "memory-backend-memfd" : "memory-backend-ram";
+        string options = (settings.HasShares ? ",share=on" : "") + (settings.HugePages ? ",hugetlb=on,hugetlbsize=2M" : "")
+            + (settings.PreallocateMemory ? ",prealloc=on" : "");
+        return ["-object", FormattableString.Invariant($"{kind},id=memory,size={settings.MemoryMebibytes}M{options}")];
+    }
+
+    private static bool HasOwnMemory(MachineSettings settings) => settings.HasShares || settings.HugePages || settings.PreallocateMemory;
+
     private static IEnumerable<string> Boot(MachineSettings settings)
         => ["-kernel", settings.Vmlinux, "-initrd", settings.Initramfs, "-append", settings.KernelCommandLine];
 
     private static IEnumerable<string> Console()
         => ["-chardev", $"socket,id=console,fd={ConsoleFile}", "-serial", "chardev:console"];
+
+    // Last, so that it changes nobody's place. A workload that needs memory comes before a balloon that somebody blew up; and what the
+    // guest's kernel has no use for goes back to the host by itself.
+    private static IEnumerable<string> Balloon() =>
+    [
+        "-chardev", $"socket,id=monitor,fd={MonitorFile}", "-mon", "chardev=monitor,mode=control",
+        "-device", "virtio-balloon-device,deflate-on-oom=on,free-page-reporting=on",
+    ];
 
     // Shared files have a port of their own, so that neither side's event loop has a part in serving them.
     private static IEnumerable<string> Stream(MachineSettings settings) =>
@@ -55,8 +97,12 @@ internal static class QemuArguments
         .. settings.HasShares ? Shares(SharesFile(settings)) : [],
     ];
 
-    private static IEnumerable<string> Shares(int file)
-        => ["-chardev", $"socket,id=shares,fd={file}", "-device", $"virtserialport,chardev=shares,name={SharesPortName}"];
+    // The device is served by this program. The port is for guests whose kernel has no driver for it, and for what cannot be said through it.
+    private static IEnumerable<string> Shares(int file) =>
+    [
+        "-chardev", $"socket,id=shares,fd={file}", "-device", $"virtserialport,chardev=shares,name={SharesPortName}",
+        "-chardev", $"socket,id=files,fd={file + 1}", "-device", $"vhost-user-fs-device,chardev=files,tag={SharesPortName},queue-size={QueueSize}",
+    ];
 
     /// <summary>The number under which QEMU finds the stream of the shares.</summary>
     internal static int SharesFile(MachineSettings settings) => FirstTapFile + settings.Cards.Count;
@@ -68,12 +114,16 @@ internal static class QemuArguments
         "-device", $"virtio-blk-device,drive={disk.Serial},serial={disk.Serial}",
     ];
 
-    private static IEnumerable<string> Card(MachineSettings.NetworkCard card, int index)
+    /// <summary>The number under which QEMU finds the host's kernel for the packets of a card.</summary>
+    internal static int VhostFile(MachineSettings settings, int card) => FirstTapFile + settings.Cards.Count + 2 + card;
+
+    private static IEnumerable<string> Card(MachineSettings.NetworkCard card, int index, MachineSettings settings)
     {
         string address = string.Join(':', card.HardwareAddress.Select(static b => b.ToString("x2", CultureInfo.InvariantCulture)));
+        string vhost = settings.VhostNet ? $",vhost=on,vhostfd={VhostFile(settings, index)}" : "";
         return
         [
-            "-netdev", $"tap,id=net{index},fd={FirstTapFile + index}",
+            "-netdev", $"tap,id=net{index},fd={FirstTapFile + index}{vhost}",
             "-device", $"virtio-net-device,netdev=net{index},mac={address}",
         ];
     }

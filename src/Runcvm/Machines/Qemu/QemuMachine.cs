@@ -11,13 +11,18 @@ namespace Runcvm.Machines.Qemu;
 internal sealed class QemuMachine : IMachine
 {
     private const int SigKill = 9;
+    private const string VhostNet = "/dev/vhost-net";
 
     private readonly ChildProcess _process;
+    private readonly QemuMonitor? _monitor;
 
     private QemuMachine(
-        EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle console, SafeFileHandle errors)
+        EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle? files, SafeFileHandle console,
+        SafeFileHandle errors, SafeFileHandle? monitor)
     {
+        FileDevice = files;
         _process = process;
+        if (monitor != null) _monitor = new QemuMonitor(AsyncFile.NonBlocking(loop, monitor));
         Stream = Task.FromResult(AsyncFile.NonBlocking(loop, stream));
         Shares = shares == null ? null : Task.FromResult(shares);
         Console = AsyncFile.NonBlocking(loop, console);
@@ -28,6 +33,8 @@ internal sealed class QemuMachine : IMachine
     public Task<AsyncFile> Stream { get; }
 
     public Task<SafeFileHandle>? Shares { get; }
+
+    public SafeFileHandle? FileDevice { get; }
 
     public AsyncFile Console { get; }
 
@@ -41,12 +48,16 @@ internal sealed class QemuMachine : IMachine
     {
         (SafeFileHandle stream, SafeFileHandle streamEnd) = UnixSocket.Pair();
         (SafeFileHandle? shares, SafeFileHandle? sharesEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
+        (SafeFileHandle? device, SafeFileHandle? deviceEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
         (SafeFileHandle console, SafeFileHandle consoleEnd) = UnixSocket.Pair();
+        (SafeFileHandle? monitor, SafeFileHandle? monitorEnd) = settings.Balloon ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
         (SafeFileHandle errors, SafeFileHandle errorsEnd) = FileDescriptor.Pipe();
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
         using (streamEnd)
         using (sharesEnd)
+        using (deviceEnd)
         using (consoleEnd)
+        using (monitorEnd)
         using (errorsEnd)
         {
             var files = new List<(int, SafeFileHandle)>
@@ -54,12 +65,19 @@ internal sealed class QemuMachine : IMachine
                 (0, nothing), (1, nothing), (2, errorsEnd),
                 (QemuArguments.StreamFile, streamEnd), (QemuArguments.ConsoleFile, consoleEnd),
             };
+            if (monitorEnd != null) files.Add((QemuArguments.MonitorFile, monitorEnd));
             for (int i = 0; i < settings.Cards.Count; i++) files.Add((QemuArguments.FirstTapFile + i, settings.Cards[i].Tap));
             if (sharesEnd != null) files.Add((QemuArguments.SharesFile(settings), sharesEnd));
+            if (deviceEnd != null) files.Add((QemuArguments.SharesFile(settings) + 1, deviceEnd));
+            SafeFileHandle[] carriers = settings.VhostNet ? [.. settings.Cards.Select(static _ => FileDescriptor.Open(VhostNet, OpenFlags.ReadWrite))] : [];
+            for (int i = 0; i < carriers.Length; i++) files.Add((QemuArguments.VhostFile(settings, i), carriers[i]));
             ChildProcess process = ChildProcess.Start(settings.Program, QemuArguments.Build(settings), [], files);
-            return new QemuMachine(loop, process, stream, shares, console, errors);
+            foreach (SafeFileHandle carrier in carriers) carrier.Dispose();
+            return new QemuMachine(loop, process, stream, shares, device, console, errors, monitor);
         }
     }
+
+    public Func<long, Task>? SetMemory => _monitor == null ? null : _monitor.SetMemoryAsync;
 
     public string DiskName(string serial) => serial;
 
@@ -71,7 +89,9 @@ internal sealed class QemuMachine : IMachine
     {
         Stream.Result.Dispose();
         Shares?.Result.Dispose();
+        FileDevice?.Dispose();
         Console.Dispose();
         Errors.Dispose();
+        _monitor?.Dispose();
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Machines;
@@ -62,6 +63,7 @@ public class FirecrackerConfigurationTests
 
     private static readonly MachineSettings Settings = new()
     {
+        Architecture = Architecture.X64,
         Program = "/boot/firecracker",
         UseKvm = true,
         Cpus = 3,

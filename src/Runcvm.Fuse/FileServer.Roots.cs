@@ -1,0 +1,70 @@
+using System.Buffers.Text;
+using Runcvm.Fuse.Nodes;
+using Runcvm.Fuse.Wire;
+using Runcvm.Linux;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Forwarding;
+
+namespace Runcvm.Fuse;
+
+public sealed partial class FileServer
+{
+    private const uint OwnersFolder = 0x1C0; // 0700
+    private const ulong Day = 86400;
+
+    private readonly bool _rootsAreBelow;
+    private bool _changed;
+
+    /// <summary>Requests for the folder that has nothing but the roots. The guest's init binds what is in it to where it
+    /// belongs, and nobody else has to see it.</summary>
+    private int OfRoots(in RequestHeader header, RequestBody body, ref Reply reply) => header.Opcode switch
+    {
+        Opcode.Lookup => LookupRoot(body, ref reply),
+        Opcode.Getattr => GetattrOfRoots(ref reply),
+        Opcode.Statfs => StatfsOfRoots(ref reply),
+        Opcode.Syncfs => SyncRoots(),
+        Opcode.Forget => NoReply,
+        _ => Fail(Errno.EACCES),
+    };
+
+    private int LookupRoot(RequestBody body, ref Reply reply)
+    {
+        int error = body.Read(out EntryName name);
+        if (error < 0) return error;
+        if (!Utf8Parser.TryParse(name.Bytes, out uint number, out int length) || length != name.Bytes.Length || number >= _nodes.Roots.Count)
+            return Fail(Errno.ENOENT);
+        using NodeLease root = _nodes.Lease(_nodes.Roots[(int)number].Id);
+        error = FileCall.Status(root.File, out NodeStatus status);
+        if (error == 0) reply.Put(new EntryOut(root.Node!.Id, 0, Day, Validity, 0, 0, AttrOf(status)));
+        return error;
+    }
+
+    private static int GetattrOfRoots(ref Reply reply)
+    {
+        reply.Put(new AttrOut(Day, 0, 0, new Attr { Ino = NodeTable.RootId, Mode = (uint)FileKind.Directory | OwnersFolder, Nlink = 2 }));
+        return 0;
+    }
+
+    private static int StatfsOfRoots(ref Reply reply)
+    {
+        reply.Put(default(Kstatfs));
+        return 0;
+    }
+
+    /// <summary>sync(2) and syncfs(2) in the guest, whose kernel has all roots as one file system. Nothing changed by the guest
+    /// means nothing to wait for: the host's disks may be busy with other things.</summary>
+    private int SyncRoots()
+    {
+        if (!Interlocked.Exchange(ref _changed, false)) return 0;
+        int result = 0;
+        foreach (ServedNode root in _nodes.Roots)
+        {
+            using NodeLease node = _nodes.Lease(root.Id);
+            int error = Sync(node);
+            if (error < 0) result = error;
+        }
+
+        if (result < 0) Volatile.Write(ref _changed, true);
+        return result;
+    }
+}

@@ -1,0 +1,112 @@
+using Runcvm.Linux;
+using Runcvm.Linux.Netlink;
+using Runcvm.Protocol.Messages;
+
+namespace Runcvm.Guest.Network;
+
+/// <summary>The machine's network cards and what each of them is while the workload runs. Of a change only the difference is
+/// made, so that what the workload itself has set stays.</summary>
+internal sealed class NetworkCards : IDisposable
+{
+    private readonly NetworkInterface?[] _cards;
+    private readonly SpareCards? _spares;
+    private IReadOnlyList<KeyValuePair<string, string>> _sysctls;
+
+    /// <summary>Hides the spare cards.</summary>
+    internal NetworkCards(Setup setup)
+    {
+        _cards = [.. setup.Interfaces, .. setup.SpareCards.Select(static _ => (NetworkInterface?)null)];
+        _sysctls = setup.NetworkSysctls;
+        if (setup.SpareCards.Count == 0) return;
+        _spares = new SpareCards();
+        using var netlink = new RouteNetlink();
+        List<Link> links = netlink.Links();
+        for (int i = 0; i < setup.SpareCards.Count; i++)
+        {
+            byte[] address = setup.SpareCards[i];
+            Link link = links.Find(link => link.HardwareAddress.AsSpan().SequenceEqual(address))
+                ?? throw new LinuxException(Errno.ENODEV, $"find the spare network card {Convert.ToHexStringLower(address)}");
+            _spares.Put(netlink, link, setup.Interfaces.Count + i);
+        }
+    }
+
+    /// <summary>Makes the difference. Returns sentences about what was left out and why.</summary>
+    internal IReadOnlyList<string> Change(NetworkChange change)
+    {
+        var skipped = new List<string>();
+        if (_spares == null || change.Cards.Count != _cards.Length) return skipped;
+        KeyValuePair<string, string>[] sysctls = [.. change.Sysctls.Except(_sysctls)];
+        _sysctls = change.Sysctls;
+        using var netlink = new RouteNetlink();
+        NetworkInterface?[] before = [.. _cards];
+        for (int i = 0; i < _cards.Length; i++)
+        {
+            if (_cards[i] is { } gone && !IsSameCard(gone, change.Cards[i])) PutAway(netlink, i, gone);
+        }
+
+        foreach ((string path, string value) in sysctls) GuestNetwork.Set(path, value);
+        for (int i = 0; i < _cards.Length; i++)
+        {
+            if (change.Cards[i] is { } wanted) Bring(netlink, i, wanted, skipped);
+        }
+
+        // Only now have all interfaces their names.
+        foreach ((string path, string value) in sysctls) GuestNetwork.Set(path, value);
+        ChangeRoutes(netlink, before, skipped);
+        return skipped;
+    }
+
+    public void Dispose() => _spares?.Dispose();
+
+    private void PutAway(RouteNetlink netlink, int card, NetworkInterface gone)
+    {
+        // The workload may have done what it likes with it.
+        if (netlink.FindLink(gone.Name) is { } link) _spares!.Put(netlink, link, card);
+        _cards[card] = null;
+    }
+
+    private void Bring(RouteNetlink netlink, int card, NetworkInterface wanted, List<string> skipped)
+    {
+        if (_cards[card] is not { } present)
+        {
+            Link link = netlink.Rename(_spares!.Take(netlink, card), wanted.Name);
+            GuestNetwork.SetUp(netlink, link, wanted, skipped);
+        }
+        else if (netlink.FindLink(wanted.Name) is { } link)
+        {
+            if (present.Mtu != wanted.Mtu) netlink.SetMtu(link, wanted.Mtu);
+            foreach (InterfaceAddress address in present.Addresses.ExceptBy(wanted.Addresses.Select(Key), Key))
+                GuestNetwork.Try(() => netlink.RemoveAddress(link, address.Address, address.PrefixLength), tolerant: true, skipped);
+            foreach (InterfaceAddress address in wanted.Addresses.ExceptBy(present.Addresses.Select(Key), Key))
+                GuestNetwork.Try(() => netlink.AddAddress(link, address.Address, address.PrefixLength, address.Scope), tolerant: true, skipped);
+        }
+
+        _cards[card] = wanted;
+    }
+
+    /// <summary>First those that go, of all interfaces: a default route may have moved from one to another.</summary>
+    private void ChangeRoutes(RouteNetlink netlink, NetworkInterface?[] before, List<string> skipped)
+    {
+        for (int i = 0; i < _cards.Length; i++)
+        {
+            if (_cards[i] is not { } now || before[i] is not { } then || !IsSameCard(then, now) || netlink.FindLink(now.Name) is not { } link) continue;
+            foreach (Route route in then.Routes.ExceptBy(now.Routes.Select(Key), Key))
+                GuestNetwork.Try(() => netlink.RemoveRoute(link, GuestNetwork.ToLinkRoute(link, route, now)), tolerant: true, skipped);
+        }
+
+        for (int i = 0; i < _cards.Length; i++)
+        {
+            if (_cards[i] is not { } now || netlink.FindLink(now.Name) is not { } link) continue;
+            IReadOnlyList<Route> known = before[i] is { } then && IsSameCard(then, now) ? then.Routes : [];
+            GuestNetwork.AddRoutes(netlink, link, now, now.Routes.ExceptBy(known.Select(Key), Key), skipped);
+        }
+    }
+
+    private static bool IsSameCard(NetworkInterface one, NetworkInterface? other)
+        => other != null && one.Name == other.Name && one.HardwareAddress.AsSpan().SequenceEqual(other.HardwareAddress);
+
+    private static string Key(InterfaceAddress address) => $"{Convert.ToHexString(address.Address)}/{address.PrefixLength}";
+
+    private static string Key(Route route)
+        => $"{Convert.ToHexString(route.Destination)}/{route.PrefixLength} {Convert.ToHexString(route.Gateway)} {route.Scope} {route.Metric}";
+}

@@ -1,0 +1,142 @@
+using System.Collections.Concurrent;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Netlink;
+using Runcvm.Linux.Processes;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+
+namespace Runcvm.Network;
+
+/// <summary>Sees what the engine does to the container's network while the machine runs (`docker network connect`, of which the
+/// runtime is told nothing), and leads interfaces that have come into spare taps. That takes CAP_NET_ADMIN, which one thread
+/// keeps that does nothing else; the namespace is the container's own, so that is all it could change.</summary>
+internal sealed class NetworkWatch
+{
+    private readonly bool _maySpoof;
+    private readonly Card?[] _cards;
+    private readonly BlockingCollection<Action<RouteNetlink>> _requests = [];
+    private readonly HashSet<int> _withoutCard = [];
+
+    /// <summary>Must be called in the namespace, with the capability.</summary>
+    /// <param name="events">opened before the network was prepared</param>
+    /// <param name="network">as it was prepared</param>
+    /// <param name="maySpoof">the guest may send from any address</param>
+    internal NetworkWatch(SafeFileHandle events, SandboxNetwork network, bool maySpoof)
+    {
+        Events = events;
+        _maySpoof = maySpoof;
+        _cards = new Card?[network.Interfaces.Count + network.Spares.Count];
+        using var started = new ManualResetEventSlim();
+        _requests.Add(netlink =>
+        {
+            List<Link> links = netlink.Links();
+            for (int i = 0; i < network.Interfaces.Count; i++)
+            {
+                NetworkInterface description = network.Interfaces[i].Description;
+                _cards[i] = new Card(links.Find(link => link.Name == description.Name)!.Index, description);
+            }
+
+            started.Set();
+        });
+        var thread = new Thread(Serve) { IsBackground = true };
+        thread.Start();
+        started.Wait();
+    }
+
+    /// <summary>Becomes readable when something may have changed, see <see cref="RouteEvents"/>.</summary>
+    internal SafeFileHandle Events { get; }
+
+    /// <summary>Adapts the taps to how the namespace is now.</summary>
+    /// <returns>null when nothing has changed</returns>
+    internal Task<NetworkState?> UpdateAsync()
+    {
+        // Whoever waits is continued by his own loop. Not on a thread of the pool, which this one would have to start: it would
+        // inherit the capability.
+        var done = new TaskCompletionSource<NetworkState?>();
+        _requests.Add(netlink =>
+        {
+            try
+            {
+                done.SetResult(Update(netlink));
+            }
+            catch (Exception e)
+            {
+                // Among others because an interface went while it was looked at: the next event tells.
+                done.SetException(e);
+            }
+        });
+        return done.Task;
+    }
+
+    private NetworkState? Update(RouteNetlink netlink)
+    {
+        List<LinkAddress> addresses = netlink.Addresses();
+        List<LinkRoute> routes = netlink.Routes();
+        List<Link> links = netlink.Links();
+        var complaints = new List<string>();
+        bool changed = false;
+        for (int i = 0; i < _cards.Length; i++)
+        {
+            if (_cards[i] is not { } card || links.Exists(link => link.Index == card.Link)) continue;
+            // What the guest still sends leads nowhere; the namespace must not take it for its own.
+            netlink.SetDown(Tap(links, i));
+            _cards[i] = null;
+            changed = true;
+        }
+
+        foreach (Link link in links)
+        {
+            if (!ContainerInterface.IsOne(link, addresses)) continue;
+            int i = Array.FindIndex(_cards, card => card?.Link == link.Index);
+            bool isNew = i < 0;
+            if (isNew) i = Array.IndexOf(_cards, null);
+            if (i < 0)
+            {
+                if (_withoutCard.Add(link.Index))
+                    complaints.Add($"the machine has no network card left for {link.Name}, which was connected while it runs: stop and start the container");
+                continue;
+            }
+
+            NetworkInterface description = ContainerInterface.Describe(link, addresses, routes);
+            if (!isNew && IsSame(_cards[i]!.Description, description)) continue;
+            SandboxNetwork.Lead(netlink, link, Tap(links, i), description, _maySpoof);
+            _cards[i] = new Card(link.Index, description);
+            changed = true;
+        }
+
+        if (!changed && complaints.Count == 0) return null;
+        NetworkInterface?[] cards = [.. _cards.Select(static card => card?.Description)];
+        return new(cards, NamespaceSysctls.Read(cards.OfType<NetworkInterface>().Select(static card => card.Name)), complaints);
+    }
+
+    private static Link Tap(List<Link> links, int card)
+        => links.Find(link => link.Name == SandboxNetwork.TapName(card)) ?? throw new InvalidOperationException($"the interface {SandboxNetwork.TapName(card)} is gone");
+
+    private static bool IsSame(NetworkInterface one, NetworkInterface other)
+    {
+        var first = new WireWriter();
+        var second = new WireWriter();
+        one.Write(first);
+        other.Write(second);
+        return first.Written.SequenceEqual(second.Written);
+    }
+
+    private void Serve()
+    {
+        CapabilitySet only = CapabilitySet.Of(["CAP_NET_ADMIN"]);
+        CapabilitySet.Apply(only, only, CapabilitySet.Empty);
+        using var netlink = new RouteNetlink();
+        foreach (Action<RouteNetlink> request in _requests.GetConsumingEnumerable()) request(netlink);
+    }
+
+    /// <param name="Link">number of the container's interface</param>
+    /// <param name="Description">what the guest makes of it</param>
+    private sealed record Card(int Link, NetworkInterface Description);
+}
+
+/// <summary>How a container's network is.</summary>
+/// <param name="Cards">what each of the machine's network cards is; null for one that is connected to nothing</param>
+/// <param name="Sysctls">settings of the namespace that the guest takes over</param>
+/// <param name="Complaints">sentences for the container's log</param>
+internal sealed record NetworkState(
+    IReadOnlyList<NetworkInterface?> Cards, IReadOnlyList<KeyValuePair<string, string>> Sysctls, IReadOnlyList<string> Complaints);

@@ -1,0 +1,156 @@
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Sockets;
+using Runcvm.Protocol.Frames;
+using Runcvm.Protocol.Messages;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>A UDP port at which the guest listens, for those who share its addresses but not its machine. Each sender has a
+/// stream to the guest of its own, where a socket of its own stands for it, so that answers find their way back.</summary>
+/// <param name="loop">the loop</param>
+/// <param name="link">to the guest</param>
+/// <param name="port">where the guest listens</param>
+/// <param name="socket">bound to that port</param>
+internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, AsyncFile socket) : IDisposable
+{
+    // Anybody may send from any number of addresses: neither files of the guest nor memory may run out.
+    private const int MaxSenders = 256;
+    private const int MaxWaiting = 64;
+
+    // As long as the kernel's connection tracking remembers a sender that got answers (nf_conntrack_udp_timeout_stream).
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(120);
+
+    private readonly Dictionary<DatagramPeer, Sender> _senders = [];
+
+    private EventLoop Loop => loop;
+
+    private GuestLink Link => link;
+
+    private ushort Port => port;
+
+    private AsyncFile Socket => socket;
+
+    /// <summary>Serves until the object is disposed.</summary>
+    internal async Task RunAsync()
+    {
+        byte[] buffer = new byte[Datagram.MaxLength];
+        try
+        {
+            while (true)
+            {
+                int length = DatagramListener.TryReceive(socket.Handle, buffer, out DatagramPeer from);
+                if (length < 0) await socket.ReadableAsync();
+                else Take(from, buffer.AsSpan(0, length));
+            }
+        }
+        catch (Exception e) when (e is ObjectDisposedException or LinuxException)
+        {
+            // The guest no longer listens, or the machine is ending.
+        }
+        finally
+        {
+            Dispose();
+        }
+    }
+
+    public void Dispose()
+    {
+        socket.Dispose();
+        // Each takes itself out of the table.
+        foreach (Sender sender in _senders.Values.ToArray()) sender.Close();
+    }
+
+    private void Take(DatagramPeer from, ReadOnlySpan<byte> datagram)
+    {
+        if (!_senders.TryGetValue(from, out Sender? sender))
+        {
+            if (_senders.Count >= MaxSenders) return;
+            sender = new Sender(this, from);
+            _senders.Add(from, sender);
+            // Ends by itself, at the latest with the stream.
+            _ = sender.RunAsync();
+        }
+
+        sender.Take(datagram);
+    }
+
+    private sealed class Sender
+    {
+        private readonly DatagramPort _owner;
+        private readonly DatagramPeer _peer;
+        private readonly uint _id;
+        private readonly Channel _input;
+        private readonly Channel _output;
+        private readonly Queue<byte[]> _waiting = new();
+        private TaskCompletionSource _arrived = new();
+        private bool _used;
+
+        internal Sender(DatagramPort owner, DatagramPeer peer)
+        {
+            _owner = owner;
+            _peer = peer;
+            _id = owner.Link.NextId();
+            _input = owner.Link.Multiplexer.Open(Start.ChannelOf(_id, 0));
+            _output = owner.Link.Multiplexer.Open(Start.ChannelOf(_id, 1));
+        }
+
+        /// <summary>A datagram that finds too many before it is lost, as it would be in a socket's buffer.</summary>
+        internal void Take(ReadOnlySpan<byte> datagram)
+        {
+            _used = true;
+            if (_waiting.Count < MaxWaiting) _waiting.Enqueue(Datagram.Frame(datagram));
+            _arrived.TrySetResult();
+        }
+
+        internal async Task RunAsync()
+        {
+            try
+            {
+                await _owner.Link.SendAsync(MessageKind.Connect, new Connect(_id, _owner.Port, IsDatagram: true).Write);
+                await Task.WhenAny(SendAsync(), AnswerAsync(), AwaitSilenceAsync());
+            }
+            finally
+            {
+                _owner._senders.Remove(_peer);
+                Close();
+            }
+        }
+
+        internal void Close()
+        {
+            _input.Close();
+            _output.Close();
+            _arrived.TrySetCanceled();
+        }
+
+        private async Task SendAsync()
+        {
+            while (true)
+            {
+                await _arrived.Task;
+                _arrived = new TaskCompletionSource();
+                while (_waiting.TryDequeue(out byte[]? next)) await _input.WriteAsync(next);
+            }
+        }
+
+        private async Task AnswerAsync()
+        {
+            while (await Datagram.ReadAsync(_output.ReadAsync) is { } answer)
+            {
+                _used = true;
+                DatagramListener.Send(_owner.Socket.Handle, answer, _peer);
+            }
+        }
+
+        private async Task AwaitSilenceAsync()
+        {
+            do
+            {
+                _used = false;
+                await _owner.Loop.DelayAsync(Silence);
+            }
+            while (_used);
+        }
+    }
+}

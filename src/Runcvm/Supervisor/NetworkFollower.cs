@@ -1,0 +1,77 @@
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Netlink;
+using Runcvm.Network;
+using Runcvm.Protocol.Messages;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>Tells the guest when the container is connected to a network, or disconnected from one, while the machine runs.</summary>
+internal sealed class NetworkFollower(EventLoop loop, GuestLink link, NetworkWatch watch, Setup setup, MachineLog log) : IDisposable
+{
+    // An engine makes an interface in a dozen steps, and changes the names of other containers before or after that.
+    private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Afterwards = TimeSpan.FromSeconds(1);
+
+    private readonly AsyncFile _events = new(loop, watch.Events);
+    private IReadOnlyList<byte[]> _files = [.. setup.Files.Select(static file => file.Content)];
+    private IReadOnlyList<NetworkInterface?> _cards = [.. setup.Interfaces, .. setup.SpareCards.Select(static _ => (NetworkInterface?)null)];
+    private IReadOnlyList<KeyValuePair<string, string>> _sysctls = setup.NetworkSysctls;
+
+    /// <summary>Follows until the object is disposed.</summary>
+    internal async Task RunAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                await _events.ReadableAsync();
+                await loop.DelayAsync(Settling);
+                RouteEvents.Drain(_events.Handle);
+                await FollowAsync();
+                await loop.DelayAsync(Afterwards);
+                await FollowAsync();
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            // The machine is ending.
+        }
+    }
+
+    public void Dispose() => _events.Dispose();
+
+    private async Task FollowAsync()
+    {
+        NetworkState? state = null;
+        try
+        {
+            state = await watch.UpdateAsync();
+        }
+        catch (Exception e) when (e is LinuxException or UsageException or InvalidOperationException)
+        {
+            log.Info($"the network of the container has changed, and the machine's could not follow: {Reason.Of(e)}");
+        }
+
+        foreach (string complaint in state?.Complaints ?? []) MachineLog.Error(complaint);
+        (IReadOnlyList<byte[]> files, bool relay) = ProvidedFiles.Read(setup.Files);
+        bool sameFiles = files.Zip(_files).All(static pair => pair.First.AsSpan().SequenceEqual(pair.Second));
+        if (state == null && sameFiles) return;
+        Note(state);
+        _files = files;
+        _cards = state?.Cards ?? _cards;
+        _sysctls = state?.Sysctls ?? _sysctls;
+        await link.SendAsync(MessageKind.NetworkChange, new NetworkChange(_cards, _sysctls, _files, relay).Write);
+    }
+
+    private void Note(NetworkState? state)
+    {
+        string[] before = Names(_cards);
+        string[] now = Names(state?.Cards ?? _cards);
+        foreach (string name in now.Except(before)) log.Info($"{name} was connected");
+        foreach (string name in before.Except(now)) log.Info($"{name} was disconnected");
+    }
+
+    private static string[] Names(IReadOnlyList<NetworkInterface?> cards) => [.. cards.OfType<NetworkInterface>().Select(static card => card.Name)];
+}

@@ -1,0 +1,42 @@
+using Runcvm.Linux;
+using Runcvm.Machines;
+using Runcvm.Protocol.Messages;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>Limits that change while the machine runs, as far as they are the guest's matter.</summary>
+/// <param name="machine">has the balloon</param>
+/// <param name="link">to the guest</param>
+/// <param name="description">how it was started</param>
+/// <param name="workloadStarted">before that the guest does not listen</param>
+internal sealed class RunningLimits(IMachine machine, GuestLink link, MachineDescription description, Task workloadStarted)
+{
+    private long _mebibytes = description.MemoryBytes / (1024 * 1024);
+
+    /// <summary>Takes back what the guest shall not have from the start. Why not, or nothing.</summary>
+    internal Task<string> BeginAsync()
+        => description.BalloonMebibytes > 0 ? SetAsync(new SetLimits(_mebibytes - description.BalloonMebibytes, 0)) : Task.FromResult("");
+
+    /// <summary>Why not, or nothing.</summary>
+    internal async Task<string> SetAsync(SetLimits limits)
+    {
+        await workloadStarted;
+        if (limits.ProcessLimit != 0 && !description.CountsProcesses)
+            return "a machine that was started without --pids-limit counts no processes; start it with one to be able to change it";
+        // Engines repeat the limits that they do not change.
+        bool resizes = limits.MemoryMebibytes > 0 && limits.MemoryMebibytes != _mebibytes;
+        await link.SendAsync(MessageKind.Adjust, new Adjust(0, resizes, limits.ProcessLimit).Write);
+        if (!resizes || machine.SetMemory is not { } setMemory) return "";
+        try
+        {
+            _mebibytes = limits.MemoryMebibytes;
+            await setMemory(limits.MemoryMebibytes);
+            return "";
+        }
+        catch (Exception e) when (e is UsageException or LinuxException or ObjectDisposedException)
+        {
+            return Reason.Of(e);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+using System.Globalization;
+
+namespace Runcvm.SystemTests;
+
+/// <summary>Memory, processors, processes and time of a machine, as limits and as a host's ups and downs bound them.</summary>
+public class ResourceTests(DockerEngine engine) : MachineTest(engine)
+{
+    [Fact]
+    public async Task A_workload_that_its_kernel_killed_for_memory_shows_as_OOMKilled()
+    {
+        string name = await StartAsync("-m", "128m", Busybox, "sh", "-c", "exec tail /dev/zero");
+        Assert.Equal(137, await WaitAsync(name));
+        Assert.Equal("true", await Docker.InspectAsync(name, "{{.State.OOMKilled}}"));
+    }
+
+    [Fact]
+    public async Task Out_of_memory_in_the_guest_kills_one_of_its_processes_and_the_machine_goes_on()
+    {
+        string name = await StartAsync("-m", "128m", Busybox, "sleep", "1000");
+        (await ExecAsync(name, "sh", "-c", "exec tail /dev/zero")).Ended(137);
+        (await ExecAsync(name, "true")).Succeeded();
+        (await Docker.RunAsync("kill", name)).Succeeded();
+        Assert.Equal(137, await WaitAsync(name));
+        // Docker says it of whatever was killed in a container; a machine only of its own end.
+        if (DockerEngine.RunsMachines) Assert.Equal("false", await Docker.InspectAsync(name, "{{.State.OOMKilled}}"));
+    }
+
+    [Fact]
+    public async Task A_limit_below_the_smallest_machine_is_refused_with_the_smallest()
+    {
+        OnlyMachines();
+        (await RunAsync("-m", "32m", Busybox, "true")).Refused("64M");
+    }
+
+    [Fact]
+    public async Task Memory_shrinks_and_grows_while_the_machine_runs()
+    {
+        OnlyMachines();
+        string name = await StartAsync("-m", "256m", Busybox, "sleep", "1000");
+        long before = await FreeMebibytesAsync(name);
+        (await Docker.RunAsync("update", "-m", "128m", "--memory-swap", "256m", name)).Succeeded();
+        await Eventually.TrueAsync(async () => await FreeMebibytesAsync(name) < before - 100, "128 MiB less");
+        (await Docker.RunAsync("update", "--cpu-shares", "512", name)).Succeeded();
+        Assert.InRange(await FreeMebibytesAsync(name), 1, before - 100);
+        (await Docker.RunAsync("update", "-m", "256m", "--memory-swap", "512m", name)).Succeeded();
+        await Eventually.TrueAsync(async () => await FreeMebibytesAsync(name) > before - 20, "all of it again");
+    }
+
+    [Fact]
+    public async Task The_number_of_processes_is_limited_where_they_are()
+    {
+        const string Fork = "for i in $(seq 40); do sleep 1000 & done; echo forked";
+        string name = await StartAsync("--pids-limit", "30", Busybox, "sleep", "1000");
+        (await ExecAsync(name, "sh", "-c", Fork)).Refused("Resource temporarily unavailable");
+        (await Docker.RunAsync("update", "--pids-limit", "120", name)).Succeeded();
+        Assert.Equal("forked", (await ExecAsync(name, "sh", "-c", Fork)).Text);
+    }
+
+    [Fact]
+    public async Task Half_a_processor_is_not_exceeded_and_can_be_changed()
+    {
+        string name = await StartAsync("--cpus", "0.5", Busybox, "sh", "-c", "while :; do :; done");
+        await Eventually.TrueAsync(async () => long.Parse(await OfCgroupAsync(name, "cpu.stat", "$1 == \"nr_throttled\" { print $2 }"), CultureInfo.InvariantCulture) > 5, "throttled");
+        (await Docker.RunAsync("update", "--cpus", "0.75", "--cpuset-cpus", "0", name)).Succeeded();
+        Assert.Equal("75000", await OfCgroupAsync(name, "cpu.cfs_quota_us", "{ print $1 }", "cpu.max"));
+        Assert.Equal("0", await OfCgroupAsync(name, "cpuset.cpus", "{ print $1 }"));
+    }
+
+    [Fact]
+    public async Task Statistics_make_sense()
+    {
+        string name = await StartAsync("-m", "256m", Busybox, "sh", "-c", "echo up; while :; do :; done");
+        await LoggedAsync(name, "up");
+        string[] fields = (await Docker.RunAsync("stats", "--no-stream", "--format", "{{.CPUPerc}} {{.MemPerc}} {{.PIDs}}", name)).Text.Split(' ');
+        Assert.InRange(Percent(fields[0]), 1, 100.0 * Environment.ProcessorCount * 1.5);
+        Assert.InRange(Percent(fields[1]), 0.01, 100);
+        Assert.InRange(int.Parse(fields[2], CultureInfo.InvariantCulture), 1, 100);
+    }
+
+    [Fact]
+    public async Task The_clock_is_right_after_a_pause()
+    {
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        // As after a sleep of the host, through which the guest's clock stands still.
+        if (DockerEngine.RunsMachines) (await ExecAsync(name, "date", "-s", "2020-01-01 00:00:00")).Succeeded();
+        (await Docker.RunAsync("pause", name)).Succeeded();
+        (await Docker.RunAsync("unpause", name)).Succeeded();
+        await Eventually.TrueAsync(async () =>
+        {
+            long guest = long.Parse((await ExecAsync(name, "date", "+%s")).Text, CultureInfo.InvariantCulture);
+            return Math.Abs(DateTimeOffset.UtcNow.ToUnixTimeSeconds() - guest) <= 2;
+        }, "the host's time");
+    }
+
+    [Fact]
+    public async Task Random_numbers_are_there_at_once()
+        => Assert.Equal("64", (await Docker.WithinAsync(TimeSpan.FromSeconds(20),
+            ["run", "--rm", .. RuntimeArguments, Busybox, "sh", "-c", "head -c 64 /dev/random | wc -c"])).Text);
+
+    [Fact]
+    public async Task An_empty_machine_id_is_filled_in_for_each_machine_and_kept()
+    {
+        OnlyMachines();
+        byte[] dockerfile = System.Text.Encoding.UTF8.GetBytes($"FROM {Busybox}\nRUN : > /etc/machine-id\n");
+        const string Image = "runcvm-test/machine-id";
+        (await Docker.InputAsync(dockerfile, null, "build", "-q", "-t", Image, "-")).Succeeded();
+        string[] ids = new string[2];
+        for (int i = 0; i < 2; i++)
+        {
+            string name = await StartAsync(Image, "cat", "/etc/machine-id");
+            Assert.Equal(0, await WaitAsync(name));
+            ids[i] = (await Docker.RunAsync("start", "--attach", name)).Text;
+            Assert.Matches("^[0-9a-f]{32}$", ids[i]);
+            Assert.Equal([ids[i], ids[i]], (await Docker.RunAsync("logs", name)).Lines);
+        }
+
+        Assert.NotEqual(ids[0], ids[1]);
+    }
+
+    private async Task<long> FreeMebibytesAsync(string name)
+        => long.Parse((await ExecAsync(name, "sh", "-c", "awk '/MemFree/ { print int($2 / 1024) }' /proc/meminfo")).Text, CultureInfo.InvariantCulture);
+
+    private static double Percent(string text) => double.Parse(text.TrimEnd('%'), CultureInfo.InvariantCulture);
+
+    // A number out of a file of the container's cgroup, whichever version of them the host has.
+    private async Task<string> OfCgroupAsync(string name, params string[] fileProgramAndOtherFile)
+    {
+        string id = await Docker.InspectAsync(name, "{{.Id}}");
+        const string Script = """find /sys/fs/cgroup -path "*/$0/$1" -o -path "*/$0/$3" | head -n 1 | xargs awk "$2" """;
+        return (await Engine.BesideAsync(["sh", "-c", Script, id, .. fileProgramAndOtherFile, .. fileProgramAndOtherFile.Length < 3 ? ["-"] : Array.Empty<string>()])).Text;
+    }
+}

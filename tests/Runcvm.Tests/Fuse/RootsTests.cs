@@ -1,0 +1,93 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text;
+using Runcvm.Fuse;
+using Runcvm.Fuse.Wire;
+using Runcvm.Linux;
+
+namespace Runcvm.Tests.Fuse;
+
+/// <summary>Several roots that one mount serves; the requests are written by hand.</summary>
+public sealed class RootsTests : IDisposable
+{
+    private const ulong Top = 1;
+
+    private readonly string _place = Directory.CreateTempSubdirectory("runcvm-roots-").FullName;
+    private readonly FileServer _server;
+
+    public RootsTests()
+    {
+        foreach (string folder in new[] { "a", "b" }) Directory.CreateDirectory(Path.Combine(_place, folder));
+        File.WriteAllText(Path.Combine(_place, "file"), "alone");
+        File.WriteAllText(Path.Combine(_place, "b", "inside"), "");
+        _server = new FileServer(
+            [new SharedRoot(Path.Combine(_place, "a"), false), new SharedRoot(Path.Combine(_place, "b"), true), new SharedRoot(Path.Combine(_place, "file"), false)],
+            CachePolicy.Auto, static _ => { });
+    }
+
+    [Fact]
+    public void Each_root_is_an_entry_by_its_place_in_the_list()
+    {
+        Assert.Equal(Errno.None, Send(Opcode.Lookup, Top, Name("0"), out EntryOut first));
+        Assert.Equal(Errno.None, Send(Opcode.Lookup, Top, Name("2"), out EntryOut third));
+        Assert.Equal(0x4000u, first.Attr.Mode & 0xF000);
+        Assert.Equal(0x8000u, third.Attr.Mode & 0xF000);
+        Assert.Equal(5ul, third.Attr.Size);
+        Assert.NotEqual(first.Nodeid, third.Nodeid);
+        // A root stays, however often it is forgotten.
+        Send(Opcode.Forget, first.Nodeid, BitConverter.GetBytes(ulong.MaxValue), out EntryOut _);
+        Assert.Equal(Errno.None, Send(Opcode.Getattr, first.Nodeid, new byte[16], out AttrOut _));
+    }
+
+    [Theory]
+    [InlineData("3")]
+    [InlineData("-1")]
+    [InlineData("a")]
+    [InlineData("0x")]
+    [InlineData("99999999999999999999")]
+    public void There_is_nothing_else(string name) => Assert.Equal(Errno.ENOENT, Send(Opcode.Lookup, Top, Name(name), out EntryOut _));
+
+    [Theory]
+    [InlineData((uint)Opcode.Mkdir)]
+    [InlineData((uint)Opcode.Unlink)]
+    [InlineData((uint)Opcode.Rename2)]
+    [InlineData((uint)Opcode.Create)]
+    [InlineData((uint)Opcode.Opendir)]
+    [InlineData((uint)Opcode.Setattr)]
+    [InlineData((uint)Opcode.Setxattr)]
+    public void Nothing_can_be_done_with_the_folder_of_the_roots(uint opcode)
+        => Assert.Equal(Errno.EACCES, Send((Opcode)opcode, Top, [.. new byte[16], .. Name("0")], out EntryOut _));
+
+    [Fact]
+    public void What_is_for_reading_only_is_so_at_every_depth()
+    {
+        Send(Opcode.Lookup, Top, Name("1"), out EntryOut folder);
+        Assert.Equal(Errno.EROFS, Send(Opcode.Unlink, folder.Nodeid, Name("inside"), out EntryOut _));
+        Send(Opcode.Lookup, folder.Nodeid, Name("inside"), out EntryOut inside);
+        Assert.Equal(Errno.EROFS, Send(Opcode.Open, inside.Nodeid, [2, 0, 0, 0, 0, 0, 0, 0], out OpenOut _));
+        Assert.Equal(Errno.None, Send(Opcode.Open, inside.Nodeid, [0, 0, 0, 0, 0, 0, 0, 0], out OpenOut _));
+        Send(Opcode.Lookup, Top, Name("0"), out EntryOut other);
+        Assert.Equal(Errno.None, Send(Opcode.Mkdir, other.Nodeid, [0xED, 1, 0, 0, 0, 0, 0, 0, .. Name("new")], out EntryOut _));
+        Assert.True(Directory.Exists(Path.Combine(_place, "a", "new")));
+    }
+
+    public void Dispose()
+    {
+        _server.Dispose();
+        Directory.Delete(_place, recursive: true);
+    }
+
+    private static byte[] Name(string name) => [.. Encoding.UTF8.GetBytes(name), 0];
+
+    private Errno Send<T>(Opcode opcode, ulong node, byte[] body, out T answer)
+        where T : unmanaged
+    {
+        byte[] request = new byte[RequestHeader.Size + body.Length];
+        MemoryMarshal.Write(request, new RequestHeader((uint)request.Length, opcode, 1, node, 0, 0, 1, 0, 0));
+        body.CopyTo(request, RequestHeader.Size);
+        byte[] reply = new byte[FileServer.ReplyRoom(request)];
+        int length = _server.Handle(request, reply);
+        answer = length >= ReplyHeader.Size + Unsafe.SizeOf<T>() ? MemoryMarshal.Read<T>(reply.AsSpan(ReplyHeader.Size)) : default;
+        return length == 0 ? Errno.None : (Errno)(-MemoryMarshal.Read<ReplyHeader>(reply).Error);
+    }
+}
