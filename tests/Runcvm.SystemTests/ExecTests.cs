@@ -32,6 +32,16 @@ public class ExecTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task The_guest_has_an_exec_ready_before_its_streams_are_there()
+    {
+        string name = await StartAsync("-e", "RUNCVM_LOG_LEVEL=DEBUG", Busybox, "sleep", "1000");
+        CommandResult result = await ExecAsync(name, "sh", "-c", "echo out; exit 6");
+        Assert.Equal(("out\n", 6), (result.Stdout, result.ExitCode));
+        string log = (await Docker.RunAsync("logs", name)).Stderr;
+        Assert.Contains("which had it ready", log, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Standard_input_of_an_exec_ends_where_the_users_does()
     {
         string name = await StartAsync(Busybox, "sleep", "1000");

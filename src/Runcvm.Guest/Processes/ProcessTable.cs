@@ -32,6 +32,7 @@ internal sealed class ProcessTable(
         Task first = await Task.WhenAny(serving, _workloadEnded.Task);
         await first;
         await Task.WhenAll(_lives);
+        _launcher.ForgetAll();
     }
 
     private async Task ServeAsync()
@@ -52,6 +53,13 @@ internal sealed class ProcessTable(
                 _running[process.Id] = process;
                 _lives.RemoveAll(static life => life.IsCompletedSuccessfully);
                 _lives.Add(LiveAsync(process, start.Process));
+                break;
+            case MessageKind.Prepare:
+                Start planned = Start.Read(ref r);
+                _launcher.Prepare(planned.Id, planned.Process);
+                break;
+            case MessageKind.Forget:
+                _launcher.Forget(Forget.Read(ref r).Id);
                 break;
             case MessageKind.Signal:
                 Signal signal = Signal.Read(ref r);

@@ -70,7 +70,7 @@ internal static class CreateVerb
         timeline.Ended("options");
         Kernel kernel = options.Kernel == ImageKernel.Choice
             ? ImageKernel.Ensure(bundle.RootPath, ImageKernelCache, installed.Machine)
-            : new KernelStore(installed.Kernels, installed.Machine).Find(options.Kernel);
+            : new KernelStore(installed.Kernels, installed.Machine).Find(options.Kernel, emulated: !options.UseKvm);
         if (!File.Exists(installed.Guest)) throw new UsageException($"there is no guest program for {ProcessorName.Of(installed.Machine)}: {installed.Guest} is missing; take it from a build for {ProcessorName.Of(installed.Machine)}");
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         timeline.Ended("kernel and initramfs");
