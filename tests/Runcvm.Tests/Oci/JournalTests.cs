@@ -11,7 +11,7 @@ public class JournalTests
     public void An_entry_is_one_datagram_of_fields_and_values_of_several_lines_come_with_their_length()
     {
         using var folder = new TemporaryFolder();
-        string path = Path.Combine(folder.Path, "socket");
+        string path = folder.Path("socket");
         using var journal = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
         journal.Bind(new UnixDomainSocketEndPoint(path));
         Journal.Write(Journal.Error, "it failed", [("CONTAINER_ID", "abc"), ("RUNCVM_REASON", "a\nb")], path);
