@@ -11,7 +11,7 @@ public class SwarmServiceTests(DockerEngine engine) : MachineTest(engine)
         OnlyMachines();
         string archive = Path.Combine(Engine.Folder, "swarm-image.tar");
         (await Docker.RunAsync("save", "-o", archive, Busybox)).Succeeded();
-        const string Configuration = """{"default-runtime": "runcvm"}""";
+        const string Configuration = "--default-runtime runcvm";
         await using DockerEngine manager = await DockerEngine.StartAnotherAsync('m', Configuration);
         await using DockerEngine worker = await DockerEngine.StartAnotherAsync('w', Configuration);
         foreach (DockerEngine node in (DockerEngine[])[manager, worker]) (await node.Docker.RunAsync("load", "-i", archive)).Succeeded();
@@ -48,6 +48,6 @@ public class SwarmServiceTests(DockerEngine engine) : MachineTest(engine)
 
     // What the servers of all tasks say.
     private static async Task<string[]> PagesAsync(DockerEngine node, string task) => (await node.Docker.RunAsync("exec", task, "sh", "-c",
-        "for a in $(nslookup -type=a web | sed -n '/^Name/,$ s/^Address: //p'); do wget -q -T 5 -O - http://$a/; done")).Stdout
+        "for a in $(nslookup -type=a web | sed -n '/^Name/,$ s/^Address: //p'); do timeout 10 wget -q -O - http://$a/; done")).Stdout
         .Split('\n', StringSplitOptions.RemoveEmptyEntries);
 }

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace Runcvm.Kernels;
 
 /// <summary><c>runcvm kernel list|add|build|default|remove</c></summary>
@@ -5,7 +7,7 @@ internal static class KernelVerb
 {
     private const string Usage =
         """
-        runcvm kernel list
+        runcvm kernel list [--json]
         runcvm kernel add debian|ubuntu|PACKAGE|FILE.deb...|ROOTFOLDER [--as DIST]
         runcvm kernel build [--for kvm|tcg] [--source FOLDER|ARCHIVE] [--in FOLDER]
         runcvm kernel default [DIST|DIST/VERSION]
@@ -23,6 +25,9 @@ internal static class KernelVerb
         {
             case [] or ["list"]:
                 List(store, emulated, output);
+                return 0;
+            case ["list", "--json"]:
+                ListJson(store, output);
                 return 0;
             case ["add", "--as", var dist, _, ..]:
                 return Add(store, args[3..], dist, output);
@@ -53,6 +58,14 @@ internal static class KernelVerb
         string? taken = all.Count == 0 ? null : store.Find(null, emulated).Name;
         foreach (Kernel kernel in all)
             output.WriteLine(kernel.Name == taken ? $"{kernel.Name}  (default)" : kernel.Name);
+    }
+
+    private static void ListJson(KernelStore store, TextWriter output)
+    {
+        List<Kernel> all = store.All();
+        string? taken = all.Count == 0 ? null : store.Find(null).Name;
+        var list = new JsonArray([.. all.Select(kernel => new JsonObject { ["name"] = kernel.Name, ["default"] = kernel.Name == taken, ["vmlinux"] = kernel.VmlinuxPath })]);
+        output.WriteLine(list.ToJsonString());
     }
 
     private static int Add(KernelStore store, string[] sources, string? dist, TextWriter output)

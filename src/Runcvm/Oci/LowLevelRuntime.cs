@@ -13,9 +13,12 @@ internal static class LowLevelRuntime
     /// <param name="variables">more environment for it</param>
     internal static void Execute(string? configured, IReadOnlyList<string> arguments, params string[] variables)
     {
-        string path = configured ?? Find();
+        string path = configured == null ? Find() : configured.Contains('/', StringComparison.Ordinal) ? configured : OnPath(configured);
         CurrentProcess.Execute(path, [Path.GetFileName(path), .. arguments], [.. CurrentProcess.Environment, .. variables]);
     }
+
+    private static string OnPath(string name)
+        => ProgramPath.TryFind(name) ?? throw new UsageException($"{name}, which /etc/runcvm/config.toml names as low_level_runtime, is not on PATH");
 
     private static string Find()
     {

@@ -31,7 +31,7 @@ internal static partial class CommandTree
     // The verbs below it read their arguments themselves.
     private static Command Kernel()
     {
-        Argument<string[]> arguments = new("ARGUMENT") { Description = "list, add, build, default, remove and so on; runcvm kernel help says all.", Arity = ArgumentArity.ZeroOrMore };
+        Argument<string[]> arguments = new("ARGUMENT") { Description = "list [--json], add, build, default, remove; runcvm kernel help says all.", Arity = ArgumentArity.ZeroOrMore };
         var verb = new Command("kernel", "kernels that machines boot: list, add, default, remove") { arguments };
         verb.TreatUnmatchedTokensAsErrors = false;
         verb.SetAction(parsed => ProgressLine.Around(
@@ -58,7 +58,7 @@ internal static partial class CommandTree
         {
             Text("--prefix", "Where to: /usr/local by default."), Text("--guest", "The guest program, where it is not beside this one."),
             Text("--daemon-json", "Docker's configuration, where it is elsewhere."),
-            Text("--firecracker", "Put this Firecracker, a file or an address, beside it."), Text("--sha256", "What the Firecracker must hash to."),
+            Text("--firecracker", "Put this Firecracker, a file or an address, beside it."), Text("--sha256", "What the Firecracker must hash to.", "HEX"),
             Flag("--no-docker", "Leave Docker as it is."), Flag("--no-files", "Leave the programs: a package has put them there."),
         };
         verb.SetAction(parsed => InstallVerb.Run(Words(parsed), Console.Out));
@@ -116,7 +116,7 @@ internal static partial class CommandTree
         return verb;
     }
 
-    private static Option<string> Text(string name, string description) => new(name) { Description = description, HelpName = "PATH" };
+    private static Option<string> Text(string name, string description, string value = "PATH") => new(name) { Description = description, HelpName = value };
 
     private static Option<bool> Flag(string name, string description) => new(name) { Description = description };
 

@@ -31,7 +31,8 @@ internal static class HelpText
     {
         if (verb.Parents.FirstOrDefault() is not Command parent) return All();
         string path = parent.Parents.Any() ? $"{parent.Name} {Synopsis(verb, true)}" : Synopsis(verb, true);
-        var text = new StringBuilder($"runcvm {path}: {verb.Description}\n");
+        string[] usage = [.. Lines($"runcvm {path}: {verb.Description}".Split(' '))];
+        var text = new StringBuilder(string.Join("\n    ", usage)).Append('\n');
         if (verb.Arguments.Count > 0 || verb.Options.Count > 0) text.Append('\n');
         foreach (Argument argument in verb.Arguments) AddLine(text, argument.Name, argument.Description);
         foreach (Option option in verb.Options) AddLine(text, NameOf(option), option.Description);
@@ -58,6 +59,25 @@ internal static class HelpText
     {
         string names = string.Join(", ", option.Aliases.Prepend(option.Name));
         return option.HelpName == null ? names : $"{names} {option.HelpName}";
+    }
+
+    // No wider than a terminal usually is.
+    private static IEnumerable<string> Lines(string[] words)
+    {
+        const int Width = 96;
+        string line = "";
+        foreach (string word in words)
+        {
+            if (line.Length > 0 && line.Length + 1 + word.Length > Width)
+            {
+                yield return line;
+                line = "";
+            }
+
+            line += line.Length == 0 ? word : " " + word;
+        }
+
+        yield return line;
     }
 
     private static void AddLine(StringBuilder text, string name, string? description)

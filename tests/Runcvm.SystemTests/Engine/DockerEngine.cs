@@ -12,7 +12,7 @@ public sealed class DockerEngine : IAsyncLifetime
     // The name is that of network devices as well, which have 15 characters, four of them for a suffix.
     private readonly string _name;
     private readonly string _folder;
-    private readonly string? _daemonJson;
+    private readonly string? _flags;
     private Process? _script;
     private string _processId = "";
 
@@ -21,19 +21,19 @@ public sealed class DockerEngine : IAsyncLifetime
     {
     }
 
-    private DockerEngine(string suffix, string? daemonJson)
+    private DockerEngine(string suffix, string? flags)
     {
         _name = $"rcvm{Environment.ProcessId % 10_000}{suffix}";
         _folder = Path.Combine(Environment.GetEnvironmentVariable("RUNCVM_TEST_FOLDER") ?? "/var/tmp", $"runcvm-tests-{Environment.ProcessId}{suffix}");
-        _daemonJson = daemonJson;
+        _flags = flags;
     }
 
     /// <summary>One more engine beside that of the test run.</summary>
     /// <param name="suffix">one letter that no other engine has</param>
-    /// <param name="daemonJson">its configuration</param>
-    internal static async Task<DockerEngine> StartAnotherAsync(char suffix, string daemonJson)
+    /// <param name="flags">more flags of dockerd</param>
+    internal static async Task<DockerEngine> StartAnotherAsync(char suffix, string flags)
     {
-        var engine = new DockerEngine(suffix.ToString(), daemonJson);
+        var engine = new DockerEngine(suffix.ToString(), flags);
         await engine.InitializeAsync();
         return engine;
     }
@@ -88,7 +88,7 @@ public sealed class DockerEngine : IAsyncLifetime
         string script = Path.Combine(Repository.Tests, "Engine/engine.sh");
         Directory.CreateDirectory(_folder);
         if (RunsMachines) await File.WriteAllTextAsync(Path.Combine(_folder, "config.toml"), Configuration());
-        if (_daemonJson is not null) await File.WriteAllTextAsync(Path.Combine(_folder, "daemon.json"), _daemonJson);
+        if (_flags is not null) await File.WriteAllTextAsync(Path.Combine(_folder, "flags"), _flags);
 
         _script = Command.Start("setsid", ["bash", script, _folder, _name, Runtime]);
         _processId = await _script.StandardOutput.ReadLineAsync().WaitAsync(Patience.Times(StartTimeout))

@@ -6,6 +6,7 @@
 #   engine.sh FOLDER NAME RUNTIME     FOLDER: all its files; NAME: at most 11 letters, for its devices and cgroups;
 #                                     FOLDER/config.toml, where it is there: the runtime's configuration
 #                                     FOLDER/daemon.json, where it is there: the engine's
+#                                     FOLDER/flags, where it is there: more flags of dockerd
 set -euo pipefail
 
 folder=$1 name=$2 runtime=$3
@@ -70,7 +71,7 @@ run_engine() {
     rm -f "$folder/docker.pid"
     dockerd --containerd "$folder/containerd.sock" --config-file "$folder/daemon.json" --host "unix://$socket" --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/docker.pid" \
         --bridge "$name" --add-runtime "runcvm=$runtime" --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$name" \
-        --storage-driver overlay2 >>"$folder/dockerd.log" 2>&1 </dev/null
+        --storage-driver overlay2 $(cat "$folder/flags" 2>/dev/null || true) >>"$folder/dockerd.log" 2>&1 </dev/null
 }
 
 free_network() {

@@ -148,6 +148,9 @@ public sealed class KernelStoreTests : IDisposable
         Assert.Equal(0, KernelVerb.Run(["remove", "debian/6.1"], output, Store));
         Assert.Equal("the default is debian/6.1\ndebian/6.12\ndebian/6.1  (default)\nremoved debian/6.1\n", output.ToString());
         Assert.Equal("debian/6.12", Store.Find(null).Name);
+        var json = new StringWriter();
+        Assert.Equal(0, KernelVerb.Run(["list", "--json"], json, Store));
+        Assert.StartsWith("""[{"name":"debian/6.12","default":true,"vmlinux":"/""", json.ToString(), StringComparison.Ordinal);
         Assert.Throws<UsageException>(() => KernelVerb.Run(["remove", "debian"], output, Store));
         Assert.Throws<UsageException>(() => KernelVerb.Run(["frobnicate"], output, Store));
     }
