@@ -138,9 +138,17 @@ internal static class UpdateVerb
         }
     }
 
+    // The sandbox can write to that folder: a link there is not followed, and what is no description is an error in plain words.
     private static MachineDescription ReadDescription(MachineFolder folder)
     {
-        var reader = new WireReader(File.ReadAllBytes(folder.Description));
-        return MachineDescription.Read(ref reader);
+        try
+        {
+            var reader = new WireReader(MachineFolder.TryRead(folder.Description) ?? throw new WireFormatException("the file cannot be read"));
+            return MachineDescription.Read(ref reader);
+        }
+        catch (WireFormatException e)
+        {
+            throw new UsageException($"{folder.Description} does not describe a machine of this version of RunCVM ({e.Message}); stop the container and start it again", e);
+        }
     }
 }
