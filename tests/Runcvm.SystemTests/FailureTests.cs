@@ -39,7 +39,8 @@ public class FailureTests(DockerEngine engine) : MachineTest(engine)
     {
         OnlyMachines();
         string before = await TracesAsync();
-        string name = await StartAsync(Busybox, "sleep", "1000");
+        string name = await StartAsync(Busybox, "sh", "-c", "echo started; exec sleep 1000");
+        await LoggedAsync(name, "started");
         string supervisor = await Docker.InspectAsync(name, "{{.State.Pid}}");
         (await Engine.BesideAsync("pkill", "-KILL", "-P", supervisor, "(qemu|firecracker)")).Succeeded();
         Assert.NotEqual(0, await WaitAsync(name));
