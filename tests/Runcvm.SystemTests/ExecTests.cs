@@ -35,6 +35,8 @@ public class ExecTests(DockerEngine engine) : MachineTest(engine)
     public async Task The_guest_has_an_exec_ready_before_its_streams_are_there()
     {
         string name = await StartAsync("-e", "RUNCVM_LOG_LEVEL=DEBUG", Busybox, "sleep", "1000");
+        // One that comes before the workload runs is not got ready: the first waits for that.
+        (await ExecAsync(name, "true")).Ended(0);
         CommandResult result = await ExecAsync(name, "sh", "-c", "echo out; exit 6");
         Assert.Equal(("out\n", 6), (result.Stdout, result.ExitCode));
         string log = (await Docker.RunAsync("logs", name)).Stderr;
