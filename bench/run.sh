@@ -5,17 +5,16 @@ cd "$(dirname "$0")"
 . ./lib.sh
 . ./measure.sh
 . ./kernel.sh
-. ./network.sh
 . ./shares.sh
 . ./rootfs.sh
+. ./network.sh
 
 readonly RUNS=${RUNS:-7}
 readonly IMAGE_MIB=${IMAGE_MIB:-512}
 readonly FILES=${FILES:-5000}
 readonly SIZE_MIB=${SIZE_MIB:-128}
-readonly SECONDS_EACH=${SECONDS_EACH:-5}
 readonly STOCK=${STOCK_KERNEL:-debian}
-readonly ALL=(start exec image create kernel network shares rootfs)
+readonly ALL=(start exec image create kernel shares rootfs network)
 
 main() {
     [ "$(id -u)" = 0 ] || die "this needs root, try: sudo $0"

@@ -7,7 +7,7 @@ import_files_image() {
     cp "$(command -v busybox)" "$root/bin/busybox"
     for applet in $("$root/bin/busybox" --list); do [ "$applet" = busybox ] || ln -sf busybox "$root/bin/$applet"; done
     cp "$(command -v fio)" "$root/bin/fio"
-    cp site.sh "$root/bin/site.sh"
+    install -m 755 site.sh "$root/bin/site.sh"
     gcc -static -O2 -o "$root/bin/tree" tree.c
     for library in $(ldd "$root/bin/fio" | grep -o '/[^ ]*'); do
         mkdir -p "$root$(dirname "$library")"

@@ -46,6 +46,7 @@ Priority: optional
 Installed-Size: $(du -ks "$1" | cut -f1)
 Depends: runc | crun, $qemu, erofs-utils, e2fsprogs
 Recommends: docker.io | docker-ce | podman | containerd, kmod, lz4, xz-utils, zstd, iproute2
+Suggests: xfsprogs, btrfs-progs
 Description: OCI runtime that boots container images as microVMs
  docker run --runtime=runcvm IMAGE gives the image's process a kernel of its
  own and full root in it, and still feels like a container.

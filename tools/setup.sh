@@ -42,7 +42,7 @@ install_packages() {
     local missing qemu=qemu-system-x86
     [ "$(uname -m)" = x86_64 ] || qemu=qemu-system-arm
     # clang, a linker and zlib are what Native AOT links with.
-    mapfile -t missing < <(missing_of $qemu erofs-utils e2fsprogs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
+    mapfile -t missing < <(missing_of $qemu erofs-utils e2fsprogs xfsprogs btrfs-progs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
         clang binutils zlib1g-dev curl ca-certificates procps busybox-static)
     have docker && have dockerd || missing+=(docker.io)
     install "${missing[@]}"

@@ -37,7 +37,7 @@ internal sealed class ApiRoutes(Instance instance)
     {
         "/" => $"{{\"id\":\"{instance.Id}\",\"state\":\"{(instance.State == InstanceState.NotStarted ? "Not started" : instance.State.ToString())}\",\"vmm_version\":\"{CommandLine.ActsLike}-test-double\",\"app_name\":\"Firecracker\"}}",
         "/version" => $"{{\"firecracker_version\":\"{CommandLine.ActsLike}-test-double\"}}",
-        "/machine-config" => $"{{\"vcpu_count\":{Machine.Cpus},\"mem_size_mib\":{Machine.Memory},\"smt\":false,\"track_dirty_pages\":false,\"huge_pages\":\"None\"}}",
+        "/machine-config" => $"{{\"vcpu_count\":{Machine.Cpus},\"mem_size_mib\":{Machine.Memory},\"smt\":false,\"track_dirty_pages\":false,\"huge_pages\":\"{Machine.HugePages}\"}}",
         "/balloon" => (Machine.Balloon ?? throw new FaultException("Balloon device error: No balloon device found.")).GetRawText(),
         _ => throw Unknown("GET", path),
     };

@@ -14,6 +14,8 @@ internal sealed class MachineModel
 
     internal long Memory { get; private set; } = 128;
 
+    internal string HugePages { get; private set; } = "None";
+
     internal List<JsonElement> Drives { get; } = [];
 
     internal List<JsonElement> Networks { get; } = [];
@@ -47,11 +49,13 @@ internal sealed class MachineModel
                 "Machine config error: The number of vCPUs must be greater than 0, less than 32 and must be 1 or an even number if SMT is enabled.");
         }
 
-        bool large = Try(machine, "huge_pages")?.GetString() is "2M" or "Transparent";
+        string pages = Text(machine, "huge_pages") ?? HugePages;
+        bool large = pages is "2M" or "Transparent";
         if (memory == 0 || (large && memory % 2 != 0))
             throw new FaultException("Machine config error: The memory size (MiB) is either 0, or not a multiple of the configured page size.");
         Cpus = (int)cpus;
         Memory = (long)memory;
+        HugePages = pages;
     }
 
     internal void SetBootSource(JsonElement source)

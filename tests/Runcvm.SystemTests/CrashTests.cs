@@ -87,7 +87,7 @@ public class CrashTests(DockerEngine engine) : MachineTest(engine)
         string name = await StartAsync("-e", "RUNCVM_KERNEL_ARGS=rdinit=/nonesuch", Busybox, "true");
         Assert.Equal(125, await WaitAsync(name));
         string log = (await Docker.RunAsync("logs", name)).Stderr;
-        Assert.Contains("Kernel panic", log, StringComparison.Ordinal);
+        Assert.Contains("kernel panicked (VFS: Unable to mount root fs", log, StringComparison.Ordinal);
         (await Docker.RunAsync("rm", name)).Succeeded();
         await NothingLeftAsync(before);
     }

@@ -35,6 +35,68 @@ public class DatabaseTests(DockerEngine engine) : MachineTest(engine)
         Assert.Empty(Enumerable.Range(1, committed).Select(static n => $"{n}").Except(second.Lines));
     }
 
+    [Theory]
+    [InlineData("sqlite-data:/data")]
+    [InlineData(null)]
+    public async Task What_two_processes_committed_to_sqlite_survives_the_kill_of_the_machine(string? volume)
+    {
+        string image = await Engine.Images.SqliteAsync();
+        using var folder = new TemporaryFolder();
+        string[] arguments = ["-v", volume ?? $"{folder.Path}:/data", image, "bash", "-c"];
+        // A connection that stays open keeps the log, and its index in shared memory, from being put away after each statement.
+        const string Load = """
+            sqlite3 /data/db 'pragma journal_mode=wal; create table if not exists said (who int, n int)'; sleep 1000 | sqlite3 -cmd 'select count(*) from said' /data/db &
+            for who in 1 2; do (n=0; while n=$((n+1)); do sqlite3 -cmd '.timeout 60000' /data/db "pragma synchronous=full; insert into said values ($who, $n)" && echo "committed $who $n"; done) & done; wait
+            """;
+        string name = await StartAsync([.. arguments, Load]);
+        await Eventually.TrueAsync(async () => await CommittedAsync(name) >= 10, "ten commits", Patience);
+        (await Docker.RunAsync("kill", name)).Succeeded();
+        string[] committed = [.. (await Docker.RunAsync("logs", name)).Stdout.Split('\n').Where(static line => line.StartsWith("committed ", StringComparison.Ordinal)).Select(static line => line["committed ".Length..])];
+        CommandResult after = await RunAsync([.. arguments, "sqlite3 -separator ' ' /data/db 'pragma integrity_check; pragma journal_mode; select * from said'"]);
+        Assert.Equal(["ok", "wal"], after.Lines[..2]);
+        Assert.Empty(committed.Except(after.Lines));
+    }
+
+    [Fact]
+    public async Task What_mariadb_committed_to_a_volume_survives_the_kill_of_the_machine()
+    {
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("RUNCVM_TEST_LARGE") == "1", "takes minutes: RUNCVM_TEST_LARGE=1 runs it");
+        string image = await Engine.Images.MariaDbAsync();
+        const string Serve = """
+            mkdir -p /run/mysqld; chown mysql /run/mysqld /var/lib/mysql
+            [ -d /var/lib/mysql/mysql ] || mariadb-install-db --user=mysql --skip-test-db >/dev/null
+            mariadbd --user=mysql --skip-log-error 2>/dev/null & until mariadb-admin ping >/dev/null 2>&1; do sleep 0.2; done
+            """;
+        const string Load = """
+            mariadb -e 'create database if not exists b; create table if not exists b.said (who int, n int) engine=innodb'
+            for who in 1 2; do (n=0; while n=$((n+1)); do mariadb b -e "insert into said values ($who, $n)" && echo "committed $who $n"; done) & done; wait
+            """;
+        string[] arguments = ["-m", "768m", "-v", "mariadb-data:/var/lib/mysql", image, "bash", "-c"];
+        string name = await StartAsync([.. arguments, Serve + "\n" + Load]);
+        await Eventually.TrueAsync(async () => await CommittedAsync(name) >= 10, "ten commits", Patience);
+        (await Docker.RunAsync("kill", name)).Succeeded();
+        string[] committed = [.. (await Docker.RunAsync("logs", name)).Stdout.Split('\n').Where(static line => line.StartsWith("committed ", StringComparison.Ordinal)).Select(static line => line["committed ".Length..])];
+        CommandResult after = await Docker.WithinAsync(
+            Patience, ["run", "--rm", .. RuntimeArguments, .. arguments, Serve + "\nmariadb-check --check b; mariadb -N -B b -e 'select concat(who, \" \", n) from said'; mariadb-admin shutdown"]);
+        Assert.Contains(after.Lines, static line => line.StartsWith("b.said", StringComparison.Ordinal) && line.EndsWith("OK", StringComparison.Ordinal));
+        Assert.Empty(committed.Except(after.Lines));
+    }
+
+    [Fact]
+    public async Task A_hundred_packages_are_installed_into_a_root_that_is_a_share()
+    {
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("RUNCVM_TEST_LARGE") == "1", "takes minutes: RUNCVM_TEST_LARGE=1 runs it");
+        const string Script = """
+            set -e; before=$(dpkg -l | grep -c ^ii); apt-get -q update >/dev/null
+            DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends build-essential git python3 vim-tiny man-db autoconf automake libtool pkg-config gdb tcl rsync >/dev/null
+            dpkg --audit; dpkg --verify; echo $(($(dpkg -l | grep -c ^ii) - before)); printf 'int main(void) { return 7; }' | gcc -x c -o /made -; /made || echo $?
+            """;
+        CommandResult result = await Docker.WithinAsync(
+            TimeSpan.FromMinutes(25), ["run", "--rm", .. RuntimeArguments, "-e", "RUNCVM_ROOTFS=share", "-m", "1g", await Engine.Images.DebianAsync(), "bash", "-c", Script]);
+        Assert.Equal("7", result.Lines[^1]);
+        Assert.InRange(int.Parse(Assert.Single(result.Lines[..^1]), System.Globalization.CultureInfo.InvariantCulture), 100, 1000);
+    }
+
     [Fact]
     public async Task A_repository_is_cloned_to_a_volume_and_found_sound()
     {

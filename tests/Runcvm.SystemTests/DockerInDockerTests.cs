@@ -11,8 +11,11 @@ public class DockerInDockerTests(DockerEngine engine) : MachineTest(engine)
     {
         OnlyMachines();
         string image = await WithIptablesAsync("legacy");
-        string name = await BootAsync(image, "-e", "RUNCVM_SYSTEMD=true", "-e", "RUNCVM_KERNEL_ARGS=systemd.unified_cgroup_hierarchy=0");
+        string name = await BootAsync(
+            image, "-e", "RUNCVM_SYSTEMD=true", "-e", "RUNCVM_KERNEL_ARGS=systemd.unified_cgroup_hierarchy=0",
+            "-v", "inner-engine:/disks", "-e", "RUNCVM_DISKS=/disks/docker,/var/lib/docker,ext4,4G");
         Assert.Equal("overlay2 1", await InfoAsync(name));
+        await CheckBuildOnDiskAsync(name);
         await CheckInnerContainersAsync(name);
         await CheckStopAsync(name);
     }
@@ -73,6 +76,14 @@ public class DockerInDockerTests(DockerEngine engine) : MachineTest(engine)
         CommandResult resolved = await InnerAsync(name, "nslookup", "deb.debian.org");
         Assert.Contains("Address", resolved.Text, StringComparison.Ordinal);
         Assert.Equal("7", (await InnerAsync(name, "sh", "-c", "exit 7")).ExitCode.ToString(null as IFormatProvider));
+    }
+
+    private async Task CheckBuildOnDiskAsync(string name)
+    {
+        Assert.StartsWith("/dev/vd", (await ExecAsync(name, "findmnt", "-no", "SOURCE", "/var/lib/docker")).Text, StringComparison.Ordinal);
+        byte[] dockerfile = "FROM alpine\nRUN mkdir /made && echo built > /made/file\nRUN rm -r /made && echo rebuilt > /made\n"u8.ToArray();
+        (await Docker.InputAsync(dockerfile, InnerTimeout, "exec", "-e", "DOCKER_BUILDKIT=0", "-i", name, "docker", "build", "-q", "-t", "built", "-")).Succeeded();
+        Assert.Equal("rebuilt", (await Docker.WithinAsync(InnerTimeout, "exec", name, "docker", "run", "--rm", "built", "cat", "/made")).Text);
     }
 
     private Task<CommandResult> InnerAsync(string name, params string[] command)

@@ -2,6 +2,7 @@ using System.Text;
 
 namespace Runcvm.SystemTests;
 
+[Proves("exec")]
 public class ExecTests(DockerEngine engine) : MachineTest(engine)
 {
     [Theory]
@@ -28,6 +29,18 @@ public class ExecTests(DockerEngine engine) : MachineTest(engine)
         Assert.InRange((await ExecAsync(name, "no-such-command")).ExitCode, 126, 127);
         (await ExecAsync(name, "/etc/passwd")).Ended(126);
         Assert.Equal("", (await Docker.RunAsync("logs", name)).Stdout);
+    }
+
+    [Fact]
+    public async Task The_guest_has_an_exec_ready_before_its_streams_are_there()
+    {
+        string name = await StartAsync("-e", "RUNCVM_LOG_LEVEL=DEBUG", Busybox, "sleep", "1000");
+        // One that comes before the workload runs is not got ready: the first waits for that.
+        (await ExecAsync(name, "true")).Ended(0);
+        CommandResult result = await ExecAsync(name, "sh", "-c", "echo out; exit 6");
+        Assert.Equal(("out\n", 6), (result.Stdout, result.ExitCode));
+        string log = (await Docker.RunAsync("logs", name)).Stderr;
+        Assert.Contains("which had it ready", log, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -105,6 +118,7 @@ public class ExecTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    [Proves("--health-cmd", "--health-interval", "--health-retries")]
     public async Task A_health_check_decides_over_the_containers_health()
     {
         string name = await StartAsync(

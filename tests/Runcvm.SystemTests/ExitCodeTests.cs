@@ -45,6 +45,7 @@ public class ExitCodeTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    [Proves("--stop-signal")]
     public async Task Stop_sends_the_signal_that_the_user_chose()
     {
         string name = await StartAsync("--stop-signal", "USR2", Busybox, "sh", "-c",

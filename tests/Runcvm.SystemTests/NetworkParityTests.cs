@@ -1,14 +1,15 @@
 namespace Runcvm.SystemTests;
 
 /// <summary>The same questions asked in a container under runc and in a machine, on each kind of network.</summary>
+[Proves("--network", "--ip", "--ip6", "--dns", "--dns-search", "--add-host")]
 public class NetworkParityTests(DockerEngine engine) : MachineTest(engine)
 {
     // Left out: devices that a kernel makes by itself, what says how far duplicate detection has come, flags that follow
     // the carrier late, and the relay's address, which is what stands for 127.0.0.11 in a machine.
-    private const string Look = """
+    internal const string Look = """
         {
         ip -o link show | grep ' \(lo\|eth[0-9]*\)[:@]' | sed -E 's/^[0-9]+: //;s/@[^ :]+//;s/qdisc [^ ]+//;s/qlen [0-9]+//;s/group default//;s/(NO-CARRIER,|,M-DOWN|,LOWER_UP)//g;s/ +/ /g' | sort
-        ip -o address show | sed -E 's/^[0-9]+: //;s/ +/ /g;s/ (tentative|flags 02|valid_lft).*//' | grep -v 169.254.53.53 | sort
+        ip -o address show | sed -E 's/^[0-9]+: //;s/ +/ /g;s/ (\\ *)?(tentative|flags 02|valid_lft).*//' | grep -v 169.254.53.53 | sort
         ip route show | sort
         ip -6 route show | grep -v 'unreach\|dev lo\|multicast' | sed -E 's/ (pref|proto|error) [-a-z0-9]+//g' | sort
         sed 's/169.254.53.53/127.0.0.11/;/^#/d' /etc/resolv.conf
@@ -63,6 +64,58 @@ public class NetworkParityTests(DockerEngine engine) : MachineTest(engine)
         {
             if (made != null) await Docker.RunAsync("network", "rm", network);
         }
+    }
+
+    // What is answered, and by whom; times and sequence numbers are left out.
+    private const string Ask = """
+        {
+        for name in PEER peer.alias localhost OWN; do
+            getent hosts $name; echo "getent $name $?"
+            ping -c1 -W5 $name | grep -E 'bytes from' | sed 's/ icmp_seq.*//'; echo "ping $name"
+            curl -sSm 10 http://$name:8084/page; echo "curl $name $?"
+        done
+        getent ahostsv6 PEER | sort -u
+        curl -s6m 10 http://PEER:8084/page; echo "curl -6 $?"
+        ping -c1 -W5 $(ip -4 route show default | cut -d' ' -f3) >/dev/null; echo "ping gateway $?"
+        } 2>&1 | sed -E 's/after [0-9]+ ms/after/'
+        """;
+
+    /// <summary>The same names asked for, pinged and fetched under both runtimes, in every mode.</summary>
+    [Theory]
+    [InlineData("bridge")]
+    [InlineData("user")]
+    [InlineData("dual")]
+    [InlineData("inside")]
+    [InlineData("none")]
+    [InlineData("host")]
+    [InlineData("container")]
+    public async Task Whatever_answers_a_container_answers_a_machine(string mode)
+    {
+        if (mode is "host" or "container") OnlyMachines();
+        string image = await Engine.Images.DebianAsync();
+        string network = mode switch
+        {
+            "user" or "container" => await NewNetworkAsync(),
+            "dual" or "inside" => await NewNetworkAsync(Networks[mode]),
+            _ => "bridge",
+        };
+        string[] alias = network == "bridge" ? [] : ["--network-alias", "peer.alias"];
+        string peer = await StartContainerAsync(
+            NewName("peer"), ["--network", network, .. alias, Busybox, "sh", "-c", "mkdir /www; echo page of the peer >/www/page; exec httpd -f -p 8084 -h /www"]);
+        string address = await Docker.InspectAsync(peer, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
+        string[] flags = mode switch
+        {
+            "none" or "host" => ["--network", mode],
+            "container" => ["--network", "container:" + await StartContainerAsync(NewName("joined"), "--network", network, Busybox, "sleep", "1000")],
+            _ => ["--network", network, "--hostname", "probe", "--add-host", "by.file:192.0.2.1"],
+        };
+        // By address as well: names of the default bridge, of the host and of no network are nobody's.
+        string ask = Ask.Replace("PEER", peer, StringComparison.Ordinal).Replace("OWN", address, StringComparison.Ordinal);
+        var answers = new List<string>();
+        foreach (string[] runtime in (string[][])[["--runtime=runc"], RuntimeArguments])
+            answers.Add((await Docker.RunAsync(["run", "--rm", .. runtime, .. flags, image, "bash", "-c", ask])).Text);
+        Assert.Equal(answers[0], answers[1]);
+        if (mode != "none") Assert.Contains("page of the peer", answers[1], StringComparison.Ordinal);
     }
 
     [Fact]

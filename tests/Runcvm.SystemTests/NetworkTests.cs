@@ -2,6 +2,7 @@ using System.Globalization;
 
 namespace Runcvm.SystemTests;
 
+[Proves("--network", "--publish", "--mac-address")]
 public class NetworkTests(DockerEngine engine) : MachineTest(engine)
 {
     [Fact]

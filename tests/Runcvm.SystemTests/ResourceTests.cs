@@ -6,6 +6,7 @@ namespace Runcvm.SystemTests;
 public class ResourceTests(DockerEngine engine) : MachineTest(engine)
 {
     [Fact]
+    [Proves("--memory")]
     public async Task A_workload_that_its_kernel_killed_for_memory_shows_as_OOMKilled()
     {
         string name = await StartAsync("-m", "128m", Busybox, "sh", "-c", "exec tail /dev/zero");
@@ -26,6 +27,7 @@ public class ResourceTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    [Proves("--memory")]
     public async Task A_limit_below_the_smallest_machine_is_refused_with_the_smallest()
     {
         OnlyMachines();
@@ -33,6 +35,7 @@ public class ResourceTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    [Proves("update", "--memory")]
     public async Task Memory_shrinks_and_grows_while_the_machine_runs()
     {
         OnlyMachines();
@@ -47,6 +50,7 @@ public class ResourceTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    [Proves("update", "--pids-limit")]
     public async Task The_number_of_processes_is_limited_where_they_are()
     {
         const string Fork = "for i in $(seq 40); do sleep 1000 & done; echo forked";
@@ -57,6 +61,7 @@ public class ResourceTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    [Proves("update", "--cpus", "--cpuset-cpus")]
     public async Task Half_a_processor_is_not_exceeded_and_can_be_changed()
     {
         string name = await StartAsync("--cpus", "0.5", Busybox, "sh", "-c", "while :; do :; done");
@@ -67,6 +72,7 @@ public class ResourceTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    [Proves("stats")]
     public async Task Statistics_make_sense()
     {
         string name = await StartAsync("-m", "256m", Busybox, "sh", "-c", "echo up; while :; do :; done");
@@ -78,6 +84,7 @@ public class ResourceTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    [Proves("pause", "unpause")]
     public async Task The_clock_is_right_after_a_pause()
     {
         string name = await StartAsync(Busybox, "sleep", "1000");
@@ -126,7 +133,7 @@ public class ResourceTests(DockerEngine engine) : MachineTest(engine)
     private async Task<string> OfCgroupAsync(string name, params string[] fileProgramAndOtherFile)
     {
         string id = await Docker.InspectAsync(name, "{{.Id}}");
-        const string Script = """find /sys/fs/cgroup -path "*/$0/$1" -o -path "*/$0/$3" | head -n 1 | xargs awk "$2" """;
+        const string Script = """find /sys/fs/cgroup -path /sys/fs/cgroup/unified -prune -o '(' -path "*/$0/$1" -o -path "*/$0/$3" ')' -print | head -n 1 | xargs awk "$2" """;
         return (await Engine.BesideAsync(["sh", "-c", Script, id, .. fileProgramAndOtherFile, .. fileProgramAndOtherFile.Length < 3 ? ["-"] : Array.Empty<string>()])).Text;
     }
 }

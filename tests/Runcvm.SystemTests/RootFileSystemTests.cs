@@ -86,6 +86,22 @@ public class RootFileSystemTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task Names_that_are_not_text_survive_a_copy_into_the_container_and_onto_the_disk_of_an_engines_data()
+    {
+        // Docker's own commands take text only, so the bytes come inside of a folder, and of a layer.
+        const string Odd = "$(printf '\\377\\376 name')";
+        string dockerfile = $"FROM {Busybox}\nRUN mkdir -p /var/lib/docker/{Odd.Replace(" name", "")} && echo prefilled > \"/var/lib/docker/{Odd}\"\n";
+        (await Docker.InputAsync(System.Text.Encoding.UTF8.GetBytes(dockerfile), null, "build", "-q", "-t", "runcvm-test/odd", "-")).Succeeded();
+        using var folder = new TemporaryFolder();
+        (await Command.RunAsync("sh", ["-c", $"mkdir {folder.Path}/in; echo copied > \"{folder.Path}/in/{Odd}\""])).Succeeded();
+        string name = NewName();
+        (await Docker.RunAsync(["create", "--name", name, .. RuntimeArguments, "runcvm-test/odd", "sh", "-c", $"cat \"/copied/{Odd}\" \"/var/lib/docker/{Odd}\""])).Succeeded();
+        (await Docker.RunAsync("cp", $"{folder.Path}/in", $"{name}:/copied")).Succeeded();
+        Assert.Equal("copied\nprefilled", (await Docker.RunAsync("start", "--attach", name)).Text);
+        (await Command.RunAsync("rm", ["-r", $"{folder.Path}/in"])).Succeeded();
+    }
+
+    [Fact]
     public async Task The_writable_layer_goes_with_docker_rm()
     {
         string name = await StartAsync(Busybox, "sh", "-c", "echo x > /written; echo ready; exec sleep 1000");

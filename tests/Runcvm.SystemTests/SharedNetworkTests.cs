@@ -1,9 +1,32 @@
 namespace Runcvm.SystemTests;
 
 /// <summary>Network namespaces that a machine shares with the host, or with another container.</summary>
+[Proves("--network")]
 public class SharedNetworkTests(DockerEngine engine) : MachineTest(engine)
 {
     private const string Server = "mkdir /www; echo answer >/www/page; httpd -p 8085 -h /www; httpd -p 127.0.0.1:8086 -h /www; echo serving; exec sleep 1000";
+
+    // Echoes everywhere, at 127.0.0.1 and at ::1; and a TCP service that takes nothing but IPv6.
+    private const string Services = """
+        import select, socket
+        def udp(family, address, port):
+            s = socket.socket(family, socket.SOCK_DGRAM)
+            s.bind((address, port))
+            return s
+        echoes = [udp(socket.AF_INET, '', 5300), udp(socket.AF_INET, '127.0.0.1', 5301), udp(socket.AF_INET6, '::1', 5302)]
+        six = socket.create_server(('::', 8090), family=socket.AF_INET6)
+        print('serving', flush=True)
+        while True:
+            for s in select.select(echoes + [six], [], [])[0]:
+                if s is six:
+                    c = s.accept()[0]
+                    c.recv(1000)
+                    c.sendall(b'over IPv6')
+                    c.close()
+                else:
+                    data, sender = s.recvfrom(2000)
+                    s.sendto(b'back: ' + data, sender)
+        """;
 
     [Fact]
     public async Task With_the_hosts_network_the_outside_is_reached_and_services_answer_at_the_hosts_addresses()
@@ -25,6 +48,26 @@ public class SharedNetworkTests(DockerEngine engine) : MachineTest(engine)
                 .Contains("rcvm-", StringComparison.Ordinal),
             "nothing is left of a killed machine");
         Assert.Empty((await Engine.BesideAsync("ls", "/run/runcvm/.uplinks")).Text);
+    }
+
+    [Fact]
+    public async Task UDP_services_and_services_that_listen_over_IPv6_alone_answer_at_the_hosts_addresses()
+    {
+        OnlyMachines();
+        string name = await StartAsync("--network", "host", await Engine.Images.DebianAsync(), "python3", "-c", Services);
+        await LoggedAsync(name, "serving");
+        string own = (await Engine.BesideAsync("ip", "-4", "-o", "route", "get", "192.0.2.1")).Text.Split("src ")[1].Split(' ')[0];
+        foreach (string udp in (string[])["127.0.0.1/5300", $"{own}/5300", "::1/5300", "127.0.0.1/5301", "127.0.0.1/5302"])
+        {
+            // Until the port is there answers are refusals, which bash says on standard error.
+            string talk = $"exec 3<>/dev/udp/{udp}; for word in hello again; do echo $word >&3; timeout 5 head -n 1 <&3; done";
+            await Eventually.TrueAsync(
+                async () => (await Engine.BesideAsync("bash", "-c", talk)).Stdout == "back: hello\nback: again\n", $"{udp} answers");
+        }
+
+        Assert.Equal("", (await Engine.BesideAsync("bash", "-c", $"exec 3<>/dev/udp/{own}/5301; echo hello >&3; timeout 1 head -n 1 <&3 || true")).Text);
+        foreach (string tcp in (string[])["[::1]:8090", "127.0.0.1:8090"])
+            Assert.Equal("over IPv6", (await Engine.BesideAsync("curl", "-s", "-m", "5", "--http0.9", $"http://{tcp}/")).Stdout);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 namespace Runcvm.SystemTests;
 
 /// <summary>Volumes and bind mounts: what holds under runc holds in a machine.</summary>
+[Proves("--volume", "--mount")]
 public class VolumeTests(DockerEngine engine) : MachineTest(engine)
 {
     [Fact]
@@ -123,6 +124,27 @@ public class VolumeTests(DockerEngine engine) : MachineTest(engine)
         await LoggedAsync(name, "1\nready\next2/ext3\napp\napp\nprefilled\nmore");
     }
 
+    [Theory]
+    [InlineData("xfs", "300M", "600M")]
+    [InlineData("btrfs", "256M", "600M")]
+    public async Task A_disk_has_the_file_system_that_was_asked_for_and_survives_the_kill_of_the_machine(string system, string size, string larger)
+    {
+        OnlyMachines();
+        string image = await ImageAsync("FROM {0}\nRUN mkdir -p /filled && echo prefilled > /filled/file\n");
+        string[] volume = ["-v", $"{NewVolume()}:/disks"];
+        // Two of a kind in one machine: they must not take each other for the same.
+        string[] disks = [.. volume, "-e", $"RUNCVM_DISKS=/disks/a,/filled,{system},{size};/disks/b,/other,{system},{size}"];
+        string name = await StartAsync([.. disks, image, "sh", "-c", "df -T /filled /other | awk 'NR>1 {print $2}'; echo more >> /filled/file; sync; dd if=/dev/zero of=/other/unsynced bs=1M count=20 2>/dev/null; echo ready; sleep 1000"]);
+        await LoggedAsync(name, $"{system}\n{system}\nready");
+        (await Docker.RunAsync("kill", name)).Succeeded();
+        (await Docker.RunAsync("rm", "--force", name)).Succeeded();
+        string[] grown = [.. volume, "-e", $"RUNCVM_DISKS=/disks/a,/filled,{system},{larger}", image];
+        int least = int.Parse(larger[..^1], System.Globalization.CultureInfo.InvariantCulture) * 8 / 10;
+        CommandResult result = await RunAsync([.. grown, "sh", "-c", $"cat /filled/file; df -m /filled | awk 'NR==2 {{print ($2 > {least})}}'"]);
+        Assert.Equal("prefilled\nmore\n1", result.Text);
+        (await RunAsync([.. volume, "-e", "RUNCVM_DISKS=/disks/a,/filled,ext4", image, "true"])).Refused("/disks/a", "holds no ext4");
+    }
+
     [Fact]
     public async Task A_disk_without_a_volume_takes_the_place_of_an_anonymous_one_and_goes_with_the_container()
     {
@@ -179,7 +201,72 @@ public class VolumeTests(DockerEngine engine) : MachineTest(engine)
         CommandResult result = await RunAsync("-v", $"{folder.Path}:/data", debian, "python3", "-c", Script);
         Assert.Equal(DockerEngine.RunsMachines ? "own\nrefused" : "own\nhost", result.Text);
         OnlyMachines();
-        (await RunAsync("-v", $"{socket}:/run/docker.sock", Busybox, "true")).Refused(socket, "socket", "/run/docker.sock");
+        (await RunAsync("-v", $"{socket}:/run/docker.sock", Busybox, "true")).Refused(socket, "socket", "/run/docker.sock", "RUNCVM_SHARE_SOCKETS");
+    }
+
+    [Fact]
+    public async Task Sockets_of_the_host_are_forwarded_where_that_is_asked_for()
+    {
+        OnlyMachines();
+        using var folder = new TemporaryFolder();
+        string path = Path.Combine(folder.Path, "host.sock");
+        using var listener = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0);
+        listener.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(path));
+        listener.Listen(10);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        Task serving = AnswerWithLengthsAsync(listener);
+        // More at once than are forwarded at once; each waits for the end of what it is sent before it answers.
+        const string Script = """
+            import socket, subprocess, sys
+            def ask(data):
+                s = socket.socket(socket.AF_UNIX); s.connect('/run/host.sock'); s.sendall(data); s.shutdown(socket.SHUT_WR); return s
+            def answer(s):
+                got = b''
+                while more := s.recv(65536): got += more
+                return got.decode()
+            print(answer(ask(bytes(3_000_000))))
+            print(sum(int(answer(s)) for s in [ask(bytes(i)) for i in range(300)]))
+            print(subprocess.run(['curl', '-s', '--unix-socket', '/var/run/docker.sock', 'http://docker/_ping'], capture_output=True, text=True).stdout)
+            print(subprocess.run(['su', 'app', '-c', 'curl -s --unix-socket /run/host.sock http://x/'], capture_output=True).returncode, flush=True)
+            sys.stdin.readline()
+            s = socket.socket(socket.AF_UNIX); s.connect('/run/host.sock'); print(answer(s) == '')
+            """;
+        using System.Diagnostics.Process machine = Docker.Start(
+            ["run", "--rm", "-i", .. RuntimeArguments, "-e", "RUNCVM_SHARE_SOCKETS=1", "-e", "RUNCVM_LOG_LEVEL=INFO", "-v", $"{path}:/run/host.sock",
+                "-v", $"{Path.Combine(Path.GetDirectoryName(Engine.DataRoot)!, "docker.sock")}:/var/run/docker.sock:ro", await Engine.Images.DebianAsync(), "python3", "-c", Script]);
+        Task<string> errors = machine.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var lines = new List<string?>();
+        while (lines.Count < 4) lines.Add(await machine.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(Patience.Times(TimeSpan.FromSeconds(60)), TestContext.Current.CancellationToken));
+        listener.Close();
+        await machine.StandardInput.WriteLineAsync();
+        lines.Add((await machine.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken)).TrimEnd());
+        // 7: curl could not connect.
+        Assert.Equal(["3000000", $"{300 * 299 / 2}", "OK", "7", "True"], lines);
+        Assert.Contains($"the host's socket {path} cannot be connected to: Connection refused", await errors, StringComparison.Ordinal);
+        await serving;
+    }
+
+    private static async Task AnswerWithLengthsAsync(System.Net.Sockets.Socket listener)
+    {
+        var answers = new List<Task>();
+        try
+        {
+            while (true) answers.Add(AnswerAsync(await listener.AcceptAsync()));
+        }
+        catch (System.Net.Sockets.SocketException)
+        {
+            // Closed.
+        }
+
+        await Task.WhenAll(answers);
+
+        static async Task AnswerAsync(System.Net.Sockets.Socket connection)
+        {
+            await using var stream = new System.Net.Sockets.NetworkStream(connection, ownsSocket: true);
+            var received = new MemoryStream();
+            await stream.CopyToAsync(received);
+            await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"{received.Length}"));
+        }
     }
 
     [Fact]

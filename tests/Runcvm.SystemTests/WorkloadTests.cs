@@ -10,6 +10,8 @@ public class WorkloadTests(DockerEngine engine) : MachineTest(engine)
         Assert.NotEqual(host, (await RunAsync(Busybox, "uname", "-r")).Text);
     }
 
+    [Proves("--user", "--group-add", "--workdir", "--hostname", "--add-host", "--dns", "--ulimit", "--sysctl", "--shm-size", "--tmpfs", "--read-only",
+        "--cap-drop", "--security-opt")]
     [Theory]
     [InlineData("id -u; id -g", "1000\n1000", "--user", "1000:1000")]
     [InlineData("id -u; id -G", "1000\n1000 50", "--user", "app")]

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
 using Runcvm.Protocol.Messages;
@@ -22,11 +23,26 @@ internal static class BackedDisk
         string device = Disk.Find(mount.Source);
         string place = $"{Place}/{Path.GetFileName(mount.Source)}";
         Node.MakeDirectory(place);
-        MountPoint.Add(device, place, mount.Type, (MountFlags)mount.Flags, mount.Data);
-        Ext4Size.Grow(device, SizeOf(device), place);
+        try
+        {
+            MountPoint.Add(device, place, mount.Type, (MountFlags)mount.Flags, mount.Data);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENODEV)
+        {
+            throw new InvalidDataException($"the guest's kernel has no {mount.Type}, which the disk at {mount.Target} holds; choose another kernel with RUNCVM_KERNEL, or ext4 in RUNCVM_DISKS");
+        }
+
+        Grow(mount.Type, device, place);
         using SafeFileHandle target = root.Directory(mount.Target);
         if (IsToBeFilled(place)) Fill(place, FileDescriptor.PathOf(target) + "/.");
         MountPoint.Bind(place, FileDescriptor.PathOf(target));
+    }
+
+    private static void Grow(string type, string device, string place)
+    {
+        if (type == "xfs") XfsSize.Grow(SizeOf(device), place);
+        else if (type == "btrfs") BtrfsSize.Grow(SizeOf(device), place);
+        else Ext4Size.Grow(device, SizeOf(device), place);
     }
 
     private static bool IsToBeFilled(string place)
@@ -38,13 +54,7 @@ internal static class BackedDisk
         string mark = $"{place}/{Unfinished}";
         File.WriteAllBytes(mark, []);
         MountPoint.SyncAll();
-        foreach (string entry in Directory.GetFileSystemEntries(place))
-        {
-            if (entry == mark) continue;
-            if (FileStatus.TryOf(entry) is { Kind: FileKind.Directory }) Directory.Delete(entry, recursive: true);
-            else File.Delete(entry);
-        }
-
+        TreeCopy.Empty(place, except: System.Text.Encoding.ASCII.GetBytes(Unfinished));
         TreeCopy.CopyAll(from, place);
         TreeCopy.CopyAttributes(from, place);
         MountPoint.SyncAll();

@@ -36,6 +36,8 @@ internal sealed class ControlChannel(Channel channel)
 
     internal Task SendAsync(Exited m) => SendAsync(MessageKind.Exited, m.Write);
 
+    internal Task SendAsync(DialSocket m) => SendAsync(MessageKind.DialSocket, m.Write);
+
     internal Task SendAsync(KernelLog m) => SendAsync(MessageKind.KernelLog, m.Write);
 
     internal Task SendAsync(Flushed m) => SendAsync(MessageKind.Flushed, m.Write);

@@ -37,8 +37,8 @@ internal static class DataFolders
         {
             // Prepared under another name first, so that a machine killed half-way starts over.
             string unfinished = $"{Scratch}/unfinished";
-            if (Directory.Exists(unfinished)) Directory.Delete(unfinished, recursive: true);
             Node.MakeDirectory(unfinished);
+            TreeCopy.Empty(unfinished);
             TreeCopy.CopyAll(inRoot, unfinished);
             TreeCopy.CopyAttributes(inRoot, unfinished);
             Node.MakeDirectory(Path.GetDirectoryName(place)!);

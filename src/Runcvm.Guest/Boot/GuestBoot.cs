@@ -3,6 +3,7 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Guest.Modules;
 using Runcvm.Guest.Network;
 using Runcvm.Guest.Processes;
+using Runcvm.Guest.Shares;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
@@ -89,11 +90,12 @@ internal static class GuestBoot
     {
         Setup setup = await control.ReceiveSetupAsync();
         times.Done("set-up received");
-        GuestRoot root = RootAssembly.Run(setup, times, out NetworkCards cards, out IReadOnlyList<string> notices);
+        using var sockets = new HostSockets(loop, multiplexer, control);
+        GuestRoot root = RootAssembly.Run(setup, times, sockets, out NetworkCards cards, out IReadOnlyList<string> notices);
         foreach (string notice in notices) await control.SendAsync(new Notice(notice));
         using var network = new NetworkUpdate(loop, multiplexer, control, setup, cards);
         var ports = new PortReporter(loop, control, TimeSpan.FromMilliseconds(setup.PortsInterval));
-        var processes = new ProcessTable(loop, multiplexer, control, root, setup, workload, ports, network, times);
+        var processes = new ProcessTable(loop, multiplexer, control, root, setup, workload, ports, network, sockets, times);
         _ = ports.RunAsync();
         await processes.RunAsync();
         Shutdown.UnmountAll();

@@ -13,7 +13,7 @@ internal static class RootAssembly
 {
     private const string Provided = "/run/provided";
 
-    internal static GuestRoot Run(Setup setup, BootTimes times, out NetworkCards cards, out IReadOnlyList<string> notices)
+    internal static GuestRoot Run(Setup setup, BootTimes times, HostSockets sockets, out NetworkCards cards, out IReadOnlyList<string> notices)
     {
         SetIdentity(setup);
         MountModules(setup);
@@ -27,7 +27,7 @@ internal static class RootAssembly
         DataFolders.MoveToScratch(root, [.. setup.Mounts.Select(static mount => mount.Target)]);
         // Mounted by the workload itself, see SpawnedProcess; an image need not have the folder.
         root.Directory("/proc").Dispose();
-        MountAll(root, setup.Mounts, shares);
+        MountAll(root, setup, shares, sockets);
         times.Done("file systems mounted");
         FinishDevices();
         MachineId.Provide(root);
@@ -91,11 +91,12 @@ internal static class RootAssembly
         File.WriteAllBytes(Done, []);
     }
 
-    private static void MountAll(GuestRoot root, IReadOnlyList<GuestMount> mounts, GuestShares shares)
+    private static void MountAll(GuestRoot root, Setup setup, GuestShares shares, HostSockets sockets)
     {
-        foreach (GuestMount mount in mounts)
+        foreach (GuestMount mount in setup.Mounts)
         {
             if (mount.Share > 0) shares.Mount(root, mount);
+            else if (mount.Socket > 0) sockets.Mount(root, mount, setup.Sockets);
             else if (mount.IsDisk) BackedDisk.Mount(root, mount);
             else if (mount.Type == GuestMount.OnScratch) DataFolders.Move(root, mount.Target);
             else if (mount.IsFile) BindDevice(root, mount);

@@ -7,21 +7,28 @@ using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Guest.Network;
 
-/// <summary>A connection that somebody outside made to an address of the machine that is not the machine's alone, or the
-/// datagrams that he sends there.</summary>
+/// <summary>A connection of which one end is in the machine and the other on the host, or the datagrams between the two.</summary>
 internal static class ForwardedConnection
 {
     private const uint Loopback = 0x7F000001;
 
-    /// <summary>Opens the channels before it returns, connects, and relays until both directions have ended.</summary>
-    internal static async Task RunAsync(EventLoop loop, Multiplexer multiplexer, Connect request)
+    /// <summary>One that somebody outside made to an address of the machine that is not the machine's alone. Opens the channels
+    /// before it returns, connects, and relays until both directions have ended.</summary>
+    internal static Task RunAsync(EventLoop loop, Multiplexer multiplexer, Connect request)
+        => RelayAsync(loop, multiplexer, request.Id, () => Open(request), request.IsDatagram);
+
+    /// <summary>One that somebody in the machine made to a socket of the host.</summary>
+    internal static Task RunAsync(EventLoop loop, Multiplexer multiplexer, uint id, SafeFileHandle accepted)
+        => RelayAsync(loop, multiplexer, id, () => accepted, isDatagram: false);
+
+    private static async Task RelayAsync(EventLoop loop, Multiplexer multiplexer, uint id, Func<SafeFileHandle> open, bool isDatagram)
     {
-        Channel input = multiplexer.Open(Start.ChannelOf(request.Id, 0));
-        Channel output = multiplexer.Open(Start.ChannelOf(request.Id, 1));
+        Channel input = multiplexer.Open(Start.ChannelOf(id, 0));
+        Channel output = multiplexer.Open(Start.ChannelOf(id, 1));
         try
         {
-            using var socket = new AsyncFile(loop, Open(request));
-            if (request.IsDatagram)
+            using var socket = new AsyncFile(loop, open());
+            if (isDatagram)
             {
                 await DatagramRelay.RunAsync(socket, input.ReadAsync, output.WriteAsync);
                 return;

@@ -19,17 +19,17 @@ internal static class GuestNetwork
         // What has a kind is no device but made by a module when it was loaded: dummy0, bond0, gretap0.
         devices.RemoveAll(link => link.HardwareType != Link.Ethernet || link.Kind != null
             || spares.Any(spare => link.HardwareAddress.AsSpan().SequenceEqual(spare)));
-        IReadOnlyList<string> skipped = Apply(netlink, devices, interfaces);
-        foreach ((string path, string value) in sysctls) Set(path, value);
-        return skipped;
+        return Apply(netlink, devices, interfaces, sysctls);
     }
 
     internal static IReadOnlyList<string> Apply(
-        RouteNetlink netlink, List<Link> devices, IReadOnlyList<NetworkInterface> interfaces)
+        RouteNetlink netlink, List<Link> devices, IReadOnlyList<NetworkInterface> interfaces, IReadOnlyList<KeyValuePair<string, string>> sysctls)
     {
         var skipped = new List<string>();
         if (netlink.FindLink("lo") is { } lo) netlink.SetUp(lo);
         Link[] links = GuestDevices.Assign(netlink, devices, interfaces);
+        // Before the addresses: an interface may have IPv6 where others have not.
+        foreach ((string path, string value) in sysctls) Set(path, value);
         for (int i = 0; i < links.Length; i++) SetUp(netlink, links[i], interfaces[i], skipped);
         // After all interfaces are up, so that it does not matter over which of them a gateway is reached.
         for (int i = 0; i < links.Length; i++) AddRoutes(netlink, links[i], interfaces[i], interfaces[i].Routes, skipped);

@@ -16,6 +16,7 @@ internal sealed class ListeningPorts
 
     private readonly SortedDictionary<(bool IsDatagram, ushort Port), bool> _loopbackOnly = [];
     private (int First, int Last) _clients = (ClientPorts, LastClientPort);
+    private bool _onlyMapped;
 
     internal static List<ListeningPort> Read()
     {
@@ -27,8 +28,8 @@ internal sealed class ListeningPorts
     /// <summary>Whether a port is to be had over IPv6 alone, as far as the kernel's lists tell.</summary>
     internal static bool IsOnlyIPv6(ushort port, bool isDatagram)
     {
-        var ports = new ListeningPorts { _clients = (1, 0) };
-        ports.AddFile(isDatagram ? "/proc/net/udp" : "/proc/net/tcp");
+        var ports = new ListeningPorts { _clients = (1, 0), _onlyMapped = true };
+        foreach (string suffix in (string[])["", "6"]) ports.AddFile((isDatagram ? "/proc/net/udp" : "/proc/net/tcp") + suffix);
         return !ports._loopbackOnly.ContainsKey((isDatagram, port));
     }
 
@@ -45,7 +46,7 @@ internal sealed class ListeningPorts
         if (colon < 0 || !ushort.TryParse(fields[1].AsSpan(colon + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ushort port)) return;
         if (isDatagram && (port == 0 || (port >= _clients.First && port <= _clients.Last))) return;
         ReadOnlySpan<char> address = fields[1].AsSpan(0, colon);
-        if (IsNameserver(address)) return;
+        if (IsNameserver(address) || (_onlyMapped && address.Length == 32 && !IsMapped(address))) return;
         bool loopback = IsLoopback(address);
         _loopbackOnly[(isDatagram, port)] = loopback && (!_loopbackOnly.TryGetValue((isDatagram, port), out bool before) || before);
     }
@@ -69,9 +70,12 @@ internal sealed class ListeningPorts
         => address.Length == 8 && uint.TryParse(address, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out uint word)
             && BinaryPrimitives.ReverseEndianness(word) == DnsListener.End.Address;
 
+    // ::ffff:0:0/96, IPv4 by way of an IPv6 socket.
+    private static bool IsMapped(ReadOnlySpan<char> address) => address.Length == 32 && address.StartsWith("0000000000000000FFFF0000");
+
     // 127.0.0.0/8, the same mapped into IPv6, and ::1.
     private static bool IsLoopback(ReadOnlySpan<char> address)
         => (address.Length == 8 && address.EndsWith("7F"))
-        || (address.Length == 32 && address.StartsWith("0000000000000000FFFF0000") && address.EndsWith("7F"))
+        || (IsMapped(address) && address.EndsWith("7F"))
         || (address.Length == 32 && address.SequenceEqual("00000000000000000000000001000000"));
 }

@@ -44,14 +44,22 @@ internal sealed class NetworkCards : IDisposable
             if (_cards[i] is { } gone && !IsSameCard(gone, change.Cards[i])) PutAway(netlink, i, gone);
         }
 
+        var come = new Link?[_cards.Length];
+        for (int i = 0; i < _cards.Length; i++)
+        {
+            if (_cards[i] == null && change.Cards[i] is { } wanted) come[i] = netlink.Rename(_spares.Take(netlink, i), wanted.Name);
+        }
+
+        // Now all interfaces have their names; and only one that has IPv6 takes its addresses.
         foreach ((string path, string value) in sysctls) GuestNetwork.Set(path, value);
         for (int i = 0; i < _cards.Length; i++)
         {
-            if (change.Cards[i] is { } wanted) Bring(netlink, i, wanted, skipped);
+            if (change.Cards[i] is not { } wanted) continue;
+            if (come[i] is { } link) GuestNetwork.SetUp(netlink, link, wanted, skipped);
+            else ChangeAddresses(netlink, _cards[i]!, wanted, skipped);
+            _cards[i] = wanted;
         }
 
-        // Only now have all interfaces their names.
-        foreach ((string path, string value) in sysctls) GuestNetwork.Set(path, value);
         ChangeRoutes(netlink, before, skipped);
         return skipped;
     }
@@ -65,23 +73,14 @@ internal sealed class NetworkCards : IDisposable
         _cards[card] = null;
     }
 
-    private void Bring(RouteNetlink netlink, int card, NetworkInterface wanted, List<string> skipped)
+    private static void ChangeAddresses(RouteNetlink netlink, NetworkInterface present, NetworkInterface wanted, List<string> skipped)
     {
-        if (_cards[card] is not { } present)
-        {
-            Link link = netlink.Rename(_spares!.Take(netlink, card), wanted.Name);
-            GuestNetwork.SetUp(netlink, link, wanted, skipped);
-        }
-        else if (netlink.FindLink(wanted.Name) is { } link)
-        {
-            if (present.Mtu != wanted.Mtu) netlink.SetMtu(link, wanted.Mtu);
-            foreach (InterfaceAddress address in present.Addresses.ExceptBy(wanted.Addresses.Select(Key), Key))
-                GuestNetwork.Try(() => netlink.RemoveAddress(link, address.Address, address.PrefixLength), tolerant: true, skipped);
-            foreach (InterfaceAddress address in wanted.Addresses.ExceptBy(present.Addresses.Select(Key), Key))
-                GuestNetwork.Try(() => netlink.AddAddress(link, address.Address, address.PrefixLength, address.Scope), tolerant: true, skipped);
-        }
-
-        _cards[card] = wanted;
+        if (netlink.FindLink(wanted.Name) is not { } link) return;
+        if (present.Mtu != wanted.Mtu) netlink.SetMtu(link, wanted.Mtu);
+        foreach (InterfaceAddress address in present.Addresses.ExceptBy(wanted.Addresses.Select(Key), Key))
+            Remove(() => netlink.RemoveAddress(link, address.Address, address.PrefixLength), skipped);
+        foreach (InterfaceAddress address in wanted.Addresses.ExceptBy(present.Addresses.Select(Key), Key))
+            GuestNetwork.Try(() => netlink.AddAddress(link, address.Address, address.PrefixLength, address.Scope), tolerant: true, skipped);
     }
 
     /// <summary>First those that go, of all interfaces: a default route may have moved from one to another.</summary>
@@ -91,7 +90,7 @@ internal sealed class NetworkCards : IDisposable
         {
             if (_cards[i] is not { } now || before[i] is not { } then || !IsSameCard(then, now) || netlink.FindLink(now.Name) is not { } link) continue;
             foreach (Route route in then.Routes.ExceptBy(now.Routes.Select(Key), Key))
-                GuestNetwork.Try(() => netlink.RemoveRoute(link, GuestNetwork.ToLinkRoute(link, route, now)), tolerant: true, skipped);
+                Remove(() => netlink.RemoveRoute(link, GuestNetwork.ToLinkRoute(link, route, now)), skipped);
         }
 
         for (int i = 0; i < _cards.Length; i++)
@@ -99,6 +98,22 @@ internal sealed class NetworkCards : IDisposable
             if (_cards[i] is not { } now || netlink.FindLink(now.Name) is not { } link) continue;
             IReadOnlyList<Route> known = before[i] is { } then && IsSameCard(then, now) ? then.Routes : [];
             GuestNetwork.AddRoutes(netlink, link, now, now.Routes.ExceptBy(known.Select(Key), Key), skipped);
+        }
+    }
+
+    /// <summary>What is gone already is fine: routes go with the address that they need.</summary>
+    private static void Remove(Action remove, List<string> skipped)
+    {
+        try
+        {
+            remove();
+        }
+        catch (LinuxException e) when (e.Errno is Errno.ESRCH or Errno.EADDRNOTAVAIL)
+        {
+        }
+        catch (LinuxException e)
+        {
+            skipped.Add(e.Message);
         }
     }
 

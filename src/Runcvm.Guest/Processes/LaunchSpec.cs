@@ -6,21 +6,23 @@ namespace Runcvm.Guest.Processes;
 /// <summary>What the boot process tells `runcvm-init spawn` through a file in memory.</summary>
 /// <param name="Mounts">what to do about the mount namespace</param>
 /// <param name="AsChild">start the program as a child in the workload's PID namespace and end; else become it</param>
+/// <param name="Held">wait for a word of the boot process before the program is started</param>
 /// <param name="ReadOnlyRoot">make the root read-only in it</param>
 /// <param name="Reap">stay in front of the program as a small init</param>
 /// <param name="Process">what to execute</param>
-internal sealed record LaunchSpec(MountAction Mounts, bool AsChild, bool ReadOnlyRoot, bool Reap, ProcessSpec Process)
+internal sealed record LaunchSpec(MountAction Mounts, bool AsChild, bool Held, bool ReadOnlyRoot, bool Reap, ProcessSpec Process)
 {
     internal void Write(WireWriter w)
     {
         w.Byte((byte)Mounts);
         w.Flag(AsChild);
+        w.Flag(Held);
         w.Flag(ReadOnlyRoot);
         w.Flag(Reap);
         Process.Write(w);
     }
 
-    internal static LaunchSpec Read(ref WireReader r) => new((MountAction)r.Byte(), r.Flag(), r.Flag(), r.Flag(), ProcessSpec.Read(ref r));
+    internal static LaunchSpec Read(ref WireReader r) => new((MountAction)r.Byte(), r.Flag(), r.Flag(), r.Flag(), r.Flag(), ProcessSpec.Read(ref r));
 }
 
 /// <summary>What a new process does about its mount namespace.</summary>

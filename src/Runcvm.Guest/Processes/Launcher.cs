@@ -6,7 +6,6 @@ using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
 using Runcvm.Linux.Processes;
-using Runcvm.Linux.Terminals;
 using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Guest.Processes;
@@ -17,10 +16,42 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
 {
     private readonly SystemdReadiness _systemd = new(loop);
     private readonly SpareSpawner _spare = new(loop);
+    private readonly Dictionary<uint, OrderedProcess> _prepared = [];
     private readonly WorkloadCgroup? _cgroup = WorkloadCgroup.Create(setup);
     private SafeFileHandle? _workloadPids;
     private SafeFileHandle? _workloadMounts;
     private Task _refilling = Task.CompletedTask;
+
+    /// <summary>Gets a process ready up to just before its program, so that its start is short. Where that is not possible now, the
+    /// start does all of it, and says what is wrong.</summary>
+    internal void Prepare(uint id, ProcessSpec spec)
+    {
+        if (_workloadMounts == null || _workloadPids == null || LimitsHinderSpawning(spec) || _prepared.ContainsKey(id)) return;
+        if (setup.Systemd && !_systemd.WaitAsync().IsCompleted) return;
+        try
+        {
+            if (Order(spec, Streams(spec, isWorkload: false), isWorkload: false, held: true) is { } ordered) _prepared.Add(id, ordered);
+        }
+        catch (LinuxException)
+        {
+            // No file or memory left for it, say: the start tries again, and reports it.
+        }
+    }
+
+    /// <summary>Gives up what was prepared and never started.</summary>
+    internal void Forget(uint id)
+    {
+        if (!_prepared.Remove(id, out OrderedProcess? ordered)) return;
+        ordered.Forget();
+        Refill();
+    }
+
+    /// <summary>The same for all: the machine ends, and what they hold of its file systems is to be unmounted.</summary>
+    internal void ForgetAll()
+    {
+        foreach (OrderedProcess ordered in _prepared.Values) ordered.Forget();
+        _prepared.Clear();
+    }
 
     /// <summary>Starts the process and attaches its streams. Null when its program runs.</summary>
     internal async Task<StartFailed?> StartAsync(GuestProcess process, ProcessSpec spec)
@@ -28,20 +59,13 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         bool isWorkload = process.Id == Start.Workload;
         if (!isWorkload && (_workloadMounts == null || _workloadPids == null)) return new StartFailed(process.Id, 125, "the container's own process is not running");
         if (!isWorkload && setup.Systemd) await _systemd.WaitAsync();
-        (SafeFileHandle report, SafeFileHandle reportEnd) = FileDescriptor.Pipe();
-        using AsyncFile reportFile = AsyncFile.NonBlocking(loop, report);
-        Spawner? spawner;
-        using (reportEnd)
+        OrderedProcess? ordered = TryRelease(process.Id) ?? OrderNow(process, spec, isWorkload);
+        if (ordered == null) return new StartFailed(process.Id, 125, SpawnedProcess.Died);
+        ordered.Streams.Attach(process);
+        using (AsyncFile report = AsyncFile.NonBlocking(loop, ordered.Report))
+        using (ordered.Spawner)
         {
-            spawner = spec.Terminal || (isWorkload && setup.Systemd)
-                ? StartWithTerminal(process, spec, isWorkload, reportEnd)
-                : StartWithPipes(process, spec, isWorkload, reportEnd);
-        }
-
-        if (spawner == null) return new StartFailed(process.Id, 125, SpawnedProcess.Died);
-        using (spawner)
-        {
-            StartFailed? failure = await AwaitReportAsync(process, spawner, reportFile);
+            StartFailed? failure = await AwaitReportAsync(process, ordered.Spawner, report);
             if (failure != null) return failure;
         }
 
@@ -60,6 +84,15 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
 
     /// <summary>Makes the next exec's start short.</summary>
     internal void Refill() => _spare.Refill();
+
+    // Null also where the one that was held has failed: what was wrong may be right by now, and else is reported by the next attempt.
+    private OrderedProcess? TryRelease(uint id)
+    {
+        if (!_prepared.Remove(id, out OrderedProcess? ordered)) return null;
+        if (ordered.Spawner.TryRelease()) return ordered;
+        ordered.Forget();
+        return null;
+    }
 
     private async Task<StartFailed?> AwaitReportAsync(GuestProcess process, Spawner spawner, AsyncFile report)
     {
@@ -95,52 +128,45 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         }
     }
 
-    private Spawner? StartWithPipes(GuestProcess process, ProcessSpec spec, bool isWorkload, SafeFileHandle report)
+    private OrderedProcess? OrderNow(GuestProcess process, ProcessSpec spec, bool isWorkload)
     {
-        (SafeFileHandle inRead, SafeFileHandle inWrite) = FileDescriptor.Pipe();
-        (SafeFileHandle outRead, SafeFileHandle outWrite) = FileDescriptor.Pipe();
-        (SafeFileHandle errRead, SafeFileHandle errWrite) = FileDescriptor.Pipe();
-        using (inRead)
-        using (outWrite)
-        using (errWrite)
+        ProcessStreams streams = Streams(spec, isWorkload);
+        if (isWorkload && IsOnTerminal(spec, isWorkload))
         {
-            using SafeFileHandle? nothing = spec.HasInput ? null : FileDescriptor.Open("/dev/null", OpenFlags.ReadOnly);
-            Spawner? spawner = Order(spec, isWorkload, report, nothing ?? inRead, outWrite, errWrite);
-            process.Attach(inWrite, outRead, errRead);
-            return spawner;
+            using SafeFileHandle console = root.FileAt("/dev/console");
+            MountPoint.Bind(FileDescriptor.PathOf(streams.Input), FileDescriptor.PathOf(console));
+            process.Hold(FileDescriptor.Duplicate(streams.Input));
         }
+
+        return Order(spec, streams, isWorkload, held: false);
     }
 
-    private Spawner? StartWithTerminal(GuestProcess process, ProcessSpec spec, bool isWorkload, SafeFileHandle report)
-    {
-        (SafeFileHandle master, SafeFileHandle slave) = PseudoTerminal.Open($"{GuestRoot.Path}/dev/pts/ptmx");
-        using (slave)
-        {
-            if (spec.Terminal && spec.Rows > 0) PseudoTerminal.SetSize(master, spec.Rows, spec.Columns);
-            // A console that ends in `docker logs` keeps its line ends as the program wrote them.
-            if (!spec.Terminal) PseudoTerminal.KeepLineEnds(slave);
-            if (isWorkload)
-            {
-                using SafeFileHandle console = root.FileAt("/dev/console");
-                MountPoint.Bind(FileDescriptor.PathOf(slave), FileDescriptor.PathOf(console));
-                process.Hold(FileDescriptor.Duplicate(slave));
-            }
+    private bool IsOnTerminal(ProcessSpec spec, bool isWorkload) => spec.Terminal || (isWorkload && setup.Systemd);
 
-            Spawner? spawner = Order(spec, isWorkload, report, slave, slave, slave);
-            process.AttachTerminal(master, takesInput: spec.Terminal);
-            return spawner;
-        }
-    }
+    private ProcessStreams Streams(ProcessSpec spec, bool isWorkload)
+        => IsOnTerminal(spec, isWorkload) ? ProcessStreams.Terminal($"{GuestRoot.Path}/dev/pts/ptmx", spec) : ProcessStreams.Pipes(spec.HasInput);
 
     // Null if the guest cannot even start a small program.
-    private Spawner? Order(
-        ProcessSpec spec, bool isWorkload, SafeFileHandle report, SafeFileHandle input, SafeFileHandle output, SafeFileHandle error)
+    private OrderedProcess? Order(ProcessSpec spec, ProcessStreams streams, bool isWorkload, bool held)
+    {
+        (SafeFileHandle report, SafeFileHandle reportEnd) = FileDescriptor.Pipe();
+        using (reportEnd)
+        {
+            if (OrderSpawner(spec, streams, isWorkload, held, reportEnd) is { } spawner) return new OrderedProcess(spawner, report, streams);
+        }
+
+        report.Dispose();
+        streams.Dispose();
+        return null;
+    }
+
+    private Spawner? OrderSpawner(ProcessSpec spec, ProcessStreams streams, bool isWorkload, bool held, SafeFileHandle report)
     {
         if (isWorkload)
         {
-            var launch = new LaunchSpec(MountAction.Make, false, setup.ReadOnlyRoot, setup.Init, spec);
+            var launch = new LaunchSpec(MountAction.Make, false, held, setup.ReadOnlyRoot, setup.Init, spec);
             _cgroup?.Add(workloadSpawner.Process.Id);
-            return workloadSpawner.TryOrder(launch, input, output, error, report) ? workloadSpawner : null;
+            return workloadSpawner.TryOrder(launch, streams.Input, streams.Output, streams.Error, report) ? workloadSpawner : null;
         }
 
         bool becomesTheProgram = LimitsHinderSpawning(spec);
@@ -149,8 +175,8 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
             // A spare one may have fallen victim to a guest without memory.
             Spawner spawner = becomesTheProgram ? Spawner.StartIn(_workloadPids!) : _spare.Take();
             _cgroup?.Add(spawner.Process.Id);
-            var launch = new LaunchSpec(MountAction.Enter, !becomesTheProgram, false, false, spec);
-            if (spawner.TryOrder(launch, input, output, error, report, _workloadMounts!, _workloadPids!)) return spawner;
+            var launch = new LaunchSpec(MountAction.Enter, !becomesTheProgram, held, false, false, spec);
+            if (spawner.TryOrder(launch, streams.Input, streams.Output, streams.Error, report, _workloadMounts!, _workloadPids!)) return spawner;
             spawner.End();
         }
 

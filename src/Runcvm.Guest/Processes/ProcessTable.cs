@@ -1,6 +1,7 @@
 using Runcvm.Guest.Boot;
 using Runcvm.Guest.Modules;
 using Runcvm.Guest.Network;
+using Runcvm.Guest.Shares;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Protocol.Frames;
@@ -12,7 +13,7 @@ namespace Runcvm.Guest.Processes;
 /// <summary>The processes that the host asked for, and its wishes about them.</summary>
 internal sealed class ProcessTable(
     EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner,
-    PortReporter ports, NetworkUpdate network, BootTimes times)
+    PortReporter ports, NetworkUpdate network, HostSockets sockets, BootTimes times)
 {
     private const int Killed = 128 + 9;
     private const int SigTerm = 15;
@@ -31,6 +32,7 @@ internal sealed class ProcessTable(
         Task first = await Task.WhenAny(serving, _workloadEnded.Task);
         await first;
         await Task.WhenAll(_lives);
+        _launcher.ForgetAll();
     }
 
     private async Task ServeAsync()
@@ -52,6 +54,13 @@ internal sealed class ProcessTable(
                 _lives.RemoveAll(static life => life.IsCompletedSuccessfully);
                 _lives.Add(LiveAsync(process, start.Process));
                 break;
+            case MessageKind.Prepare:
+                Start planned = Start.Read(ref r);
+                _launcher.Prepare(planned.Id, planned.Process);
+                break;
+            case MessageKind.Forget:
+                _launcher.Forget(Forget.Read(ref r).Id);
+                break;
             case MessageKind.Signal:
                 Signal signal = Signal.Read(ref r);
                 if (_running.TryGetValue(signal.Id, out GuestProcess? target)) target.Signal(Translate(signal));
@@ -67,6 +76,9 @@ internal sealed class ProcessTable(
                 break;
             case MessageKind.NetworkChange:
                 _ = network.ApplyAsync(NetworkChange.Read(ref r));
+                break;
+            case MessageKind.SocketDialled:
+                sockets.Dialled(SocketDialled.Read(ref r));
                 break;
             case MessageKind.ReadKernelLog:
                 _ = control.SendAsync(KernelMessages.Read(ReadKernelLog.Read(ref r).Id));

@@ -20,7 +20,7 @@ internal static class ReapingInit
     internal static void Become(ProcessSpec workload, SafeFileHandle report)
     {
         var writer = new WireWriter();
-        new LaunchSpec(MountAction.Keep, false, false, false, workload).Write(writer);
+        new LaunchSpec(MountAction.Keep, false, false, false, false, workload).Write(writer);
         using SafeFileHandle launch = FileDescriptor.InMemory("launch", writer.Written);
         FileDescriptor.PlaceAt(launch, LaunchFile);
         FileDescriptor.PlaceAt(report, ReportFile);

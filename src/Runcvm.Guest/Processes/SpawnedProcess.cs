@@ -33,7 +33,9 @@ internal static class SpawnedProcess
 
     internal static int Run()
     {
-        List<SafeFileHandle> files = ReceiveOrders();
+        using SafeFileHandle orders = FileDescriptor.Inherited(OrdersFile);
+        var files = new List<SafeFileHandle>();
+        TryReceive(orders, files);
         // Who would have given them has ended.
         if (files.Count == 0) return 0;
         using SafeFileHandle report = files[ReportTo];
@@ -51,7 +53,7 @@ internal static class SpawnedProcess
             if (launch.AsChild) CurrentProcess.Enter(files[Pids], Namespaces.Pid);
             EnterMounts(launch, files);
             if (launch.Reap) ReapingInit.Become(launch.Process, report);
-            Execute(launch, report);
+            Execute(launch, orders, report);
         }
         catch (StartException e)
         {
@@ -65,13 +67,9 @@ internal static class SpawnedProcess
         return 0;
     }
 
-    private static List<SafeFileHandle> ReceiveOrders()
-    {
-        using SafeFileHandle orders = FileDescriptor.Inherited(OrdersFile);
-        var files = new List<SafeFileHandle>();
-        UnixSocket.TryReceiveWithFiles(orders, stackalloc byte[1], files);
-        return files;
-    }
+    // False if whoever gives the orders has ended, or wants nothing any more.
+    private static bool TryReceive(SafeFileHandle orders, List<SafeFileHandle> files)
+        => UnixSocket.TryReceiveWithFiles(orders, stackalloc byte[1], files) > 0;
 
     private static LaunchSpec ReadSpec(SafeFileHandle file)
     {
@@ -101,7 +99,7 @@ internal static class SpawnedProcess
         MountPoint.SetPropagation("/", MountFlags.Shared | MountFlags.Recursive);
     }
 
-    private static void Execute(LaunchSpec launch, SafeFileHandle report)
+    private static void Execute(LaunchSpec launch, SafeFileHandle orders, SafeFileHandle report)
     {
         ProcessSpec spec = launch.Process;
         string? terminal = PseudoTerminal.ReopenStreams("/dev/pts");
@@ -115,6 +113,7 @@ internal static class SpawnedProcess
         if (!entered) EnterOrExplain(spec.WorkingDirectory);
         List<string> environment = UserAccount.WithHome(spec.Environment, spec.User);
         string program = ProgramLookup.Find(spec.Arguments, environment);
+        if (launch.Held && !TryReceive(orders, [])) return;
         try
         {
             if (!launch.AsChild) CurrentProcess.Execute(program, spec.Arguments, environment);

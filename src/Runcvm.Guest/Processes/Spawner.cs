@@ -62,11 +62,16 @@ internal sealed class Spawner : IDisposable
         return TryOrder(what, files);
     }
 
-    internal bool TryOrder(SafeFileHandle launch, params ReadOnlySpan<SafeFileHandle> files)
+    internal bool TryOrder(SafeFileHandle launch, params ReadOnlySpan<SafeFileHandle> files) => TrySend([launch, .. files]);
+
+    /// <summary>Lets one go on that was told to wait just before its program. False if it is there no more.</summary>
+    internal bool TryRelease() => TrySend([]);
+
+    private bool TrySend(ReadOnlySpan<SafeFileHandle> files)
     {
         try
         {
-            UnixSocket.SendWithFiles(_orders, [0], [launch, .. files]);
+            UnixSocket.SendWithFiles(_orders, [0], files);
             return true;
         }
         catch (LinuxException e) when (e.Errno is Errno.EPIPE or Errno.ECONNRESET)

@@ -75,6 +75,18 @@ public static unsafe partial class FileCall
         return Result(Libc.utimensat(node, &empty, times, Libc.AT_EMPTY_PATH));
     }
 
+    /// <summary>utimensat(2) of the time of the last change alone, by a path: kernels before 5.8 take no empty one.</summary>
+    public static int SetModified(SafeFileHandle node, NodeTime modified)
+    {
+        byte* path = stackalloc byte[ProcPathSize];
+        ProcPath(node, path);
+        Libc.timespec* times = stackalloc Libc.timespec[2];
+        times[0] = Time(TimeChange.Keep, default);
+        times[1] = Time(TimeChange.Set, modified);
+        // The path is absolute, so the descriptor beside it counts for nothing.
+        return Result(Libc.utimensat(node, path, times, 0));
+    }
+
     /// <summary>fstatfs(2)</summary>
     public static int FileSystemStatus(SafeFileHandle node, out FileSystemStatus status)
     {

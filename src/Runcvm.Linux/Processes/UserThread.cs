@@ -3,7 +3,7 @@ using System.Runtime.ExceptionServices;
 
 namespace Runcvm.Linux.Processes;
 
-/// <summary>A thread that is another user, without capabilities. To the kernel identity belongs to a thread and not to a process
+/// <summary>A thread that is somebody else than the rest of the process: another user, or one with capabilities that the others lose. To the kernel identity belongs to a thread and not to a process
 /// (credentials(7), nptl(7)), so what is started or opened here is that user's, and needs no program in between.</summary>
 public sealed class UserThread : IDisposable
 {
@@ -12,13 +12,27 @@ public sealed class UserThread : IDisposable
 
     /// <summary>Needs CAP_SETUID and CAP_SETGID, which the thread then loses like all others.</summary>
     public UserThread(uint user)
-    {
-        _thread = new Thread(Loop) { IsBackground = true, Name = $"user {user}" };
-        _thread.Start();
-        Run(() =>
+        : this($"user {user}", () =>
         {
             CurrentProcess.SetIdentity(user, user, []);
             CapabilitySet.Apply(CapabilitySet.Empty, CapabilitySet.Empty, CapabilitySet.Empty);
+        })
+    {
+    }
+
+    /// <summary>The same user with nothing but these capabilities, whatever the others lose later.</summary>
+    public UserThread(CapabilitySet kept)
+        : this("capable", () => CapabilitySet.Apply(kept, kept, CapabilitySet.Empty))
+    {
+    }
+
+    private UserThread(string name, Action become)
+    {
+        _thread = new Thread(Loop) { IsBackground = true, Name = name };
+        _thread.Start();
+        Run(() =>
+        {
+            become();
             return 0;
         });
     }

@@ -30,14 +30,29 @@ public static unsafe class UnixSocket
         return socket;
     }
 
-    /// <summary>A connected socket, blocking.</summary>
-    public static SafeFileHandle Connect(string path)
+    /// <summary>A connected socket.</summary>
+    /// <param name="path">where somebody listens</param>
+    /// <param name="blocking">wait while too many others wait there; else that is EAGAIN, and so it is while the socket is full</param>
+    public static SafeFileHandle Connect(string path, bool blocking = true)
     {
-        SafeFileHandle socket = Make(0);
+        SafeFileHandle socket = Make(blocking ? 0 : Libc.SOCK_NONBLOCK);
         byte* address = stackalloc byte[PathOffset + PathMax + 1];
         uint length = Address(path, address);
         SystemCall.Check(Libc.connect(socket, address, length), $"connect to {path}");
         return socket;
+    }
+
+    /// <summary>A connected socket, not blocking, or null while the listener's queue is full.</summary>
+    public static SafeFileHandle? TryConnect(string path)
+    {
+        SafeFileHandle socket = Make(Libc.SOCK_NONBLOCK);
+        byte* address = stackalloc byte[PathOffset + PathMax + 1];
+        uint length = Address(path, address);
+        int result = Libc.connect(socket, address, length);
+        if (result >= 0) return socket;
+        Errno errno = SystemCall.LastError;
+        socket.Dispose();
+        return errno == Errno.EAGAIN ? null : throw new LinuxException(errno, $"connect to {path}");
     }
 
     /// <summary>The next waiting connection, not blocking itself, or null if there is none.</summary>

@@ -22,6 +22,12 @@ public enum MessageKind : byte
     NetworkChange = 8,
     /// <summary>host to guest: <see cref="Messages.Adjust"/></summary>
     Adjust = 9,
+    /// <summary>host to guest: <see cref="Messages.SocketDialled"/></summary>
+    SocketDialled = 10,
+    /// <summary>to the guest: <see cref="Messages.Start"/> of a process that is to be got ready and not to run yet; <see cref="Start"/> with the same number may follow</summary>
+    Prepare = 11,
+    /// <summary>host to guest: <see cref="Messages.Forget"/></summary>
+    Forget = 12,
     /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of <see cref="ConsoleText"/></summary>
     WatchConsole = 32,
     /// <summary>to the supervisor only, without a body: where the start's time went; answered by <see cref="BootReport"/></summary>
@@ -48,6 +54,8 @@ public enum MessageKind : byte
     KernelLog = 72,
     /// <summary>from the guest: <see cref="Messages.Flushed"/></summary>
     Flushed = 73,
+    /// <summary>guest to host: <see cref="Messages.DialSocket"/>, answered by <see cref="SocketDialled"/></summary>
+    DialSocket = 74,
     /// <summary>from the supervisor: <see cref="Messages.ConsoleText"/></summary>
     ConsoleText = 96,
     /// <summary>from the supervisor: <see cref="Messages.BootReport"/></summary>

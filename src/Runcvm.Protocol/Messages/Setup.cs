@@ -55,6 +55,9 @@ public sealed record Setup
     /// <summary>file systems to mount, in this order</summary>
     public IReadOnlyList<GuestMount> Mounts { get; init; } = [];
 
+    /// <summary>sockets of the host that are forwarded</summary>
+    public IReadOnlyList<HostSocket> Sockets { get; init; } = [];
+
     /// <summary>files the engine provides: /etc/hosts and the like</summary>
     public IReadOnlyList<GuestFile> Files { get; init; } = [];
 
@@ -107,6 +110,7 @@ public sealed record Setup
         w.List(LayerPaths, static (w, path) => path.Write(w));
         w.Flag(MountAllModules);
         w.List(Mounts, static (w, mount) => mount.Write(w));
+        w.List(Sockets, static (w, socket) => socket.Write(w));
         w.List(Files, static (w, file) => file.Write(w));
         w.List(Sysctls, WriteSysctl);
         w.List(Interfaces, static (w, device) => device.Write(w));
@@ -136,6 +140,7 @@ public sealed record Setup
         LayerPaths = r.List(LayerPath.Read),
         MountAllModules = r.Flag(),
         Mounts = r.List(GuestMount.Read),
+        Sockets = r.List(HostSocket.Read),
         Files = r.List(GuestFile.Read),
         Sysctls = r.List(ReadSysctl),
         Interfaces = r.List(NetworkInterface.Read),
@@ -160,19 +165,19 @@ public sealed record Setup
 }
 
 /// <summary>Something on the layer disk that the guest takes over.</summary>
-/// <param name="Path">relative to the root, without a leading slash; empty for the root itself</param>
+/// <param name="Path">relative to the root, without a leading slash; empty for the root itself; need not be UTF-8</param>
 /// <param name="WithContents">a folder with everything below it; else a folder stands for its own attributes only</param>
-public sealed record LayerPath(string Path, bool WithContents)
+public sealed record LayerPath(byte[] Path, bool WithContents)
 {
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)
     {
-        w.Text(Path);
+        w.Bytes(Path);
         w.Flag(WithContents);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
-    public static LayerPath Read(ref WireReader r) => new(r.Text(), r.Flag());
+    public static LayerPath Read(ref WireReader r) => new(r.Bytes(), r.Flag());
 }
 
 /// <summary>A file system to mount in the guest.</summary>
@@ -189,6 +194,9 @@ public sealed record GuestMount(string Type, string Source, string Target, ulong
     /// <summary>from 1 on: the share of the host that is mounted; 0 for file systems of the guest's own kernel</summary>
     public uint Share { get; init; }
 
+    /// <summary>from 1 on: the socket of the host that is mounted; 0 for everything else</summary>
+    public uint Socket { get; init; }
+
     /// <summary>the target is a file; else a directory</summary>
     public bool IsFile { get; init; }
 
@@ -204,13 +212,32 @@ public sealed record GuestMount(string Type, string Source, string Target, ulong
         w.UInt64(Flags);
         w.Text(Data);
         w.UInt32(Share);
+        w.UInt32(Socket);
         w.Flag(IsFile);
         w.Flag(IsDisk);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     public static GuestMount Read(ref WireReader r)
-        => new(r.Text(), r.Text(), r.Text(), r.UInt64(), r.Text()) { Share = r.UInt32(), IsFile = r.Flag(), IsDisk = r.Flag() };
+        => new(r.Text(), r.Text(), r.Text(), r.UInt64(), r.Text()) { Share = r.UInt32(), Socket = r.UInt32(), IsFile = r.Flag(), IsDisk = r.Flag() };
+}
+
+/// <summary>A Unix socket of the host as the guest shows it.</summary>
+/// <param name="Owner">user that owns it</param>
+/// <param name="Group">its group</param>
+/// <param name="Permissions">permission bits, which say who may connect</param>
+public sealed record HostSocket(uint Owner, uint Group, uint Permissions)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w)
+    {
+        w.UInt32(Owner);
+        w.UInt32(Group);
+        w.UInt32(Permissions);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static HostSocket Read(ref WireReader r) => new(r.UInt32(), r.UInt32(), r.UInt32());
 }
 
 /// <summary>A file laid over one of the image.</summary>

@@ -29,3 +29,14 @@ public sealed record Start(uint Id, ProcessSpec Process)
     /// <summary>The channel of a process's standard input (0), output (1) or error (2).</summary>
     public static uint ChannelOf(uint process, uint stream) => (process * 4) + stream;
 }
+
+/// <summary>A process that was to be got ready will not be started.</summary>
+/// <param name="Id">its number</param>
+public sealed record Forget(uint Id)
+{
+    /// <summary>Writes it.</summary>
+    public void Write(WireWriter w) => w.UInt32(Id);
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Forget Read(ref WireReader r) => new(r.UInt32());
+}

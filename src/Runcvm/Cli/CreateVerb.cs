@@ -65,12 +65,12 @@ internal static class CreateVerb
 
         HostDevices.Check(bundle.Spec["linux"]);
         JsonNode? mounts = bundle.Spec["mounts"];
-        var systems = GuestFileSystems.From(mounts, options.Disks);
+        var systems = GuestFileSystems.From(mounts, options.Disks, options.SharesSockets);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
         timeline.Ended("options");
         Kernel kernel = options.Kernel == ImageKernel.Choice
             ? ImageKernel.Ensure(bundle.RootPath, ImageKernelCache, installed.Machine)
-            : new KernelStore(installed.Kernels, installed.Machine).Find(options.Kernel);
+            : new KernelStore(installed.Kernels, installed.Machine).Find(options.Kernel, emulated: !options.UseKvm);
         if (!File.Exists(installed.Guest)) throw new UsageException($"there is no guest program for {ProcessorName.Of(installed.Machine)}: {installed.Guest} is missing; take it from a build for {ProcessorName.Of(installed.Machine)}");
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         timeline.Ended("kernel and initramfs");
@@ -93,6 +93,7 @@ internal static class CreateVerb
             LayerPaths = disks.LayerPaths,
             MountAllModules = options.MountAllModules,
             Mounts = systems.Mounts(options.Systemd),
+            Sockets = [.. systems.Sockets.Select(static socket => new HostSocket(socket.Status.Owner, socket.Status.Group, socket.Status.Permissions))],
             Files = systems.Files,
             Sysctls = Sysctls(bundle.Spec),
             Cgroups = options.Systemd ? CgroupLayout.None : (CgroupLayout)options.CgroupMode,
@@ -125,6 +126,7 @@ internal static class CreateVerb
             MaySpoof = options.MaySpoof || WorkloadKind.IsPrivileged(process),
             Notices = [.. warnings, .. systems.Notices, .. disks.Notices],
             Shares = [.. systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly))],
+            Sockets = [.. systems.Sockets.Select(static socket => socket.Source)],
             ShareCache = (byte)options.ShareCache,
             SandboxMemoryLimit = MemoryLimit.Of(bundle.Spec["linux"]?["resources"]) is { } limit ? limit + overhead : 0,
             CountsProcesses = setup.ProcessLimit > 0,
@@ -143,6 +145,7 @@ internal static class CreateVerb
             Files = sharesAddresses ? [.. systems.Sources.Select(static file => (NetworkChoice.ResolverOf(file.Source), file.Target))] : systems.Sources,
             Firecracker = program.IsFirecracker ? program.OnHost : null,
             Shares = systems.Shares,
+            Sockets = systems.Sockets,
             UseKvm = options.UseKvm,
             VhostNet = options.VhostNet,
             SharesAddresses = sharesAddresses,

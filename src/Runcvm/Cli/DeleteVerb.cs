@@ -28,7 +28,7 @@ internal static class DeleteVerb
     // A running machine is not deleted without force: the low-level runtime refuses, so its folder must stay.
     private static bool IsRunning(MachineFolder folder)
     {
-        using SafeFileHandle? file = FileDescriptor.TryOpen(folder.Lock, OpenFlags.ReadWrite);
+        using SafeFileHandle? file = FileDescriptor.TryOpen(folder.Lock, OpenFlags.ReadWrite | OpenFlags.NoFollow | OpenFlags.NonBlocking);
         return file != null && !FileDescriptor.TryLock(file);
     }
 }

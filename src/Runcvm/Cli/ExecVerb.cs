@@ -1,6 +1,11 @@
 using System.Text.Json.Nodes;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Sockets;
 using Runcvm.Oci;
 using Runcvm.Options;
+using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
@@ -34,8 +39,23 @@ internal static class ExecVerb
         string execFile = folder.NewExecFile();
         var writer = new WireWriter();
         new Start(0, spec).Write(writer);
+        Announce(folder, writer.Written);
         MachineFolder.WriteSecret(execFile, writer.Written);
         SandboxSpec.RewriteProcess(process, [SandboxSpec.Program, "attach", Path.Combine(MachineFolder.Root, Path.GetFileName(execFile))], []);
         Bundle.WriteObject(file, process);
+    }
+
+    // The guest gets the process ready while the low-level runtime is on its way to `attach`.
+    private static void Announce(MachineFolder folder, ReadOnlySpan<byte> start)
+    {
+        try
+        {
+            using SafeFileHandle socket = UnixSocket.Connect(folder.ControlSocket, blocking: false);
+            FileDescriptor.WriteAll(socket, MessageReader.Frame(MessageKind.Prepare, start));
+        }
+        catch (LinuxException)
+        {
+            // Not listening yet, or busy: then `attach` waits for it. Whatever else is wrong, it reports.
+        }
     }
 }

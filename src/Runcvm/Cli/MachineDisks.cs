@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json.Nodes;
 using Runcvm.Images;
 using Runcvm.Kernels;
@@ -57,7 +56,7 @@ internal sealed record MachineDisks(
     {
         // Beside the scratch disk it goes with the container, as everything does that is on no volume.
         BackingPlace place = BackingPlace.Of(request.Source, mounts, chain.ContainerFolder, $"runcvm-disk-{Sha256.Hex(request.Source)[..16]}.ext4");
-        BackingFile file = BackingFile.Ensure(place.Root, place.Relative, request.Size, OptionCatalogue.DefaultScratchSize, user, request.Source);
+        BackingFile file = BackingFile.Ensure(place.Root, place.Relative, request.FileSystem, request.Size, OptionCatalogue.DefaultScratchSize, user, request.Source);
         return (file.Path, Disk(MachineDisk.SerialOfBacked(index), false) with { FileSystem = file.FileSystem, Inode = file.Inode });
     }
 
@@ -73,5 +72,5 @@ internal sealed record MachineDisks(
         return upper;
     }
 
-    private static LayerPath ToLayerPath(UpperChange change) => new(Encoding.UTF8.GetString(change.Path), change.WithContents);
+    private static LayerPath ToLayerPath(UpperChange change) => new(change.Path, change.WithContents);
 }

@@ -20,8 +20,8 @@ internal static class UpdateVerb
 {
     private const int StandardInput = 0;
 
-    // A machine that boots takes its orders when its workload runs.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    // A machine that boots takes its orders when its workload runs, which on a busy host is late.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     // Of runc and of crun.
     private static readonly string[] FlagsWithValue =
@@ -111,7 +111,7 @@ internal static class UpdateVerb
     {
         try
         {
-            using SafeFileHandle socket = ControlQuestion.Connect(folder.ControlSocket);
+            using SafeFileHandle socket = Connect(folder);
             byte[] answer = ControlQuestion.Ask(socket, MessageKind.SetLimits, limits.Write, MessageKind.LimitsSet, Patience)
                 ?? throw new UsageException($"the machine did not answer within {Patience.TotalSeconds} s; is it paused, or still booting?");
             var reader = new WireReader(answer);
@@ -124,9 +124,31 @@ internal static class UpdateVerb
         }
     }
 
+    // The update may come a moment after the start, before the supervisor listens; and one that dies never will.
+    private static SafeFileHandle Connect(MachineFolder folder)
+    {
+        try
+        {
+            Task.Run(() => FolderWatch.WaitFor(folder.ControlSocket)).WaitAsync(Patience).GetAwaiter().GetResult();
+            return ControlQuestion.Connect(folder.ControlSocket);
+        }
+        catch (TimeoutException e)
+        {
+            throw new UsageException($"the machine did not listen within {Patience.TotalSeconds} s; is it paused?", e);
+        }
+    }
+
+    // The sandbox can write to that folder: a link there is not followed, and what is no description is an error in plain words.
     private static MachineDescription ReadDescription(MachineFolder folder)
     {
-        var reader = new WireReader(File.ReadAllBytes(folder.Description));
-        return MachineDescription.Read(ref reader);
+        try
+        {
+            var reader = new WireReader(MachineFolder.TryRead(folder.Description) ?? throw new WireFormatException("the file cannot be read"));
+            return MachineDescription.Read(ref reader);
+        }
+        catch (WireFormatException e)
+        {
+            throw new UsageException($"{folder.Description} does not describe a machine of this version of RunCVM ({e.Message}); stop the container and start it again", e);
+        }
     }
 }

@@ -1,7 +1,7 @@
-using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
+using Runcvm.Options;
 
 namespace Runcvm.Images;
 
@@ -12,26 +12,26 @@ namespace Runcvm.Images;
 /// <param name="Inode">of the file there</param>
 internal sealed record BackingFile(string Path, ulong FileSystem, ulong Inode)
 {
-    private const int SuperblockMagic = 1024 + 56;
-    private const ushort Ext4 = 0xEF53;
     private const uint OwnerAndGroup = 0x1B0;
 
-    /// <summary>Finds the file or makes it: sparse, with an empty ext4 in it.</summary>
+    /// <summary>Finds the file or makes it: sparse, with an empty file system in it.</summary>
     /// <param name="root">a folder of the host, out of which nothing leads</param>
     /// <param name="relative">the file in it</param>
+    /// <param name="system">what it holds, or shall hold</param>
     /// <param name="size">bytes that it has at least; null for what it has</param>
     /// <param name="usual">bytes of a new one, if there is no size</param>
     /// <param name="owner">who opens it; its group is root's, for the supervisor</param>
     /// <param name="name">what the user calls it</param>
     /// <param name="templates">folder of the templates</param>
-    internal static BackingFile Ensure(string root, string relative, long? size, long usual, uint owner, string name, string templates = ScratchDisk.DefaultFolder)
+    internal static BackingFile Ensure(string root, string relative, DiskFileSystem system, long? size, long usual, uint owner, string name, string templates = ScratchDisk.DefaultFolder)
     {
+        var format = DiskFormat.Of(system);
         try
         {
             using SafeFileHandle folder = FileDescriptor.Open(root, OpenFlags.Path | OpenFlags.Directory);
-            using SafeFileHandle file = TryFind(folder, relative, name) ?? Make(folder, relative, size ?? usual, name, templates);
+            using SafeFileHandle file = TryFind(folder, relative, name) ?? Make(folder, relative, format, size ?? usual, name, templates);
             if (!FileDescriptor.TryLock(file)) throw InUse(name);
-            if (!HasExt4(file)) throw new UsageException($"{name} is there already and holds no ext4 file system; remove it, or name another backing file");
+            if (!format.IsIn(file)) throw new UsageException($"{name} is there already and holds no {format.Name} file system; remove it, or name another backing file");
             if (size > RandomAccess.GetLength(file)) FileDescriptor.SetLength(file, size.Value);
             FileDescriptor.SetOwner((int)file.DangerousGetHandle(), owner, 0);
             Node.SetPermissions(FileDescriptor.PathOf(file), OwnerAndGroup);
@@ -58,7 +58,7 @@ internal sealed record BackingFile(string Path, ulong FileSystem, ulong Inode)
             : throw new UsageException($"{name} is no regular file, so it cannot be a backing file; name another");
     }
 
-    private static SafeFileHandle Make(SafeFileHandle root, string relative, long size, string name, string templates)
+    private static SafeFileHandle Make(SafeFileHandle root, string relative, DiskFormat format, long size, string name, string templates)
     {
         string parent = System.IO.Path.GetDirectoryName(relative) ?? "";
         using SafeFileHandle folder = FileDescriptor.TryOpenInRoot(root, parent.Length == 0 ? "." : parent, OpenFlags.Path | OpenFlags.Directory)
@@ -68,24 +68,15 @@ internal sealed record BackingFile(string Path, ulong FileSystem, ulong Inode)
         try
         {
             File.Delete(unfinished);
-            using (SafeFileHandle from = FileDescriptor.Open(ScratchTemplate.Ensure(templates, size), OpenFlags.ReadOnly))
-            {
-                SafeFileHandle file = FileDescriptor.Open(unfinished, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, OwnerAndGroup);
-                SparseCopy.Copy(from, file);
-                FileDescriptor.Sync(file);
-                File.Move(unfinished, path);
-                return file;
-            }
+            SafeFileHandle file = FileDescriptor.Open(unfinished, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, OwnerAndGroup);
+            format.Make(file, size, templates);
+            FileDescriptor.Sync(file);
+            File.Move(unfinished, path);
+            return file;
         }
         finally
         {
             File.Delete(unfinished);
         }
-    }
-
-    private static bool HasExt4(SafeFileHandle file)
-    {
-        Span<byte> magic = stackalloc byte[2];
-        return RandomAccess.Read(file, magic, SuperblockMagic) == 2 && BinaryPrimitives.ReadUInt16LittleEndian(magic) == Ext4;
     }
 }

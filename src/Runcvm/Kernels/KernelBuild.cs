@@ -15,15 +15,16 @@ internal static class KernelBuild
     private static readonly (string Program, string Package)[] Programs =
     [
         ("make", "make"), ("gcc", "gcc"), ("ld", "binutils"), ("flex", "flex"), ("bison", "bison"), ("bc", "bc"), ("tar", "tar"),
-        ("xz", "xz-utils"), ("depmod", "kmod"), ("dpkg-deb", "dpkg"), ("perl", "perl"),
+        ("xz", "xz-utils"), ("patch", "patch"), ("depmod", "kmod"), ("dpkg-deb", "dpkg"), ("perl", "perl"),
     ];
 
-    /// <summary>Builds it and makes it <c>runcvm/VERSION</c> of the store.</summary>
+    /// <summary>Builds it and makes it <c>runcvm/VERSION</c> of the store, or <c>runcvm-tcg/VERSION</c>.</summary>
     /// <param name="store">where to</param>
-    /// <param name="source">a kernel source tree or its archive; null for the distribution's package</param>
+    /// <param name="emulated">for emulated machines (TCG)</param>
+    /// <param name="source">a kernel source tree, which is taken as it is, or its archive; null for the distribution's package</param>
     /// <param name="folder">where to build: 2.5 GB, and kept; null for a folder that is removed afterwards</param>
     /// <param name="output">what is going on</param>
-    public static Kernel Run(KernelStore store, string? source, string? folder, TextWriter output)
+    public static Kernel Run(KernelStore store, bool emulated, string? source, string? folder, TextWriter output)
     {
         CheckPrograms();
         string work = folder ?? Directory.CreateTempSubdirectory("runcvm-kernel-").FullName;
@@ -33,12 +34,13 @@ internal static class KernelBuild
             string tree = Source(source, work, output);
             string built = Path.Combine(work, "build");
             Node.MakeDirectory(built);
-            Configure(tree, built);
+            Configure(tree, built, emulated);
             var clock = Stopwatch.StartNew();
             output.WriteLine($"building with {Environment.ProcessorCount} jobs; two cores take about ten minutes");
             Make(tree, built, $"-j{Environment.ProcessorCount}", IsX64 ? "vmlinux" : "Image");
             output.WriteLine($"built in {clock.Elapsed.TotalMinutes:F1} minutes");
-            return Install(store, tree, built);
+            // On arm64 there is one for both.
+            return Install(store, emulated && IsX64 ? KernelStore.EmulatedDist : KernelStore.TunedDist, tree, built);
         }
         finally
         {
@@ -47,13 +49,14 @@ internal static class KernelBuild
     }
 
     /// <summary>The fragments for an architecture, as they lie in <c>kernel/</c>.</summary>
-    internal static KernelConfig Wanted(bool x64) => new(FragmentText(x64).Split('\n'));
+    internal static KernelConfig Wanted(bool x64, bool emulated) => new(FragmentText(x64, emulated).Split('\n'));
 
     private static bool IsX64 => RuntimeInformation.OSArchitecture == Architecture.X64;
 
-    private static string FragmentText(bool x64) => Fragment("common.config") + Fragment(x64 ? "x86-64.config" : "arm64.config");
+    private static string FragmentText(bool x64, bool emulated)
+        => Carried("common.config") + (x64 ? Carried("x86-64.config") + Carried(emulated ? "x86-64-tcg.config" : "x86-64-kvm.config") : Carried("arm64.config"));
 
-    private static string Fragment(string name)
+    private static string Carried(string name)
     {
         using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!;
         using var reader = new StreamReader(stream);
@@ -78,6 +81,9 @@ internal static class KernelBuild
         string archive = source ?? Download(work, output);
         output.WriteLine($"unpacking {Path.GetFileName(archive)}");
         Tool.Run("tar", "-x", "-f", archive, "-C", tree, "--strip-components=1");
+        string patch = Path.Combine(work, "local-timer.patch");
+        File.WriteAllText(patch, Carried("local-timer.patch"));
+        Tool.Run("patch", "--strip=1", "--forward", "--quiet", "-d", tree, "-i", patch);
         return tree;
     }
 
@@ -96,13 +102,13 @@ internal static class KernelBuild
         return Path.Combine(work, "package/usr/src", SourcePackage + ".tar.xz");
     }
 
-    private static void Configure(string tree, string built)
+    private static void Configure(string tree, string built, bool emulated)
     {
         string fragments = Path.Combine(built, "wanted.config");
-        File.WriteAllText(fragments, FragmentText(IsX64));
+        File.WriteAllText(fragments, FragmentText(IsX64, emulated));
         Make(tree, built, "KCONFIG_ALLCONFIG=" + fragments, "allnoconfig");
         var got = new KernelConfig(File.ReadLines(Path.Combine(built, ".config")));
-        List<string> ignored = got.DifferencesFrom(Wanted(IsX64));
+        List<string> ignored = got.DifferencesFrom(Wanted(IsX64, emulated));
         if (ignored.Count > 0)
             throw new UsageException($"this kernel source does not take {string.Join(", ", ignored)}: it is another release than {SourcePackage}, or a dependency is missing in kernel/*.config");
         KernelNeeds.Check(got, "this configuration", RuntimeInformation.OSArchitecture);
@@ -111,7 +117,7 @@ internal static class KernelBuild
     private static void Make(string tree, string built, params string[] arguments)
         => Tool.Run("make", ["-s", "-C", tree, "O=" + built, "KBUILD_BUILD_USER=runcvm", "KBUILD_BUILD_HOST=runcvm", .. arguments]);
 
-    private static Kernel Install(KernelStore store, string tree, string built)
+    private static Kernel Install(KernelStore store, string dist, string tree, string built)
     {
         string release = File.ReadAllText(Path.Combine(built, "include/config/kernel.release")).Trim();
         using var work = new KernelWork(store);
@@ -124,7 +130,7 @@ internal static class KernelBuild
         File.Copy(Path.Combine(built, ".config"), Path.Combine(folder, "config"));
         MakeIndex(built, release, work.Folder, Path.Combine(folder, "module-index"));
         string version = Tool.Run("make", "-s", "-C", tree, "O=" + built, "kernelversion").Trim();
-        return work.Publish(folder, KernelStore.TunedDist, version, release);
+        return work.Publish(folder, dist, version, release);
     }
 
     /// <summary>So that <c>modprobe overlay</c> in an image says "it is there", and not "no such folder".</summary>

@@ -11,6 +11,9 @@ internal sealed class KernelStore(string root, Architecture machine)
     /// <summary>Under which the kernels are kept that RunCVM built itself, and which are preferred.</summary>
     public const string TunedDist = "runcvm";
 
+    /// <summary>The same for machines that are emulated, built without what only protects a processor that runs the guest itself.</summary>
+    public const string EmulatedDist = "runcvm-tcg";
+
     /// <summary>The processors that its kernels are for.</summary>
     public Architecture Machine => machine;
 
@@ -22,10 +25,12 @@ internal sealed class KernelStore(string root, Architecture machine)
     /// <summary>The kernel that <c>RUNCVM_KERNEL</c> asks for. Every start of a machine comes by here, so this looks at a
     /// few directory entries and reads one line.</summary>
     /// <param name="choice">null or empty for the default, DIST, DIST/VERSION, or the path of a kernel's folder</param>
-    public Kernel Find(string? choice)
+    /// <param name="emulated">the machine's processors are emulated (TCG)</param>
+    public Kernel Find(string? choice, bool emulated = false)
     {
-        if (!string.IsNullOrEmpty(choice)) return Choose(choice, "RUNCVM_KERNEL");
-        return DefaultChoice() is { } name ? Choose(name, DefaultPath) : Newest(TunedDist) ?? Newest(null) ?? throw NoKernel();
+        if (!string.IsNullOrEmpty(choice)) return Fitting(Choose(choice, "RUNCVM_KERNEL"), emulated, "RUNCVM_KERNEL");
+        if (DefaultChoice() is { } name) return Fitting(Choose(name, DefaultPath), emulated, DefaultPath);
+        return (emulated ? Newest(EmulatedDist) : null) ?? Newest(TunedDist) ?? Newest(null) ?? throw NoKernel();
     }
 
     /// <summary>As <see cref="Find"/> for a choice that is not empty.</summary>
@@ -75,10 +80,21 @@ internal sealed class KernelStore(string root, Architecture machine)
         return true;
     }
 
+    private static Kernel Fitting(Kernel kernel, bool emulated, string source)
+    {
+        if (emulated || !IsEmulatedOnly(kernel.Name)) return kernel;
+        throw new UsageException(
+            $"{source} asks for the kernel {kernel.Name}, which has no defence against leaks of a real processor and is for emulated machines (RUNCVM_ACCEL=tcg); "
+            + "take another, or build one with 'runcvm kernel build --for kvm'");
+    }
+
+    private static bool IsEmulatedOnly(string name) => name.StartsWith(EmulatedDist + "/", StringComparison.Ordinal);
+
+    // Null: of all, but for those that fit emulated machines only.
     private Kernel? Newest(string? dist)
     {
         string? newest = null;
-        foreach (string d in dist is null ? FoldersIn(Root) : [dist])
+        foreach (string d in dist is null ? FoldersIn(Root).Where(static name => name != EmulatedDist) : [dist])
         {
             foreach (string version in FoldersIn(Path.Combine(Root, d)))
             {

@@ -9,18 +9,22 @@ internal static class KernelVerb
         """
         runcvm kernel list [--json]
         runcvm kernel add debian|ubuntu|PACKAGE|FILE.deb...|ROOTFOLDER [--as DIST]
-        runcvm kernel build [--source FOLDER|ARCHIVE] [--in FOLDER]
+        runcvm kernel build [--for kvm|tcg] [--source FOLDER|ARCHIVE] [--in FOLDER]
         runcvm kernel default [DIST|DIST/VERSION]
         runcvm kernel remove DIST/VERSION
         """;
 
     /// <summary>Runs one of the verbs and returns the exit code.</summary>
-    public static int Run(string[] args, TextWriter output, KernelStore store)
+    /// <param name="args">what follows <c>runcvm kernel</c></param>
+    /// <param name="output">where answers go</param>
+    /// <param name="store">the kernels</param>
+    /// <param name="emulated">this host's machines are emulated</param>
+    public static int Run(string[] args, TextWriter output, KernelStore store, bool emulated = false)
     {
         switch (args)
         {
             case [] or ["list"]:
-                List(store, output);
+                List(store, emulated, output);
                 return 0;
             case ["list", "--json"]:
                 ListJson(store, output);
@@ -32,10 +36,10 @@ internal static class KernelVerb
             case ["add", _, ..]:
                 return Add(store, args[1..], null, output);
             case ["build", .. var options]:
-                output.WriteLine($"built {Build(store, options, output).Name}");
+                output.WriteLine($"built {Build(store, options, emulated, output).Name}");
                 return 0;
             case ["default"]:
-                output.WriteLine(store.Find(null).Name);
+                output.WriteLine(store.Find(null, emulated).Name);
                 return 0;
             case ["default", var name]:
                 SetDefault(store, name, output);
@@ -48,10 +52,10 @@ internal static class KernelVerb
         }
     }
 
-    private static void List(KernelStore store, TextWriter output)
+    private static void List(KernelStore store, bool emulated, TextWriter output)
     {
         List<Kernel> all = store.All();
-        string? taken = all.Count == 0 ? null : store.Find(null).Name;
+        string? taken = all.Count == 0 ? null : store.Find(null, emulated).Name;
         foreach (Kernel kernel in all)
             output.WriteLine(kernel.Name == taken ? $"{kernel.Name}  (default)" : kernel.Name);
     }
@@ -71,17 +75,18 @@ internal static class KernelVerb
         return 0;
     }
 
-    private static Kernel Build(KernelStore store, string[] options, TextWriter output)
+    private static Kernel Build(KernelStore store, string[] options, bool emulated, TextWriter output)
     {
         string? source = null, folder = null;
         for (int i = 0; i < options.Length; i += 2)
         {
             if (i + 1 < options.Length && options[i] == "--source") source = options[i + 1];
             else if (i + 1 < options.Length && options[i] == "--in") folder = options[i + 1];
+            else if (i + 1 < options.Length && options[i] == "--for" && options[i + 1] is "kvm" or "tcg") emulated = options[i + 1] == "tcg";
             else throw new UsageException("unknown use of 'runcvm kernel build'; these are known:\n" + Usage);
         }
 
-        return KernelBuild.Run(store, source, folder, output);
+        return KernelBuild.Run(store, emulated, source, folder, output);
     }
 
     private static void SetDefault(KernelStore store, string name, TextWriter output)

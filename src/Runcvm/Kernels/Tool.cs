@@ -16,6 +16,7 @@ internal static class Tool
         ["lz4"] = "lz4",
         ["make"] = "make",
         ["mkfs.erofs"] = "erofs-utils",
+        ["patch"] = "patch",
         ["prlimit"] = "util-linux",
         ["tar"] = "tar",
         ["xz"] = "xz-utils",

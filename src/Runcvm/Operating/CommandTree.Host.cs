@@ -36,7 +36,7 @@ internal static partial class CommandTree
         verb.TreatUnmatchedTokensAsErrors = false;
         verb.SetAction(parsed => ProgressLine.Around(
             "working on kernels", parsed.GetValue(arguments) is ["add" or "build", ..],
-            () => KernelVerb.Run(Words(parsed), Console.Out, KernelStoreOfHost())));
+            () => KernelVerb.Run(Words(parsed), Console.Out, KernelStoreOfHost(), Emulates())));
         return verb;
     }
 
@@ -44,6 +44,12 @@ internal static partial class CommandTree
     {
         InstalledFiles files = InstalledFiles.Own(HostConfig.Load());
         return new KernelStore(files.Kernels, files.Machine);
+    }
+
+    private static bool Emulates()
+    {
+        HostConfig config = InstallationChecks.ConfigOrDefault();
+        return !HostFacts.Look(config, InstalledFiles.Own(config).Library).RunsGuests;
     }
 
     private static Command Install()

@@ -49,7 +49,7 @@ internal static class InstallationChecks
         try
         {
             InstalledFiles files = InstalledFiles.Own(config);
-            Kernel kernel = new KernelStore(files.Kernels, files.Machine).Find(null);
+            Kernel kernel = new KernelStore(files.Kernels, files.Machine).Find(null, emulated: !HostFacts.Look(config, files.Library).RunsGuests);
             return Finding.Fine("guest kernel", $"{kernel.Name} ({kernel.Release})");
         }
         catch (UsageException e)

@@ -3,11 +3,10 @@ namespace Runcvm.Options;
 /// <summary>A disk in a backing file, as the user asked for it.</summary>
 /// <param name="Source">the backing file, as a path of the container</param>
 /// <param name="Target">where the machine mounts it</param>
+/// <param name="FileSystem">of the disk</param>
 /// <param name="Size">bytes; null for what a file has that is there, else the usual size of a disk</param>
-internal sealed record DiskRequest(string Source, string Target, long? Size)
+internal sealed record DiskRequest(string Source, string Target, DiskFileSystem FileSystem, long? Size)
 {
-    internal const string FileSystem = "ext4";
-    internal const long LeastSize = 64 * ByteSize.Mebi;
     internal const long MostSize = 16 * ByteSize.Tebi;
 
     /// <summary>The folder whose volumes are for backing files only.</summary>
@@ -30,10 +29,19 @@ internal sealed record DiskRequest(string Source, string Target, long? Size)
         if (parts.Length is not (3 or 4)) throw text.Refused("src,dst,fs[,size], several with semicolons between them");
         if (!IsPlain(parts[0]) || !IsPlain(parts[1])) throw text.Refused("src,dst,fs[,size], where src and dst are absolute paths without . and ..");
         if (IsOrBelow(parts[1], Reserved)) throw text.Refused($"a list of disks that are mounted elsewhere than in {Reserved}, which is for backing files");
-        _ = new OptionText($"the file system in {text.Name}", parts[2]).OneOf($"{FileSystem}, the only one in this version", [(FileSystem, true)]);
-        long? size = parts.Length == 3 ? null : new OptionText($"the size in {text.Name}", parts[3]).Size(LeastSize, MostSize, plainUnit: null);
-        return new DiskRequest(parts[0], parts[1], size);
+        DiskFileSystem system = new OptionText($"the file system in {text.Name}", parts[2]).OneOf(
+            "ext4, xfs or btrfs", [("ext4", DiskFileSystem.Ext4), ("xfs", DiskFileSystem.Xfs), ("btrfs", DiskFileSystem.Btrfs)]);
+        long? size = parts.Length == 3 ? null : new OptionText($"the size in {text.Name}", parts[3]).Size(LeastSize(system), MostSize, plainUnit: null);
+        return new DiskRequest(parts[0], parts[1], system, size);
     }
+
+    // What can be made, or grown to, at least.
+    private static long LeastSize(DiskFileSystem system) => ByteSize.Mebi * system switch
+    {
+        DiskFileSystem.Xfs => 300,
+        DiskFileSystem.Btrfs => 256,
+        _ => 64,
+    };
 
     /// <summary>Whether a path is a folder, or lies in it.</summary>
     internal static bool IsOrBelow(string path, string folder) => path == folder || path.StartsWith(folder + "/", StringComparison.Ordinal);

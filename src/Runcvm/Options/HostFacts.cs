@@ -12,6 +12,9 @@ namespace Runcvm.Options;
 /// <param name="KvmExists">there is a /dev/kvm, real or not</param>
 internal sealed record HostFacts(int Cpus, bool KvmIsReal, FirecrackerProgram? Firecracker, string? QemuPath, bool KvmExists)
 {
+    /// <summary>Machines run on the host's processor where they are not told otherwise; else they are emulated.</summary>
+    internal bool RunsGuests => KvmIsReal && KvmExists;
+
     /// <summary>Looks at this host.</summary>
     /// <param name="config">its configuration</param>
     /// <param name="library">the installation's folder of programs</param>

@@ -84,7 +84,7 @@ internal static class MachineChoice
         Acceleration.Kvm when !host.KvmExists => throw new UsageException(
             "RUNCVM_ACCEL=kvm needs /dev/kvm, which this host does not have; leave it out, or set RUNCVM_ACCEL=tcg"),
         Acceleration.Kvm => true,
-        _ => host.KvmIsReal && host.KvmExists,
+        _ => host.RunsGuests,
     };
 
     /// <summary>A systemd that is told to use cgroup v1 expects to find it, and so does everything started beside it.</summary>

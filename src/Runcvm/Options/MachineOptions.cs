@@ -72,6 +72,9 @@ internal sealed record MachineOptions
     /// <summary>Disks in backing files. Default: none.</summary>
     internal required IReadOnlyList<DiskRequest> Disks { get; init; }
 
+    /// <summary>Sockets that are mounted are forwarded. Default: false, they are refused.</summary>
+    internal required bool SharesSockets { get; init; }
+
     /// <summary>How long the guest may believe what it knows of shared files. Default: Auto.</summary>
     internal required ShareCache ShareCache { get; init; }
 
@@ -133,6 +136,7 @@ internal sealed record MachineOptions
             ScratchSizeBytes = asked.ScratchSizeBytes ?? OptionCatalogue.DefaultScratchSize,
             RootIsShare = asked.RootIsShare,
             Disks = asked.Disks,
+            SharesSockets = Allowed(asked.SharesSockets, usual.SharesSockets, "RUNCVM_SHARE_SOCKETS", "reaches the host's services", config),
             ShareCache = asked.ShareCache,
             LogLevel = asked.Debug ? LogLevel.Debug : asked.LogLevel ?? LogLevel.Error,
             Strict = strict,

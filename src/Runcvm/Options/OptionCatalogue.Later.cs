@@ -6,7 +6,6 @@ internal static partial class OptionCatalogue
     // is accepted. A feature that arrives takes its row to the section where it belongs.
     private static Option[] Later =>
     [
-        NotYet("RUNCVM_SHARE_SOCKETS", "Forward Unix sockets that are bind-mounted.", "off", IsOff) with { NeedsAllow = true },
         NotYet("RUNCVM_NETWORK_MODE", "`bridge`, or `host` for the address of the host, for which `--network host` is the way here.", "`bridge`",
             text => text.OneOf("bridge or host", [("bridge", true), ("host", false)])),
         NotYet("RUNCVM_DISPLAY_MODE", "`headless`, `serial` or `vnc`.", "`headless`",

@@ -23,8 +23,10 @@ internal static partial class OptionCatalogue
         new("RUNCVM_ROOTFS_SIZE", "Size of the sparse scratch disk that takes what the machine writes, from `64M` to `16T`; the unit must be "
             + "given.", "10G",
             (o, text) => o with { ScratchSizeBytes = text.Size(64 * ByteSize.Mebi, 16 * ByteSize.Tebi, plainUnit: null) }),
-        new("RUNCVM_DISKS", "Disks in backing files, `src,dst,fs[,size];…`: the file `src` of a volume becomes a disk with the file system `ext4`, mounted at `dst`.", "none",
+        new("RUNCVM_DISKS", "Disks in backing files, `src,dst,fs[,size];…`: the file `src` of a volume becomes a disk with the file system `ext4`, `xfs` or `btrfs`, mounted at `dst`.", "none",
             (o, text) => o with { Disks = DiskRequest.ReadAll(text) }),
+        new("RUNCVM_SHARE_SOCKETS", "Unix sockets that are mounted (`-v /var/run/docker.sock:/var/run/docker.sock`) are forwarded to the host's instead of refused.", "off",
+            (o, text) => o with { SharesSockets = text.Flag() }) { NeedsAllow = true },
         new("RUNCVM_SHARE_CACHE", "How long the machine believes what it knows of volumes and bind mounts: `auto` (a second), `none` (it asks every "
             + "time) or `always` (nobody else changes them).", "`auto`", ReadShareCache),
         new("RUNCVM_VIRTIOFSD_CACHE", "Older name of `RUNCVM_SHARE_CACHE`.", "`auto`", ReadShareCache),

@@ -24,6 +24,7 @@ internal sealed record RequestedOptions
     internal bool MaySpoof { get; init; }
     internal bool RootIsShare { get; init; }
     internal IReadOnlyList<DiskRequest> Disks { get; init; } = [];
+    internal bool SharesSockets { get; init; }
     internal ShareCache ShareCache { get; init; } = ShareCache.Auto;
     internal LogLevel? LogLevel { get; init; }
     internal bool Debug { get; init; }

@@ -17,9 +17,10 @@ internal sealed class GuestFileSystems
 
     private readonly List<GuestMount> _more = [];
     private readonly IReadOnlyList<DiskRequest> _disks;
+    private readonly bool _sharesSockets;
     private string _sharedMemory = DefaultSharedMemory;
 
-    private GuestFileSystems(IReadOnlyList<DiskRequest> disks) => _disks = disks;
+    private GuestFileSystems(IReadOnlyList<DiskRequest> disks, bool sharesSockets) => (_disks, _sharesSockets) = (disks, sharesSockets);
 
     /// <summary>Files that the engine provides, without their content.</summary>
     internal List<GuestFile> Files { get; } = [];
@@ -30,6 +31,9 @@ internal sealed class GuestFileSystems
     /// <summary>What the host serves, in the order of its numbers.</summary>
     internal List<Share> Shares { get; } = [];
 
+    /// <summary>Sockets of the host that are forwarded, in the order of their numbers.</summary>
+    internal List<ForwardedSocket> Sockets { get; } = [];
+
     /// <summary>What is not as it was asked for, for the log.</summary>
     internal List<string> Notices { get; } = [];
 
@@ -38,9 +42,10 @@ internal sealed class GuestFileSystems
 
     /// <param name="mounts">of the spec</param>
     /// <param name="disks">in the order of the machine's</param>
-    internal static GuestFileSystems From(JsonNode? mounts, IReadOnlyList<DiskRequest>? disks = null)
+    /// <param name="sharesSockets">sockets of the host are forwarded, else refused</param>
+    internal static GuestFileSystems From(JsonNode? mounts, IReadOnlyList<DiskRequest>? disks = null, bool sharesSockets = false)
     {
-        var systems = new GuestFileSystems(disks ?? []);
+        var systems = new GuestFileSystems(disks ?? [], sharesSockets);
         foreach (JsonNode? mount in ProcessReader.Items(mounts)) systems.Add(mount!);
         for (int i = 0; i < systems._disks.Count; i++) systems.AddDisk(systems._disks[i], MachineDisk.SerialOfBacked(i));
         return systems;
@@ -50,8 +55,9 @@ internal sealed class GuestFileSystems
     {
         if (_more.Exists(mount => mount.Target == disk.Target))
             throw new UsageException($"{disk.Target} is the place of a disk in RUNCVM_DISKS and of a volume or mount; leave one of the two out");
-        // The template's inode tables were never written, and a sparse file reads as zeros anyway.
-        var added = new GuestMount(DiskRequest.FileSystem, serial, disk.Target, 0, "noinit_itable") { IsDisk = true };
+        // The inode tables of an ext4 template were never written, and a sparse file reads as zeros anyway.
+        string data = disk.FileSystem == DiskFileSystem.Ext4 ? "noinit_itable" : "";
+        var added = new GuestMount(disk.FileSystem.ToString().ToLowerInvariant(), serial, disk.Target, 0, data) { IsDisk = true };
         int below = _more.FindIndex(mount => DiskRequest.IsOrBelow(mount.Target, disk.Target));
         _more.Insert(below < 0 ? _more.Count : below, added);
     }
@@ -111,6 +117,7 @@ internal sealed class GuestFileSystems
         // Nobody but this container has an anonymous volume, and what is in it is what the disk is filled with.
         else if (_disks.Any(disk => disk.Target == target) && AnonymousVolume.IsAt(source)) Notices.Add($"{target} is a disk instead of an anonymous volume");
         else if (_disks.Count > 0 && DiskRequest.IsOrBelow(target, DiskRequest.Reserved)) Notices.Add($"{target} is for backing files and not shared with the machine");
+        else if (_sharesSockets && ForwardedSocket.TryFrom(source) is { } socket) AddSocket(socket, target);
         else if (EngineData.Is(target)) AddEngineData(source, target, options);
         else AddShare(source, target, options);
     }
@@ -127,6 +134,14 @@ internal sealed class GuestFileSystems
 
         Notices.Add($"{target} is a folder of the host, where an engine in the machine cannot use overlay2 and takes vfs or fuse-overlayfs, which are slow; RUNCVM_DISKS gives it a disk");
         AddShare(source, target, options);
+    }
+
+    // Read-only or not: to connect is no writing, for a container either.
+    private void AddSocket(ForwardedSocket socket, string target)
+    {
+        Sockets.Add(socket);
+        if (Sockets.Count > ushort.MaxValue) throw new UsageException($"a machine cannot have more than {ushort.MaxValue} sockets");
+        _more.Add(new GuestMount("socket", socket.Source, target, 0, "") { Socket = (uint)Sockets.Count, IsFile = true });
     }
 
     private void AddShare(string source, string target, string[] options)

@@ -70,6 +70,9 @@ internal sealed record MachineDescription
     /// <summary>paths of the sandbox that the guest is served, in the order of their numbers</summary>
     internal IReadOnlyList<ServedPath> Shares { get; init; } = [];
 
+    /// <summary>sockets of the host that are forwarded, as the user knows them</summary>
+    internal IReadOnlyList<string> Sockets { get; init; } = [];
+
     /// <summary>how long the guest may believe what it knows of shared files: 0 a second, 1 not at all, 2 for ever</summary>
     internal byte ShareCache { get; init; }
 
@@ -112,6 +115,7 @@ internal sealed record MachineDescription
             w.Text(share.Path);
             w.Flag(share.ReadOnly);
         });
+        w.Texts(Sockets);
         w.Byte(ShareCache);
         w.Int64(SandboxMemoryLimit);
         w.Flag(CountsProcesses);
@@ -139,6 +143,7 @@ internal sealed record MachineDescription
         MaySpoof = r.Flag(),
         Notices = r.Texts(),
         Shares = r.List(static (ref WireReader r) => new ServedPath(r.Text(), r.Flag())),
+        Sockets = r.Texts(),
         ShareCache = r.Byte(),
         SandboxMemoryLimit = r.Int64(),
         CountsProcesses = r.Flag(),

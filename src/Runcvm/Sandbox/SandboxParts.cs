@@ -28,6 +28,9 @@ internal sealed record SandboxParts
     /// <summary>what the machine gets of the host, in the order of its numbers</summary>
     internal IReadOnlyList<Share> Shares { get; init; } = [];
 
+    /// <summary>sockets of the host that are forwarded, in the order of their numbers</summary>
+    internal IReadOnlyList<ForwardedSocket> Sockets { get; init; } = [];
+
     internal bool UseKvm { get; init; }
 
     /// <summary>the hypervisor gets the host's kernel to carry the packets</summary>

@@ -39,6 +39,7 @@ internal static class SandboxSpec
             "CAP_NET_ADMIN",
             .. (parts.Firecracker == null ? [] : UserCapabilities)
                 .Union(parts.Shares.Count > 0 ? FileServerCapabilities : [])
+                .Union(parts.Sockets.Count > 0 ? ForwardedSocket.Capabilities : [])
                 .Union(parts.SharesAddresses ? ["CAP_NET_BIND_SERVICE"] : []),
         ]);
         spec["mounts"] = Mounts(parts);
@@ -102,6 +103,7 @@ internal static class SandboxSpec
         foreach ((string source, string target) in parts.Files)
             mounts.Add(Mount("bind", source, target, "bind", "ro", "nosuid", "nodev", "noexec"));
         AddShares(mounts, parts.Shares);
+        AddSockets(mounts, parts.Sockets);
         return mounts;
     }
 
@@ -112,6 +114,14 @@ internal static class SandboxSpec
         mounts.Add(Mount("tmpfs", "tmpfs", Share.Folder, "nosuid", "nodev", "noexec", "mode=700", "size=256k"));
         for (int i = 0; i < shares.Count; i++)
             mounts.Add(Mount("bind", shares[i].Source, Share.InSandbox(i), shares[i].Options, "rprivate", shares[i].ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec"));
+    }
+
+    private static void AddSockets(JsonArray mounts, IReadOnlyList<ForwardedSocket> sockets)
+    {
+        if (sockets.Count == 0) return;
+        mounts.Add(Mount("tmpfs", "tmpfs", ForwardedSocket.Folder, "nosuid", "nodev", "noexec", "mode=700", "size=64k"));
+        for (int i = 0; i < sockets.Count; i++)
+            mounts.Add(Mount("bind", sockets[i].Source, ForwardedSocket.InSandbox(i), "bind", "ro", "nosuid", "nodev", "noexec"));
     }
 
     private static JsonNode Mount(string type, string source, string target, params string[] options)

@@ -25,7 +25,7 @@ internal sealed record Share(string Source, bool IsFile, bool ReadOnly, string O
             FileKind.Directory => false,
             FileKind.Regular => true,
             FileKind.Socket => throw new UsageException(
-                $"{source} is a socket, and no program in the machine could talk to the host's through a mount of it at {target}; leave it out"),
+                $"{source} is a socket, and two kernels cannot share one; leave out the mount at {target}, or have it forwarded to the host's with RUNCVM_SHARE_SOCKETS=1"),
             _ => throw new UsageException($"{source} is a device or a named pipe of the host, which cannot be shared with a machine at {target}; leave it out"),
         };
         bool readOnly = options.Any(static option => option is "ro" or "rro");

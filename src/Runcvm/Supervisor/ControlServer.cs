@@ -17,6 +17,7 @@ internal sealed class ControlServer(
     private readonly AsyncFile _listener = new(loop, UnixSocket.Listen(path));
     private readonly Dictionary<uint, (ProcessSession Session, AsyncFile Client)> _sessions = [];
     private readonly HashSet<Task> _connections = [];
+    private readonly AnnouncedProcesses _announced = new(loop, link);
 
     internal async Task RunAsync()
     {
@@ -66,6 +67,12 @@ internal sealed class ControlServer(
             {
                 var messages = new MessageReader(buffer => ReceiveAsync(client, buffer, files));
                 if (await messages.ReadAsync() is not var (kind, body)) return;
+                if (kind == MessageKind.Prepare)
+                {
+                    if (workloadStarted.IsCompleted) _announced.Add(body);
+                    return;
+                }
+
                 if (kind != MessageKind.Start)
                 {
                     await observation.AnswerAsync(kind, body, client);
@@ -76,11 +83,12 @@ internal sealed class ControlServer(
                 await workloadStarted;
                 if (files.Count != 3) throw new WireFormatException($"an exec came with {files.Count} files instead of 3");
                 long begun = Stopwatch.GetTimestamp();
-                ProcessSession session = Begin(body, files, client);
+                uint? ready = _announced.Take(body);
+                ProcessSession session = Begin(body, ready ?? link.NextId(), files, client);
                 Task relays = session.RunAsync();
                 Task requests = TakeRequestsAsync(messages, session);
                 ProcessEnd end = await session.Ended;
-                log.Debug($"exec {session.Id} took {Stopwatch.GetElapsedTime(begun).TotalMilliseconds:F1} ms in the guest");
+                log.Debug($"exec {session.Id} took {Stopwatch.GetElapsedTime(begun).TotalMilliseconds:F1} ms in the guest{(ready == null ? "" : ", which had it ready")}");
                 await ReportAsync(client, session.Id, end);
                 client.Dispose();
                 await requests;
@@ -98,11 +106,22 @@ internal sealed class ControlServer(
         }
     }
 
-    private ProcessSession Begin(byte[] body, List<SafeFileHandle> files, AsyncFile client)
+    private ProcessSession Begin(byte[] body, uint id, List<SafeFileHandle> files, AsyncFile client)
     {
         var reader = new WireReader(body);
         ProcessSpec process = Start.Read(ref reader).Process;
-        var session = new ProcessSession(loop, link, link.NextId(), process.Terminal, files[0], files[1], files[2]);
+        ProcessSession session;
+        try
+        {
+            session = new ProcessSession(loop, link, id, process.Terminal, files[0], files[1], files[2]);
+        }
+        catch (LinuxException)
+        {
+            // One that the guest has ready would wait for ever.
+            _connections.Add(link.SendAsync(MessageKind.Forget, new Forget(id).Write));
+            throw;
+        }
+
         _sessions.Add(session.Id, (session, client));
         _connections.Add(link.SendAsync(MessageKind.Start, new Start(session.Id, process).Write));
         return session;

@@ -20,8 +20,10 @@ namespace Runcvm.Supervisor;
 /// <param name="user">what the hypervisor runs as, where that is not this process's user</param>
 /// <param name="timeline">where the time of the start goes</param>
 /// <param name="shares">serves the files of the host that the machine gets, if any</param>
+/// <param name="capable">connects to sockets of the host, if any are forwarded</param>
 internal sealed class MachineLife(
-    EventLoop loop, MachineDescription description, SandboxNetwork network, NetworkWatch? watch, UserThread? user, Timeline timeline, ShareServer? shares)
+    EventLoop loop, MachineDescription description, SandboxNetwork network, NetworkWatch? watch, UserThread? user, Timeline timeline, ShareServer? shares,
+    UserThread? capable)
 {
     private const int SigChild = 17;
     private const int SigWindowChanged = 28;
@@ -165,6 +167,7 @@ internal sealed class MachineLife(
         // Ends with the machine.
         _ = follower?.RunAsync();
         using var ports = new PortRelay(loop, link, network.TryListen, keepsPorts: network.Shared != null, _log);
+        SocketDialler? sockets = capable == null ? null : new SocketDialler(loop, description.Sockets, capable, _log);
         ProcessEnd? end = null;
         while (await ReceiveAsync(link) is var (kind, body))
         {
@@ -193,6 +196,9 @@ internal sealed class MachineLife(
                     break;
                 case MessageKind.Listening:
                     ports.Update(Read(body, Listening.Read).Ports);
+                    break;
+                case MessageKind.DialSocket when sockets != null:
+                    sockets.Dial(link, Read(body, DialSocket.Read));
                     break;
                 case MessageKind.KernelLog or MessageKind.Flushed:
                     _observation!.Deliver(kind, body);

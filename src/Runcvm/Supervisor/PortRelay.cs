@@ -1,8 +1,6 @@
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Sockets;
-using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Supervisor;
@@ -88,30 +86,14 @@ internal sealed class PortRelay(
 
     private async Task RelayAsync(ushort port, AsyncFile socket)
     {
-        uint id = link.NextId();
-        Channel input = link.Multiplexer.Open(Start.ChannelOf(id, 0));
-        Channel output = link.Multiplexer.Open(Start.ChannelOf(id, 1));
         _connections++;
         try
         {
-            await link.SendAsync(MessageKind.Connect, new Connect(id, port, IsDatagram: false).Write);
-            await SocketRelay.RunAsync(socket, output.ReadAsync, input.WriteAsync, input.End, Close);
-        }
-        catch (Exception e) when (e is LinuxException or ObjectDisposedException or ChannelClosedException)
-        {
-            // One side has broken off; the other finds out by the same.
+            await RelayedConnection.RunAsync(link, socket, id => link.SendAsync(MessageKind.Connect, new Connect(id, port, IsDatagram: false).Write));
         }
         finally
         {
             _connections--;
-            socket.Dispose();
-            Close();
-        }
-
-        void Close()
-        {
-            input.Close();
-            output.Close();
         }
     }
 }

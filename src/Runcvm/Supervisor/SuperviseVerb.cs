@@ -43,9 +43,10 @@ internal static class SuperviseVerb
             using UserThread? user = description.IsFirecracker ? new UserThread(MachineDescription.HypervisorUser) : null;
             // Its threads keep what it takes to serve files; this one, which starts the hypervisor, keeps nothing.
             ShareServer? shares = description.Shares.Count > 0 ? ShareServer.Start(description) : null;
+            using UserThread? capable = description.Sockets.Count > 0 ? new UserThread(CapabilitySet.Of(ForwardedSocket.Capabilities)) : null;
             DropCapabilities();
             using var loop = new EventLoop();
-            int code = loop.Run(new MachineLife(loop, description, network, watch, user, timeline, shares).RunAsync);
+            int code = loop.Run(new MachineLife(loop, description, network, watch, user, timeline, shares, capable).RunAsync);
             foreach (SafeFileHandle file in backing) file.Dispose();
             LeaveOutcome(code, timeline, "");
             return code;

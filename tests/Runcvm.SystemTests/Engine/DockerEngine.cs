@@ -60,6 +60,9 @@ public sealed class DockerEngine : IAsyncLifetime
     /// <summary>The command line of this engine.</summary>
     internal Docker Docker { get; private set; } = null!;
 
+    /// <summary>Of its devices and cgroups.</summary>
+    internal string Name => _name;
+
     /// <summary>The first process of the engine's namespaces.</summary>
     internal string ProcessId => _processId;
 
@@ -84,7 +87,7 @@ public sealed class DockerEngine : IAsyncLifetime
         if (!File.Exists(Runtime)) throw new InvalidOperationException($"no runtime at {Runtime}: see RUNCVM_TEST_RUNTIME");
         string script = Path.Combine(Repository.Tests, "Engine/engine.sh");
         Directory.CreateDirectory(_folder);
-        if (Configuration() is { } configuration) await File.WriteAllTextAsync(Path.Combine(_folder, "config.toml"), configuration);
+        if (RunsMachines) await File.WriteAllTextAsync(Path.Combine(_folder, "config.toml"), Configuration());
         if (_flags is not null) await File.WriteAllTextAsync(Path.Combine(_folder, "flags"), _flags);
 
         _script = Command.Start("setsid", ["bash", script, _folder, _name, Runtime]);
@@ -107,14 +110,15 @@ public sealed class DockerEngine : IAsyncLifetime
     internal Task<CommandResult> BesideAsync(params string[] command)
         => Command.RunAsync("nsenter", ["--target", _processId, "--mount", "--net", "--pid", "--", .. command]);
 
-    private static string? Configuration()
+    private static string Configuration()
     {
+        const string Allow = "allow = [\"share_sockets\"]\n";
         // The file takes the place of the host's, which in an emulated host has more patience as well.
         int bootTimeout = (int)Patience.Times(BootTimeout).TotalSeconds;
-        if (IsArm64) return $"boot_timeout = {bootTimeout}\nguest_architecture = \"arm64\"\n";
-        if (Hypervisor != "firecracker" || Firecracker is null) return null;
+        if (IsArm64) return $"{Allow}boot_timeout = {bootTimeout}\nguest_architecture = \"arm64\"\n";
+        if (Hypervisor != "firecracker" || Firecracker is null) return Allow;
         bool isDouble = Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER") is null;
-        return $"boot_timeout = {bootTimeout}\nfirecracker = \"{Firecracker}\"\n{(isDouble ? "firecracker_is_test_double = true\n" : "")}";
+        return $"{Allow}boot_timeout = {bootTimeout}\nfirecracker = \"{Firecracker}\"\n{(isDouble ? "firecracker_is_test_double = true\n" : "")}";
     }
 
     /// <summary>Kills dockerd, which engine.sh starts again, and waits until it answers.</summary>

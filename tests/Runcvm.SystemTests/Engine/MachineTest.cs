@@ -4,6 +4,7 @@ namespace Runcvm.SystemTests.Engine;
 public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
 {
     private readonly List<string> _names = [];
+    private readonly List<string> _networks = [];
     private static int Count;
 
     protected DockerEngine Engine { get; } = engine;
@@ -18,6 +19,7 @@ public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
     {
         GC.SuppressFinalize(this);
         if (_names.Count > 0) await Docker.RunAsync(["rm", "--force", "--volumes", .. _names]);
+        if (_networks.Count > 0) await Docker.RunAsync(["network", "rm", .. _networks]);
     }
 
     /// <summary>A container name that is removed after the test.</summary>
@@ -25,6 +27,22 @@ public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
     {
         _names.Add($"{start}-{Interlocked.Increment(ref Count)}");
         return _names[^1];
+    }
+
+    /// <summary>A network that is removed after the test.</summary>
+    protected async Task<string> NewNetworkAsync(params string[] flags)
+    {
+        string name = $"net-{Interlocked.Increment(ref Count)}";
+        (await Docker.RunAsync(["network", "create", .. flags, name])).Succeeded();
+        _networks.Add(name);
+        return name;
+    }
+
+    /// <summary>`docker run -d` under runc; gives the container's name.</summary>
+    protected async Task<string> StartContainerAsync(string name, params string[] arguments)
+    {
+        (await Docker.RunAsync(["run", "-d", "--name", name, "--runtime=runc", .. arguments])).Succeeded();
+        return name;
     }
 
     /// <summary>`docker run --rm` with the runtime under test.</summary>
@@ -75,9 +93,9 @@ public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
             ls /run/runcvm
             ls "$0/overlay2"
             ls "$0/containers"
-            find /sys/fs/cgroup -regextype posix-extended -type d -regex '.*/[0-9a-f]{64}' | sort
+            find /sys/fs/cgroup -regextype posix-extended -type d -regex ".*/$1/[0-9a-f]{64}" | sort
             """;
-        return (await Engine.BesideAsync("sh", "-c", Script, Engine.DataRoot)).Text;
+        return (await Engine.BesideAsync("sh", "-c", Script, Engine.DataRoot, Engine.Name)).Text;
     }
 
     /// <summary>Until there is what there was before: Docker answers before its shim has ended.</summary>

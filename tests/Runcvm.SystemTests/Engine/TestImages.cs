@@ -30,6 +30,15 @@ internal sealed class TestImages(Docker docker)
     /// <summary>Debian with PostgreSQL and git.</summary>
     public async Task<string> PostgresAsync() => await DockerfileAsync("postgres", await BaseAsync());
 
+    /// <summary>Debian with nginx, PostgreSQL, and Python that speaks to it.</summary>
+    public async Task<string> ServicesAsync() => await DockerfileAsync("services", await DebianAsync());
+
+    /// <summary>Debian with SQLite.</summary>
+    public async Task<string> SqliteAsync() => await DockerfileAsync("sqlite", await BaseAsync());
+
+    /// <summary>Debian with MariaDB.</summary>
+    public async Task<string> MariaDbAsync() => await DockerfileAsync("mariadb", await BaseAsync());
+
     public async Task<string> LayersAsync() => await DockerfileAsync("layers", await DebianAsync());
 
     public async Task<string> ManyFilesAsync() => await DockerfileAsync("files", await DebianAsync());

@@ -1,5 +1,6 @@
 using Runcvm.Images;
 using Runcvm.Linux.Files;
+using Runcvm.Options;
 
 namespace Runcvm.Tests.Images;
 
@@ -78,8 +79,22 @@ public sealed class BackingFileTests : IDisposable
         Assert.Equal(Size, new FileInfo($"{_volume}/disk").Length);
     }
 
-    private BackingFile Ensure(string relative, long? size = Size)
-        => BackingFile.Ensure(_volume, relative, size, Size, 65530, "/data/" + relative, _folder.Path("templates"));
+    [Theory]
+    [InlineData(DiskFileSystem.Xfs, "xfs_repair -n -f {0} 2>&1; xfs_db -r -c uuid {0}")]
+    [InlineData(DiskFileSystem.Btrfs, "btrfs check --readonly {0} 2>&1 >/dev/null; btrfs inspect-internal dump-super {0} | grep ^fsid")]
+    internal void Other_file_systems_are_made_sound_sparse_and_each_with_a_name_of_its_own(DiskFileSystem system, string check)
+    {
+        Assert.SkipUnless(File.Exists($"/usr/sbin/mkfs.{system}".ToLowerInvariant()), "needs mkfs of it");
+        string[] last = [.. ((string[])["one", "two"]).Select(name => _folder.Shell(string.Format(null, check, Ensure(name, 8 * Size, system).Path)).TrimEnd().Split('\n')[^1])];
+        Assert.NotEqual(last[0], last[1]);
+        _folder.Shell($"test $(du -k {_volume}/one | cut -f1) -lt 80000");
+        Assert.Contains("holds no ext4", Refusal("one", 8 * Size), StringComparison.Ordinal);
+        Assert.Equal(["one", "two"], Directory.GetFileSystemEntries(_volume).Select(Path.GetFileName).Order());
+        Assert.Empty(Directory.GetFiles(_folder.Path("templates")));
+    }
+
+    private BackingFile Ensure(string relative, long? size = Size, DiskFileSystem system = DiskFileSystem.Ext4)
+        => BackingFile.Ensure(_volume, relative, system, size, Size, 65530, "/data/" + relative, _folder.Path("templates"));
 
     private string Refusal(string relative, long size) => Assert.Throws<UsageException>(() => Ensure(relative, size)).Message;
 }

@@ -114,6 +114,30 @@ public sealed class KernelStoreTests : IDisposable
     }
 
     [Fact]
+    public void Emulated_machines_take_the_kernel_that_was_built_for_them()
+    {
+        Kernel("debian/6.18");
+        Kernel("runcvm/6.12.9");
+        Assert.Equal("runcvm/6.12.9", Store.Find(null, emulated: true).Name);
+        Kernel("runcvm-tcg/6.12.8");
+        Assert.Equal("runcvm-tcg/6.12.8", Store.Find(null, emulated: true).Name);
+        Assert.Equal("runcvm/6.12.9", Store.Find("runcvm", emulated: true).Name);
+    }
+
+    [Fact]
+    public void A_real_processor_never_gets_the_kernel_without_mitigations()
+    {
+        Kernel("runcvm-tcg/6.12.8");
+        Assert.Contains("runcvm kernel add", Assert.Throws<UsageException>(() => Store.Find(null)).Message);
+        Kernel("debian/6.1");
+        Assert.Equal("debian/6.1", Store.Find(null).Name);
+        Assert.Contains("RUNCVM_KERNEL asks for", Assert.Throws<UsageException>(() => Store.Find("runcvm-tcg")).Message);
+        _folder.Write("default", "runcvm-tcg");
+        Assert.Contains("--for kvm", Assert.Throws<UsageException>(() => Store.Find(null)).Message);
+        Assert.Equal("runcvm-tcg/6.12.8", Store.Find(null, emulated: true).Name);
+    }
+
+    [Fact]
     public void Removing_the_default_forgets_it()
     {
         Kernel("debian/6.1");

@@ -87,14 +87,24 @@ public class TunedKernelTests
 
     [Fact]
     public void The_resolved_configuration_is_that_of_the_fragments()
-        => Assert.Equal([], Resolved.DifferencesFrom(KernelBuild.Wanted(x64: true)));
+        => Assert.Equal([], Resolved.DifferencesFrom(KernelBuild.Wanted(x64: true, emulated: false)));
+
+    [Fact]
+    public void The_one_for_emulated_machines_lacks_mitigations_and_nothing_else()
+    {
+        KernelConfig emulated = KernelBuild.Wanted(x64: true, emulated: true);
+        Assert.Equal("n", emulated["CPU_MITIGATIONS"]);
+        string[] gone = [.. KernelBuild.Wanted(x64: true, emulated: false).Values.Keys.Except(emulated.Values.Keys)];
+        Assert.NotEmpty(gone);
+        Assert.All(gone, static symbol => Assert.StartsWith("MITIGATION_", symbol, StringComparison.Ordinal));
+    }
 
     [Fact]
     public void It_passes_the_check_that_every_added_kernel_passes() => Assert.Equal([], KernelNeeds.MissingIn(Resolved, Architecture.X64));
 
     [Fact]
     public void The_fragments_for_arm64_ask_for_what_guests_need()
-        => Assert.Equal([], KernelNeeds.MissingIn(KernelBuild.Wanted(x64: false), Architecture.Arm64));
+        => Assert.Equal([], KernelNeeds.MissingIn(KernelBuild.Wanted(x64: false, emulated: true), Architecture.Arm64));
 
     private static string[] Words(string text) => text.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
 }

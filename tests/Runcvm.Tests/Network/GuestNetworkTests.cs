@@ -66,7 +66,7 @@ public class GuestNetworkTests
             "sysctls cannot be written here");
         NetworkInterface wanted = Interface("eth0", Mac1, "10.1.0.2", "fd00::2");
         using var netlink = new RouteNetlink();
-        string reason = Assert.Single(GuestNetwork.Apply(netlink, [netlink.FindLink("eth0")!], [wanted]));
+        string reason = Assert.Single(GuestNetwork.Apply(netlink, [netlink.FindLink("eth0")!], [wanted], []));
         Assert.StartsWith("add address fd00::2/24 to eth0: Permission denied", reason, StringComparison.Ordinal);
         Assert.Equal("10.1.0.2", (string?)Shown("eth0")["addr_info"]![0]!["local"]);
     });
@@ -134,14 +134,14 @@ public class GuestNetworkTests
     private static List<Link> Apply(params NetworkInterface[] wanted)
     {
         using var netlink = new RouteNetlink();
-        Assert.Empty(GuestNetwork.Apply(netlink, netlink.Links().FindAll(l => l.Name != "lo"), wanted));
+        Assert.Empty(GuestNetwork.Apply(netlink, netlink.Links().FindAll(l => l.Name != "lo"), wanted, []));
         return netlink.Links();
     }
 
     private static IReadOnlyList<string> ApplyTo(string name, NetworkInterface wanted)
     {
         using var netlink = new RouteNetlink();
-        return GuestNetwork.Apply(netlink, [netlink.FindLink(name)!], [wanted]);
+        return GuestNetwork.Apply(netlink, [netlink.FindLink(name)!], [wanted], []);
     }
 
     private static NetworkInterface Interface(string name, byte[] mac, params string[] addresses)

@@ -40,7 +40,6 @@ public partial class OptionCatalogueTests
     }
 
     [Theory]
-    [InlineData("RUNCVM_SHARE_SOCKETS=1")]
     [InlineData("RUNCVM_NETWORK_MODE=host")]
     [InlineData("RUNCVM_DISPLAY_MODE=vnc")]
     [InlineData("RUNCVM_QEMU_VNC_DISPLAY=0")]
@@ -52,12 +51,13 @@ public partial class OptionCatalogueTests
     public void What_comes_later_is_refused_and_not_dropped(string entry)
         => Assert.Equal($"{entry} is not available in this version of RunCVM; leave it out", Machine.Refusal(entry));
 
-    [Fact]
-    public void What_reaches_the_hosts_network_needs_the_hosts_leave()
-        => Assert.Contains("list \"net_spoof\" under allow in /etc/runcvm/config.toml", Machine.Refusal("RUNCVM_NET_SPOOF=1"), StringComparison.Ordinal);
+    [Theory]
+    [InlineData("RUNCVM_NET_SPOOF=1", "reaches the host's network; list \"net_spoof\" under allow in /etc/runcvm/config.toml")]
+    [InlineData("RUNCVM_SHARE_SOCKETS=1", "reaches the host's services; list \"share_sockets\" under allow in /etc/runcvm/config.toml")]
+    public void What_reaches_the_host_needs_the_hosts_leave(string entry, string told)
+        => Assert.Contains(told, Machine.Refusal(entry), StringComparison.Ordinal);
 
     [Theory]
-    [InlineData("RUNCVM_SHARE_SOCKETS=off")]
     [InlineData("RUNCVM_NETWORK_MODE=bridge")]
     [InlineData("RUNCVM_ENABLE_BALLOON=1")]
     [InlineData("RUNCVM_ENABLE_BALLOON=0")]

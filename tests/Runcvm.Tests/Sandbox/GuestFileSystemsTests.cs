@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Runcvm.Linux.Mounts;
+using Runcvm.Options;
 using Runcvm.Protocol.Messages;
 using Runcvm.Sandbox;
 using Runcvm.Tests.Kernels;
@@ -108,9 +109,9 @@ public class GuestFileSystemsTests
             new JsonArray(
                 Mount("/disks", "bind", folder.Path, "rbind"), Mount("/home/me/here", "bind", folder.Path, "rbind"),
                 Mount("/var/lib/docker", "bind", anonymous, "rbind"), Mount("/home2", "tmpfs", "tmpfs")),
-            [new("/disks/a", "/home/me", null), new("/disks/b", "/var/lib/docker", null)]);
+            [new("/disks/a", "/home/me", DiskFileSystem.Ext4, null), new("/disks/b", "/var/lib/docker", DiskFileSystem.Xfs, null)]);
         Assert.Equal(
-            ["ext4 disk1 /home/me", "fuse share1 /home/me/here", "tmpfs tmpfs /home2", "ext4 disk2 /var/lib/docker"],
+            ["ext4 disk1 /home/me", "fuse share1 /home/me/here", "tmpfs tmpfs /home2", "xfs disk2 /var/lib/docker"],
             systems.Mounts(systemd: false).Skip(5).Select(static mount => $"{mount.Type} {mount.Source} {mount.Target}"));
         Assert.Single(systems.Shares);
     }
@@ -118,17 +119,21 @@ public class GuestFileSystemsTests
     [Fact]
     public void A_disk_where_something_else_is_mounted_is_refused()
         => Assert.Contains("/data is the place of a disk", Assert.Throws<UsageException>(() => GuestFileSystems.From(
-            new JsonArray(Mount("/data", "tmpfs", "tmpfs")), [new("/disks/a", "/data", null)])).Message, StringComparison.Ordinal);
+            new JsonArray(Mount("/data", "tmpfs", "tmpfs")), [new("/disks/a", "/data", DiskFileSystem.Ext4, null)])).Message, StringComparison.Ordinal);
 
     [Fact]
-    public void A_socket_is_refused_by_its_path()
+    public void A_socket_is_refused_by_its_path_or_forwarded()
     {
         using var folder = new TemporaryFolder();
         string path = Path.Combine(folder.Path, "docker.sock");
         using Microsoft.Win32.SafeHandles.SafeFileHandle socket = Linux.Sockets.UnixSocket.Listen(path);
         var e = Assert.Throws<UsageException>(() => From("/run/docker.sock", "bind", path, "rbind"));
         Assert.StartsWith($"{path} is a socket", e.Message);
+        Assert.Contains("RUNCVM_SHARE_SOCKETS=1", e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', e.Message);
+        var systems = GuestFileSystems.From(new JsonArray(Mount("/a", "bind", folder.Path, "rbind"), Mount("/a/s", "bind", path, "rbind", "ro")), null, sharesSockets: true);
+        Assert.Equal(path, Assert.Single(systems.Sockets).Source);
+        Assert.Equal([("/a", 1u, 0u), ("/a/s", 0u, 1u)], systems.Mounts(systemd: false).Skip(5).Select(static mount => (mount.Target, mount.Share, mount.Socket)));
     }
 
     [Fact]

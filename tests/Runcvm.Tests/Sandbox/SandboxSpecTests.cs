@@ -213,7 +213,20 @@ public class SandboxSpecTests
             $$"""[{{Rules}},{"allow":true,"type":"c","access":"m"},{"allow":true,"type":"b","access":"m"}]""", spec["linux"]!["resources"]!["devices"]);
     }
 
-    private static JsonObject Rewritten(JsonObject spec, bool useKvm = false, IReadOnlyList<Share>? shares = null)
+    [Fact]
+    public void Forwarded_sockets_bring_their_mounts_and_what_it_takes_to_connect()
+    {
+        int before = Rewritten(DockerConfig.Usual())["mounts"]!.AsArray().Count;
+        JsonObject spec = Rewritten(DockerConfig.Usual(), sockets: [new ForwardedSocket("/run/docker.sock", default)]);
+        DockerConfig.AssertJson("""
+            [{"destination":"/run/runcvm-sockets","type":"tmpfs","source":"tmpfs","options":["nosuid","nodev","noexec","mode=700","size=64k"]},
+             {"destination":"/run/runcvm-sockets/0","type":"bind","source":"/run/docker.sock","options":["bind","ro","nosuid","nodev","noexec"]}]
+            """, new JsonArray([.. spec["mounts"]!.AsArray().Skip(before).Select(static mount => mount!.DeepClone())]));
+        DockerConfig.AssertJson("""["CAP_NET_ADMIN","CAP_DAC_OVERRIDE"]""", spec["process"]!["capabilities"]!["permitted"]);
+    }
+
+    private static JsonObject Rewritten(
+        JsonObject spec, bool useKvm = false, IReadOnlyList<Share>? shares = null, IReadOnlyList<ForwardedSocket>? sockets = null)
     {
         if (!File.Exists("/dev/net/tun")) Assert.Skip("this host has no /dev/net/tun");
         SandboxSpec.Rewrite(spec, new SandboxParts
@@ -225,6 +238,7 @@ public class SandboxSpecTests
             Initramfs = "/k/initramfs",
             Disks = [("/i/root.erofs", new MachineDisk("root", "/disks/root", true)), ("/i/scratch", new MachineDisk("scratch", "/disks/scratch", false))],
             Shares = shares ?? [],
+            Sockets = sockets ?? [],
             UseKvm = useKvm,
             MemoryOverhead = 1000,
         });

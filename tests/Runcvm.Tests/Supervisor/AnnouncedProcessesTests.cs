@@ -1,0 +1,50 @@
+using Runcvm.Linux.Events;
+using Runcvm.Protocol.Frames;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+using Runcvm.Supervisor;
+
+namespace Runcvm.Tests.Supervisor;
+
+public sealed class AnnouncedProcessesTests : IDisposable
+{
+    private readonly EventLoop _loop = new();
+    private readonly AnnouncedProcesses _announced;
+
+    public AnnouncedProcessesTests() => _announced = new AnnouncedProcesses(_loop, new GuestLink(new Multiplexer()));
+
+    public void Dispose() => _loop.Dispose();
+
+    [Fact]
+    public void Who_asks_for_the_same_process_gets_the_one_that_is_ready_and_only_once()
+    {
+        byte[] first = StartOf("first"), second = StartOf("second");
+        _announced.Add(first);
+        _announced.Add(second);
+        Assert.Null(_announced.Take(StartOf("third")));
+        uint? id = _announced.Take(StartOf("second"));
+        Assert.NotNull(id);
+        Assert.NotEqual(Start.Workload, id);
+        Assert.NotEqual(id, _announced.Take(first));
+        Assert.Null(_announced.Take(second));
+        Assert.Null(_announced.Take(first));
+    }
+
+    [Fact]
+    public void No_more_than_eight_wait_and_none_that_is_large()
+    {
+        byte[] large = StartOf(new string('x', 70_000));
+        _announced.Add(large);
+        Assert.Null(_announced.Take(large));
+        for (int i = 0; i < 9; i++) _announced.Add(StartOf("same"));
+        for (int i = 0; i < 8; i++) Assert.NotNull(_announced.Take(StartOf("same")));
+        Assert.Null(_announced.Take(StartOf("same")));
+    }
+
+    private static byte[] StartOf(string argument)
+    {
+        var writer = new WireWriter();
+        new Start(0, new ProcessSpec { Arguments = [argument], Environment = [], WorkingDirectory = "/" }).Write(writer);
+        return writer.Written.ToArray();
+    }
+}
