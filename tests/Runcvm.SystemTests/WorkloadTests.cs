@@ -30,7 +30,7 @@ public class WorkloadTests(DockerEngine engine) : MachineTest(engine)
     [InlineData("grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t1", "--security-opt", "no-new-privileges")]
     [InlineData("umask", "0022")]
     [InlineData("echo $HOME", "/home/app", "--user", "app")]
-    [InlineData("printenv LINES | od -An -c | tr -s ' '", " o n e \\n t w o = ' \" $ \\n \\n", "--env", "LINES=one\ntwo='\"$\n")]
+    [InlineData("printf '%s\\n' \"$TEXT\" | od -An -c | tr -s ' '", " o n e \\n t w o = ' \" $ \\n \\n", "--env", "TEXT=one\ntwo='\"$\n")]
     [InlineData("echo $$", "1")]
     [InlineData("readlink /proc/self/fd/0", "/dev/null")]
     public async Task The_flags_of_docker_run_mean_what_they_mean_to_runc(string script, string expected, params string[] flags)
