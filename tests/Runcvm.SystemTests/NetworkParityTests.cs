@@ -80,7 +80,8 @@ public class NetworkParityTests(DockerEngine engine) : MachineTest(engine)
         } 2>&1 | sed -E 's/after [0-9]+ ms/after/'
         """;
 
-    /// <summary>The same names asked for, pinged and fetched under both runtimes, in every mode.</summary>
+    /// <summary>The same names asked for, pinged and fetched under both runtimes, in every mode but `container:`,
+    /// where the machine has ::1 also if the container that it joins has none (docs/network.md).</summary>
     [Theory]
     [InlineData("bridge")]
     [InlineData("user")]
@@ -88,14 +89,13 @@ public class NetworkParityTests(DockerEngine engine) : MachineTest(engine)
     [InlineData("inside")]
     [InlineData("none")]
     [InlineData("host")]
-    [InlineData("container")]
     public async Task Whatever_answers_a_container_answers_a_machine(string mode)
     {
-        if (mode is "host" or "container") OnlyMachines();
+        if (mode == "host") OnlyMachines();
         string image = await Engine.Images.DebianAsync();
         string network = mode switch
         {
-            "user" or "container" => await NewNetworkAsync(),
+            "user" => await NewNetworkAsync(),
             "dual" or "inside" => await NewNetworkAsync(Networks[mode]),
             _ => "bridge",
         };
@@ -106,7 +106,6 @@ public class NetworkParityTests(DockerEngine engine) : MachineTest(engine)
         string[] flags = mode switch
         {
             "none" or "host" => ["--network", mode],
-            "container" => ["--network", "container:" + await StartContainerAsync(NewName("joined"), "--network", network, Busybox, "sleep", "1000")],
             _ => ["--network", network, "--hostname", "probe", "--add-host", "by.file:192.0.2.1"],
         };
         // By address as well: names of the default bridge, of the host and of no network are nobody's.
