@@ -153,9 +153,9 @@ int main(void)
     if (strncmp(mode, "stranger", 8) == 0) {
         uint32_t process = 77;
         say_hello(version);
-        send_message_start(6, 67, 5);
+        send_message_start(7, 67, 6);
         send_all(&process, 4);
-        send_all("", 1);
+        send_all("\0", 2);
     }
     if (strncmp(mode, "flood", 5) == 0) {
         say_hello(version);
