@@ -51,6 +51,9 @@ public class CrashTests(DockerEngine engine) : MachineTest(engine)
     public async Task A_crash_is_told_leaves_nothing_and_the_next_start_works(string victim, Stage stage, int? code, string words)
     {
         OnlyMachines();
+        // What a killed engine leaves of its own half-made task (containerd 1.6: "file exists") may fail the next start under any runtime.
+        Assert.SkipUnless(
+            victim is not (Dockerd or Shim) || Environment.GetEnvironmentVariable("RUNCVM_TEST_LARGE") == "1", "the engine's own crashes: RUNCVM_TEST_LARGE=1");
         string before = await TracesAsync();
         string name = NewName();
         using Process command = await ReachAsync(stage, name);
