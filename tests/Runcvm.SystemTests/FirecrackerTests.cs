@@ -8,6 +8,7 @@ public class FirecrackerTests(DockerEngine engine) : MachineTest(engine)
     {
         OnlyFirecracker();
         string name = await StartAsync(Busybox, "sleep", "1000");
+        (await ExecAsync(name, "true")).Succeeded();
         string status = await HypervisorAsync(name, "cat /proc/$1/status");
         Assert.Contains("Uid:\t65530\t65530\t65530\t65530", status, StringComparison.Ordinal);
         Assert.Contains("Gid:\t65530\t65530\t65530\t65530", status, StringComparison.Ordinal);
