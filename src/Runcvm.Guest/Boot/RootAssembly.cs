@@ -35,8 +35,9 @@ internal static class RootAssembly
         ProvideFiles(root, setup.Files);
         ShowModules(root, setup);
         times.Done("files provided");
-        notices = GuestNetwork.Apply(setup.Interfaces, setup.NetworkSysctls, setup.SpareCards);
+        // Before the interfaces get their names: a spare card may have one of these.
         cards = new NetworkCards(setup);
+        notices = GuestNetwork.Apply(setup.Interfaces, setup.NetworkSysctls);
         foreach ((string name, string value) in setup.Sysctls) SetSysctl(name, value);
         times.Done("network set up");
         return root;

@@ -9,16 +9,14 @@ internal static class GuestNetwork
 {
     /// <summary>Sets everything up. Returns sentences about what was left out and why; an IPv4 network that cannot be set
     /// up is an exception.</summary>
-    internal static IReadOnlyList<string> Apply(
-        IReadOnlyList<NetworkInterface> interfaces, IReadOnlyList<KeyValuePair<string, string>> sysctls, IReadOnlyList<byte[]> spares)
+    internal static IReadOnlyList<string> Apply(IReadOnlyList<NetworkInterface> interfaces, IReadOnlyList<KeyValuePair<string, string>> sysctls)
     {
         // Before: no device may send on a network that has no IPv6. After: only now interfaces have their names.
         foreach ((string path, string value) in sysctls) Set(path, value);
         using var netlink = new RouteNetlink();
         List<Link> devices = netlink.Links();
         // What has a kind is no device but made by a module when it was loaded: dummy0, bond0, gretap0.
-        devices.RemoveAll(link => link.HardwareType != Link.Ethernet || link.Kind != null
-            || spares.Any(spare => link.HardwareAddress.AsSpan().SequenceEqual(spare)));
+        devices.RemoveAll(static link => link.HardwareType != Link.Ethernet || link.Kind != null);
         return Apply(netlink, devices, interfaces, sysctls);
     }
 

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
@@ -20,7 +19,6 @@ internal static class SuperviseVerb
     internal const int MachineFailed = 125;
 
     // Networks that can be connected while the machine runs; each card costs every start a little.
-    // None on arm64, whose machine numbers its cards from the last one: the guest would find the spare under the first one's name.
     private const int SpareCards = 1;
 
     internal static int Run()
@@ -37,7 +35,7 @@ internal static class SuperviseVerb
             IReadOnlyList<SafeFileHandle> backing = BackingLocks.Take(description.Disks);
             SafeFileHandle networkEvents = RouteEvents.Open();
             SandboxNetwork network = SandboxNetwork.Prepare(
-                description.MaySpoof, description.IsFirecracker ? MachineDescription.HypervisorUser : null, description.SharesAddresses || description.Architecture == Architecture.Arm64 ? 0 : SpareCards) with
+                description.MaySpoof, description.IsFirecracker ? MachineDescription.HypervisorUser : null, description.SharesAddresses ? 0 : SpareCards) with
             {
                 Shared = description.SharesAddresses ? new SharedPorts() : null,
             };

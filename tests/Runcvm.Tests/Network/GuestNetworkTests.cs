@@ -75,7 +75,7 @@ public class GuestNetworkTests
     public void A_missing_device_is_an_error_that_names_the_interface() => TestNamespace.Run(() =>
     {
         using var ns = new TestNamespace();
-        var e = Assert.Throws<Runcvm.Linux.LinuxException>(() => GuestNetwork.Apply([Interface("eth0", Mac1, "10.1.0.2")], [], []));
+        var e = Assert.Throws<Runcvm.Linux.LinuxException>(() => GuestNetwork.Apply([Interface("eth0", Mac1, "10.1.0.2")], []));
         Assert.Equal("find a network device for eth0: No such device", e.Message);
     });
 

@@ -46,6 +46,24 @@ public class NetworkCardsTests
         Assert.DoesNotContain("eth1", TestNamespace.Command("ip link"), StringComparison.Ordinal);
     });
 
+    // As on arm64's "virt" machine, which numbers its cards from the last one.
+    [Fact]
+    public void An_interface_gets_its_name_also_where_the_spare_card_had_it() => TestNamespace.Run(() =>
+    {
+        using var ns = new TestNamespace();
+        using SafeFileHandle spare = Tap("eth0", "02:00:00:00:00:09");
+        using SafeFileHandle first = Tap("eth1", "02:00:00:00:00:01");
+        Setup setup = new() { ScratchDisk = "", Interfaces = [Interface("eth0", Mac, "10.1.0.2")], SpareCards = [SpareMac] };
+        using var cards = new NetworkCards(setup);
+        using (var netlink = new RouteNetlink()) GuestNetwork.Apply(netlink, [netlink.FindLink("eth1")!], setup.Interfaces, []);
+        Assert.Contains("link/ether 02:00:00:00:00:01", TestNamespace.Command("ip link show eth0"), StringComparison.Ordinal);
+        Assert.DoesNotContain("eth1", TestNamespace.Command("ip link"), StringComparison.Ordinal);
+
+        NetworkInterface two = Interface("eth1", [2, 0, 0, 0, 0, 2], "10.2.0.2");
+        Assert.Empty(cards.Change(Change(setup.Interfaces[0], two)));
+        Assert.Contains("10.2.0.2/24", TestNamespace.Command("ip addr show eth1"), StringComparison.Ordinal);
+    });
+
     private static NetworkChange Change(params NetworkInterface?[] cards) => new(cards, [], [], false);
 
     private static NetworkInterface Interface(string name, byte[] mac, string address)
