@@ -95,6 +95,15 @@ public class CrashTests(DockerEngine engine) : MachineTest(engine)
         await NothingLeftAsync(before);
     }
 
+    // What a host that is far too busy does to an emulated kernel now and then.
+    [Fact]
+    public async Task A_kernel_without_a_timer_is_told_instead_of_standing_still()
+    {
+        OnlyMachines();
+        CommandResult result = await RunAsync("-e", "RUNCVM_KERNEL_ARGS=noapictimer", Busybox, "true");
+        Assert.Contains("the kernel turned its timer off: the host was too busy", result.Ended(125).Stderr, StringComparison.Ordinal);
+    }
+
     /// <summary>Where in its life a machine is.</summary>
     public enum Stage
     {

@@ -24,6 +24,7 @@ internal static class GuestBoot
             var times = new BootTimes();
             times.Done("init started");
             MountKernelFileSystems();
+            LocalTimer.Check();
             // It starts on another processor while this one does what comes before the workload.
             using var workload = Spawner.StartInNewNamespace();
             IReadOnlyList<string> failures = [];

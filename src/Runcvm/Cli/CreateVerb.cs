@@ -151,6 +151,7 @@ internal static class CreateVerb
             SharesAddresses = sharesAddresses,
             MemoryOverhead = overhead,
         });
+        if (!options.UseKvm) BootTurns.Ensure();
         string sandbox = bundle.SaveForSandbox();
         timeline.Ended("sandbox's configuration");
         var record = new MachineRecord

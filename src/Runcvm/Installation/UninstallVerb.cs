@@ -1,4 +1,5 @@
 using Runcvm.Images;
+using Runcvm.Sandbox;
 
 namespace Runcvm.Installation;
 
@@ -31,6 +32,7 @@ internal static class UninstallVerb
                 output.WriteLine($"removed {files.Sandbox}");
             }
 
+            if (Directory.Exists(BootTurns.Folder)) Directory.Delete(BootTurns.Folder, recursive: true);
             if (!arguments.Has("--no-files")) RemoveLibrary(files.Library, output);
             RemoveCache(arguments.Has("--purge"), output);
         }

@@ -92,6 +92,7 @@ internal static class SandboxSpec
             Mount("bind", parts.Vmlinux, Vmlinux, "bind", "ro", "nosuid", "nodev", "noexec"),
             Mount("bind", parts.Initramfs, Initramfs, "bind", "ro", "nosuid", "nodev", "noexec"),
         };
+        if (!parts.UseKvm) mounts.Add(Mount("bind", BootTurns.Folder, BootTurns.InSandbox, "bind", "ro", "nosuid", "nodev", "noexec"));
         if (parts.Firecracker != null)
         {
             mounts.Add(Mount("bind", parts.Firecracker, Firecracker, "bind", "ro", "nosuid", "nodev"));

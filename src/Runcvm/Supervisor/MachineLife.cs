@@ -42,6 +42,9 @@ internal sealed class MachineLife(
     {
         foreach (string notice in description.Notices) _log.Info(notice);
         timeline.Ended(BootSteps.Network);
+        // A machine that nobody can take turns with, or that has no reason to, is known by that it has no such folder.
+        using BootTurn? turn = Directory.Exists(BootTurns.InSandbox) ? await BootTurn.TakeAsync(loop) : null;
+        if (turn != null) timeline.Ended(BootSteps.Turn);
         _started = System.Diagnostics.Stopwatch.GetTimestamp();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using IMachine machine = MachineStart.Start(loop, description, network, user);
@@ -51,7 +54,7 @@ internal sealed class MachineLife(
         Task forwarding = ForwardSignalsAsync(signals);
         try
         {
-            return await RunAsync(machine);
+            return await RunAsync(machine, turn);
         }
         finally
         {
@@ -63,7 +66,7 @@ internal sealed class MachineLife(
         }
     }
 
-    private async Task<int> RunAsync(IMachine machine)
+    private async Task<int> RunAsync(IMachine machine, BootTurn? turn)
     {
         var link = new GuestLink(new Multiplexer());
         var limits = new RunningLimits(machine, link, description, _workloadStarted.Task);
@@ -75,6 +78,7 @@ internal sealed class MachineLife(
             Task serving = control.RunAsync();
             _ = BeginAsync(limits);
             await AwaitHelloAsync(machine, link, pump);
+            turn?.Dispose();
             int? code = await EndAsync(ServeAsync(machine, link, control));
             control.Dispose();
             await serving;

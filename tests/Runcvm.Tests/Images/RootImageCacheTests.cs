@@ -147,7 +147,7 @@ public sealed class RootImageCacheTests : IDisposable
         }
         finally
         {
-            Linux.Mounts.MountPoint.Remove(cache);
+            Linux.Mounts.MountPoint.Remove(cache, detach: true);
         }
     }
 

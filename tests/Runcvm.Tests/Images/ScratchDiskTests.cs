@@ -56,7 +56,7 @@ public sealed class ScratchDiskTests : IDisposable
         }
         finally
         {
-            Linux.Mounts.MountPoint.Remove(container);
+            Linux.Mounts.MountPoint.Remove(container, detach: true);
         }
     }
 

@@ -45,6 +45,7 @@ public class SandboxSpecTests
              {"destination":"/run/runcvm","type":"bind","source":"/run/runcvm/id","options":["bind","rw","nosuid","nodev","noexec"]},
              {"destination":"/boot/vmlinux","type":"bind","source":"/k/vmlinux","options":["bind","ro","nosuid","nodev","noexec"]},
              {"destination":"/boot/initramfs","type":"bind","source":"/k/initramfs","options":["bind","ro","nosuid","nodev","noexec"]},
+             {"destination":"/run/boots","type":"bind","source":"/run/runcvm-boots","options":["bind","ro","nosuid","nodev","noexec"]},
              {"destination":"/disks/root","type":"bind","source":"/i/root.erofs","options":["bind","ro","nosuid","nodev","noexec"]},
              {"destination":"/disks/scratch","type":"bind","source":"/i/scratch","options":["bind","rw","nosuid","nodev","noexec"]}]
             """, spec["mounts"]);

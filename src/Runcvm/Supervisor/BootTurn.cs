@@ -1,0 +1,74 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Files;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>This machine's place among those that boot without KVM, see <see cref="BootTurns"/>. Nobody depends on another's good will: a
+/// place is given back before the machine has answered if that takes long, and whoever got none in time goes without.</summary>
+internal sealed class BootTurn : IDisposable
+{
+    /// <summary>A kernel that has not come to its end by then has measured long ago.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(20);
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly SafeFileHandle? _place;
+
+    private BootTurn(SafeFileHandle? place)
+    {
+        _place = place;
+    }
+
+    /// <summary>Waits for a place.</summary>
+    internal static async Task<BootTurn> TakeAsync(EventLoop loop, string folder = BootTurns.InSandbox)
+    {
+        string[] places = Directory.GetFiles(folder);
+        if (places.Length == 0) return new BootTurn(null);
+        // Not all in the same order: whoever has to wait waits for one of them only.
+        int first = Random.Shared.Next(places.Length);
+        for (int i = 0; i < places.Length; i++)
+        {
+            SafeFileHandle place = FileDescriptor.Open(places[(first + i) % places.Length], OpenFlags.ReadOnly);
+            if (FileDescriptor.TryLock(place)) return Taken(loop, place);
+            place.Dispose();
+        }
+
+        Task<SafeFileHandle> waiting = WaitAsync(places[first]);
+        if (await Task.WhenAny(waiting, loop.DelayAsync(Patience)) == waiting) return Taken(loop, await waiting);
+        _ = waiting.ContinueWith(static late => late.Result.Dispose(), TaskScheduler.Default);
+        return new BootTurn(null);
+    }
+
+    /// <summary>Lets the next one boot.</summary>
+    public void Dispose() => _place?.Dispose();
+
+    private static BootTurn Taken(EventLoop loop, SafeFileHandle place)
+    {
+        var turn = new BootTurn(place);
+        _ = turn.EndAsync(loop);
+        return turn;
+    }
+
+    private async Task EndAsync(EventLoop loop)
+    {
+        await loop.DelayAsync(Longest);
+        Dispose();
+    }
+
+    // A lock cannot be waited for together with anything else, so a thread waits for it.
+    private static Task<SafeFileHandle> WaitAsync(string path)
+    {
+        var taken = new TaskCompletionSource<SafeFileHandle>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var thread = new Thread(() =>
+        {
+            SafeFileHandle place = FileDescriptor.Open(path, OpenFlags.ReadOnly);
+            FileDescriptor.Lock(place);
+            taken.SetResult(place);
+        })
+        { IsBackground = true, Name = "boot turn" };
+        thread.Start();
+        return taken.Task;
+    }
+}
