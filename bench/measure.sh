@@ -20,10 +20,11 @@ bare_arguments() {
             -drive | -netdev) skip=1 ;;
             -device) ;; # put back before those that stay
             virtio-blk-device,* | virtio-net-device,*) ;;
-            virtio-serial-device,* | virtserialport,*) printf '%s\n' -device "$argument" ;;
+            virtio-serial-device,* | virtserialport,* | virtio-balloon-device,*) printf '%s\n' -device "$argument" ;;
             /boot/vmlinux) echo "$WORK/vmlinux" ;;
             /boot/initramfs) echo "$WORK/initramfs" ;;
             socket,id=console,*) echo null,id=console ;;
+            socket,id=monitor,*) echo null,id=monitor ;;
             socket,id=stream,*) echo "pipe,id=stream,path=$WORK/stream" ;;
             *) printf '%s\n' "$argument" ;;
         esac

@@ -14,6 +14,8 @@ public static class FolderWatch
     /// <summary>Blocks until <paramref name="path"/> exists. Its folder must exist.</summary>
     public static void WaitFor(string path)
     {
+        // Closing an inotify instance waits for the kernel's readers of marks, up to 15 ms: no exec that has no need of one should pay that.
+        if (FileStatus.TryOf(path) != null) return;
         using SafeFileHandle notify = Open(Path.GetDirectoryName(path)!, OpenFlags.ReadOnly);
         Span<byte> events = stackalloc byte[4096];
         while (FileStatus.TryOf(path) == null) FileDescriptor.TryRead(notify, events);
@@ -22,6 +24,7 @@ public static class FolderWatch
     /// <summary>Ends when <paramref name="path"/> exists. Its folder must exist.</summary>
     public static async Task WaitForAsync(EventLoop loop, string path)
     {
+        if (FileStatus.TryOf(path) != null) return;
         using var notify = new AsyncFile(loop, Open(Path.GetDirectoryName(path)!, OpenFlags.NonBlocking));
         byte[] events = new byte[4096];
         while (FileStatus.TryOf(path) == null) await notify.ReadAsync(events);
