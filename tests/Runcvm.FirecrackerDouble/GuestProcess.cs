@@ -15,6 +15,11 @@ internal sealed class GuestProcess : IDisposable
     private const int LastSlot = 23;
     private const string Helper = "vhost-device-vsock";
 
+    /// <summary>Bytes. With its usual 64 KiB a connection stands still for ever once that much waits for a slow reader
+    /// (rust-vmm/vhost-device, issue 494).</summary>
+    private const int TransmitBuffer = 4 * 1024 * 1024;
+
+
     // Ends with this process, however that ends: what it starts must not outlive it.
     private static readonly string[] Bound = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--"];
 
@@ -40,7 +45,7 @@ internal sealed class GuestProcess : IDisposable
         {
             string path = MachineModel.Text(device, "uds_path")!;
             vhost = path + ".vhost";
-            vsock = Run(Find(Helper), ["--vm", $"guest-cid={MachineModel.Number(device, "guest_cid")},socket={vhost},uds-path={path}"]);
+            vsock = Run(Find(Helper), ["--vm", $"guest-cid={MachineModel.Number(device, "guest_cid")},socket={vhost},uds-path={path},tx-buffer-size={TransmitBuffer}"]);
             while (!File.Exists(vhost)) await loop.DelayAsync(TimeSpan.FromMilliseconds(5));
         }
 
