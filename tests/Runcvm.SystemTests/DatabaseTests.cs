@@ -89,7 +89,7 @@ public class DatabaseTests(DockerEngine engine) : MachineTest(engine)
         const string Script = """
             set -e; before=$(dpkg -l | grep -c ^ii); apt-get -q update >/dev/null
             DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends build-essential git python3 vim-tiny man-db autoconf automake libtool pkg-config gdb tcl rsync >/dev/null
-            dpkg --audit; dpkg --verify; echo $(($(dpkg -l | grep -c ^ii) - before)); printf 'int main(void) { return 7; }' | gcc -x c -o /made -; /made || echo $?
+            dpkg --audit; dpkg --verify | grep -vE '^missing +/usr/share/(doc|man|info|locale|lintian)(/|$)' || true; echo $(($(dpkg -l | grep -c ^ii) - before)); printf 'int main(void) { return 7; }' | gcc -x c -o /made -; /made || echo $?
             """;
         CommandResult result = await Docker.WithinAsync(
             TimeSpan.FromMinutes(25), ["run", "--rm", .. RuntimeArguments, "-e", "RUNCVM_ROOTFS=share", "-m", "1g", await Engine.Images.DebianAsync(), "bash", "-c", Script]);

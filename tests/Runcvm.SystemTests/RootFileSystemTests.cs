@@ -14,9 +14,11 @@ public class RootFileSystemTests(DockerEngine engine) : MachineTest(engine)
     public async Task Forty_layers_give_the_same_files_as_under_runc()
         => await SameAsUnderRuncAsync(await Engine.Images.LayersAsync(), "/layers");
 
+    // Emulated, a list with checksums of a hundred thousand takes two minutes: RUNCVM_TEST_LARGE=1.
     [Fact]
-    public async Task A_hundred_thousand_files_are_all_there_and_those_taken_away_are_not()
-        => await SameAsUnderRuncAsync(await Engine.Images.ManyFilesAsync(), "/many");
+    public async Task Twenty_thousand_files_are_all_there_and_those_taken_away_are_not()
+        => await SameAsUnderRuncAsync(
+            await Engine.Images.ManyFilesAsync(Environment.GetEnvironmentVariable("RUNCVM_TEST_LARGE") == "1" ? 100_000 : 20_000), "/many");
 
     [Fact]
     public async Task A_file_of_two_gigabytes_is_there_to_the_last_byte()

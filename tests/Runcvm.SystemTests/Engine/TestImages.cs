@@ -41,7 +41,8 @@ internal sealed class TestImages(Docker docker)
 
     public async Task<string> LayersAsync() => await DockerfileAsync("layers", await DebianAsync());
 
-    public async Task<string> ManyFilesAsync() => await DockerfileAsync("files", await DebianAsync());
+    public async Task<string> ManyFilesAsync(int count)
+        => await DockerfileAsync("files", await DebianAsync(), count.ToString(System.Globalization.CultureInfo.InvariantCulture));
 
     /// <summary>Files that copies of a file system tend to lose.</summary>
     public async Task<string> OdditiesAsync()
@@ -70,9 +71,9 @@ internal sealed class TestImages(Docker docker)
 
     private Task<string> BaseAsync() => HaveAsync("base", [Example("base.sh")], BuildBaseAsync);
 
-    private Task<string> DockerfileAsync(string name, string from)
-        => HaveAsync(name, [Recipe($"{name}/Dockerfile"), _recipes[from]], () => docker.WithinAsync(
-            BuildTimeout, "build", "-q", "-t", Prefix + name, Path.Combine(Repository.Tests, "Images", name)));
+    private Task<string> DockerfileAsync(string name, string from, string files = "")
+        => HaveAsync(name, [Recipe($"{name}/Dockerfile"), _recipes[from], files], () => docker.WithinAsync(
+            BuildTimeout, ["build", "-q", "-t", Prefix + name, .. files.Length > 0 ? (string[])["--build-arg", $"FILES={files}"] : [], Path.Combine(Repository.Tests, "Images", name)]));
 
     private static string ArmFile(string name) => File.ReadAllText(Path.Combine(Folder("tests/arm64"), name));
 
