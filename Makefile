@@ -28,7 +28,7 @@ unit-test: deps cross
 system-test: deps build install-files kernel
 	tools/setup.sh engines
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
-	$(DOTNET) test --project tests/Runcvm.SystemTests --no-build --output Detailed \
+	DOTNET=$(DOTNET) tests/system.sh \
 		--report-xunit --report-xunit-filename system-tests.xml --results-directory $(CURDIR)/artifacts
 
 ## compatibility: the system tests, and what became of them written into docs/compatibility.md
@@ -43,7 +43,7 @@ double-test: deps build install-files kernel build/double/firecracker
 	tests/Runcvm.FirecrackerDouble/setup.sh
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
 	RUNCVM_TEST_HYPERVISOR=firecracker RUNCVM_TEST_FIRECRACKER_DOUBLE=$(CURDIR)/build/double/firecracker \
-		$(DOTNET) test --project tests/Runcvm.SystemTests --no-build --output Detailed $(DOUBLE_TESTS)
+		DOTNET=$(DOTNET) tests/system.sh $(DOUBLE_TESTS)
 
 build/double/firecracker: $(SOURCES) $(wildcard tests/Runcvm.FirecrackerDouble/*.cs)
 	$(DOTNET) publish -c Release -r linux-$(ARCH) --nologo -v quiet -o build/double tests/Runcvm.FirecrackerDouble
@@ -58,7 +58,7 @@ arm64-test: deps cross build install-files
 	$(MAKE) build/arm64/runcvm-init build/arm64/runcvm ARCH=arm64
 	tests/arm64/setup.sh
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
-	RUNCVM_TEST_ARCHITECTURE=arm64 $(DOTNET) test --project tests/Runcvm.SystemTests --no-build --output Detailed $(ARM64_TESTS)
+	RUNCVM_TEST_ARCHITECTURE=arm64 DOTNET=$(DOTNET) tests/system.sh $(ARM64_TESTS)
 endif
 
 ## lab-test: one container on a KVM that QEMU emulates

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Runcvm.Linux;
+using Runcvm.Linux.Files;
 
 namespace Runcvm.FirecrackerDouble;
 
@@ -133,11 +135,12 @@ internal sealed class MachineModel
     {
         try
         {
-            using FileStream file = File.Open(path, FileMode.Open, forWriting ? FileAccess.ReadWrite : FileAccess.Read, FileShare.ReadWrite);
+            // Not File.Open, which takes a lock as well, and finds one that the supervisor holds.
+            FileDescriptor.Open(path, forWriting ? OpenFlags.ReadWrite : OpenFlags.ReadOnly).Dispose();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (LinuxException e)
         {
-            throw new FaultException($"{failure}{(e is UnauthorizedAccessException ? "Permission denied (os error 13)" : "No such file or directory (os error 2)")} {path}");
+            throw new FaultException($"{failure}{(e.Errno == Errno.EACCES ? "Permission denied (os error 13)" : "No such file or directory (os error 2)")} {path}");
         }
     }
 }

@@ -17,6 +17,9 @@ internal static class HostStream
     /// <summary>The name of the port for requests of shared files.</summary>
     private const string SharesPortName = "org.runcvm.shares";
 
+    /// <summary>Several requests for shared files of 1 MiB each. The usual 256 KiB make the host wait in the middle of one.</summary>
+    private const ulong Window = 8 * 1024 * 1024;
+
     internal static async Task<AsyncFile> OpenAsync(EventLoop loop)
     {
         var stream = new AsyncFile(loop, Open(PortName, HostPort.Stream));
@@ -42,7 +45,7 @@ internal static class HostStream
 
     private static SafeFileHandle Dial(uint number)
     {
-        SafeFileHandle stream = VirtualSocket.Connect(HostPort.Context, number);
+        SafeFileHandle stream = VirtualSocket.Connect(HostPort.Context, number, Window);
         FileDescriptor.SetNonBlocking(stream);
         return stream;
     }
