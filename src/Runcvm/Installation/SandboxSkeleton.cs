@@ -26,14 +26,28 @@ internal static class SandboxSkeleton
         }
     }
 
-    /// <summary>Removes what <see cref="Make"/> made. A folder that something was put into is not empty, and stays with an exception.</summary>
+    /// <summary>Removes what <see cref="Make"/> made, and the empty files and folders that the low-level runtime left there to mount things on.
+    /// A folder that something was put into is not empty, and stays with an exception.</summary>
     internal static void Remove(string path)
     {
+        foreach (string name in Folders) RemoveMountPoints(Path.Combine(path, name));
+
         foreach (string name in Merged.Concat(Folders).Append(""))
         {
             var entry = new DirectoryInfo(Path.Combine(path, name));
             if (entry.LinkTarget is not null) File.Delete(entry.FullName);
             else if (entry.Exists) entry.Delete();
+        }
+    }
+
+    private static void RemoveMountPoints(string folder)
+    {
+        if (!Directory.Exists(folder)) return;
+        foreach (FileSystemInfo entry in new DirectoryInfo(folder).GetFileSystemInfos())
+        {
+            if (entry.LinkTarget is not null) continue;
+            if (entry is DirectoryInfo) RemoveMountPoints(entry.FullName);
+            if (entry is DirectoryInfo || entry is FileInfo { Length: 0 }) entry.Delete();
         }
     }
 

@@ -32,7 +32,6 @@ internal static class UninstallVerb
                 output.WriteLine($"removed {files.Sandbox}");
             }
 
-            if (Directory.Exists(BootTurns.Folder)) Directory.Delete(BootTurns.Folder, recursive: true);
             if (!arguments.Has("--no-files")) RemoveLibrary(files.Library, output);
             RemoveCache(arguments.Has("--purge"), output);
         }
@@ -76,6 +75,7 @@ internal static class UninstallVerb
 
     private static void RemoveCache(bool purge, TextWriter output)
     {
+        if (purge && Directory.Exists(BootTurns.Folder)) Directory.Delete(BootTurns.Folder, recursive: true);
         if (!Directory.Exists(InstalledFiles.Cache)) return;
         if (purge) Directory.Delete(InstalledFiles.Cache, recursive: true);
         output.WriteLine($"{(purge ? "removed" : "kept")} {InstalledFiles.Cache}{(purge ? "" : " (--purge removes it)")}");

@@ -73,6 +73,22 @@ public sealed class InstallVerbTests : IDisposable
             () => InstallVerb.Run([argument], TextWriter.Null)).Message, StringComparison.Ordinal);
 
     [Fact]
+    public void A_skeleton_that_was_used_is_removed_with_its_mount_points_but_not_with_anything_else()
+    {
+        string skeleton = Path.Combine(_folder, "sandbox");
+        SandboxSkeleton.Make(skeleton);
+        // As the low-level runtime leaves it.
+        Directory.CreateDirectory(Path.Combine(skeleton, "run/runcvm"));
+        File.WriteAllBytes(Path.Combine(skeleton, "boot/vmlinux"), []);
+        File.WriteAllText(Path.Combine(skeleton, "run/somebodys"), "words");
+        Assert.Contains("not empty", Assert.Throws<IOException>(() => SandboxSkeleton.Remove(skeleton)).Message, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(skeleton, "run/somebodys")));
+        File.Delete(Path.Combine(skeleton, "run/somebodys"));
+        SandboxSkeleton.Remove(skeleton);
+        Assert.False(Directory.Exists(skeleton));
+    }
+
+    [Fact]
     public void The_skeleton_follows_the_host()
     {
         string host = Path.Combine(_folder, "host");
