@@ -164,7 +164,14 @@ public sealed unsafe class EventLoop : IDisposable
         public override void Post(SendOrPostCallback d, object? state)
         {
             loop._posted.Enqueue((d, state));
-            FileDescriptor.WriteAll(loop._wakeUp, BitConverter.GetBytes(1UL));
+            try
+            {
+                FileDescriptor.WriteAll(loop._wakeUp, BitConverter.GetBytes(1UL));
+            }
+            catch (ObjectDisposedException)
+            {
+                // Another thread has done what nobody waits for any more. Thrown from here it would end the process.
+            }
         }
     }
 

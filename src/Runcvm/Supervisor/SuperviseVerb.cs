@@ -57,6 +57,13 @@ internal static class SuperviseVerb
             LeaveOutcome(MachineFailed, timeline, Reason.Of(e));
             return MachineFailed;
         }
+        catch (Exception e)
+        {
+            // Left alone it would end this process by a signal, which as the first one of its namespace it cannot even send itself.
+            Console.Error.WriteLine($"runcvm: a mistake of RunCVM's own, please report it: {e}");
+            LeaveOutcome(MachineFailed, timeline, e.Message);
+            return MachineFailed;
+        }
     }
 
     private static void LeaveOutcome(int code, Timeline timeline, string failure)
