@@ -20,7 +20,7 @@ internal static class BootTurns
     {
         int count = Environment.ProcessorCount;
         if (File.Exists(FileOf(folder, count - 1))) return;
-        Directory.CreateDirectory(folder, (UnixFileMode)0x1ED);
+        Node.MakeDirectory(folder);
         for (int i = 0; i < count; i++)
         {
             // Readable to a sandbox whose root is another user, and to be locked by whoever can read it.

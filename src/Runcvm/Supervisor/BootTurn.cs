@@ -14,18 +14,18 @@ internal sealed class BootTurn : IDisposable
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private readonly SafeFileHandle? _place;
+    private readonly SafeFileHandle _place;
 
-    private BootTurn(SafeFileHandle? place)
+    private BootTurn(SafeFileHandle place)
     {
         _place = place;
     }
 
-    /// <summary>Waits for a place.</summary>
-    internal static async Task<BootTurn> TakeAsync(EventLoop loop, string folder = BootTurns.InSandbox)
+    /// <summary>Waits for a place; null when there was none in time.</summary>
+    internal static async Task<BootTurn?> TakeAsync(EventLoop loop, string folder = BootTurns.InSandbox)
     {
         string[] places = Directory.GetFiles(folder);
-        if (places.Length == 0) return new BootTurn(null);
+        if (places.Length == 0) return null;
         // Not all in the same order: whoever has to wait waits for one of them only.
         int first = Random.Shared.Next(places.Length);
         for (int i = 0; i < places.Length; i++)
@@ -38,11 +38,11 @@ internal sealed class BootTurn : IDisposable
         Task<SafeFileHandle> waiting = WaitAsync(places[first]);
         if (await Task.WhenAny(waiting, loop.DelayAsync(Patience)) == waiting) return Taken(loop, await waiting);
         _ = waiting.ContinueWith(static late => late.Result.Dispose(), TaskScheduler.Default);
-        return new BootTurn(null);
+        return null;
     }
 
     /// <summary>Lets the next one boot.</summary>
-    public void Dispose() => _place?.Dispose();
+    public void Dispose() => _place.Dispose();
 
     private static BootTurn Taken(EventLoop loop, SafeFileHandle place)
     {

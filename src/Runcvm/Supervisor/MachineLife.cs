@@ -42,9 +42,8 @@ internal sealed class MachineLife(
     {
         foreach (string notice in description.Notices) _log.Info(notice);
         timeline.Ended(BootSteps.Network);
-        // A machine that nobody can take turns with, or that has no reason to, is known by that it has no such folder.
-        using BootTurn? turn = Directory.Exists(BootTurns.InSandbox) ? await BootTurn.TakeAsync(loop) : null;
-        if (turn != null) timeline.Ended(BootSteps.Turn);
+        using BootTurn? turn = description.UseKvm ? null : await BootTurn.TakeAsync(loop);
+        if (!description.UseKvm) timeline.Ended(BootSteps.Turn);
         _started = System.Diagnostics.Stopwatch.GetTimestamp();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using IMachine machine = MachineStart.Start(loop, description, network, user);

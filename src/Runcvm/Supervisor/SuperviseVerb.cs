@@ -53,17 +53,20 @@ internal static class SuperviseVerb
         }
         catch (Exception e) when (e is LinuxException or UsageException or WireFormatException or ChannelClosedException or IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"runcvm: {Reason.Of(e)}");
-            LeaveOutcome(MachineFailed, timeline, Reason.Of(e));
-            return MachineFailed;
+            return Failed(timeline, Reason.Of(e), Reason.Of(e));
         }
         catch (Exception e)
         {
             // Left alone it would end this process by a signal, which as the first one of its namespace it cannot even send itself.
-            Console.Error.WriteLine($"runcvm: a mistake of RunCVM's own, please report it: {e}");
-            LeaveOutcome(MachineFailed, timeline, e.Message);
-            return MachineFailed;
+            return Failed(timeline, $"a mistake of RunCVM's own, please report it: {e}", e.Message);
         }
+    }
+
+    private static int Failed(Timeline timeline, string told, string reason)
+    {
+        Console.Error.WriteLine($"runcvm: {told}");
+        LeaveOutcome(MachineFailed, timeline, reason);
+        return MachineFailed;
     }
 
     private static void LeaveOutcome(int code, Timeline timeline, string failure)

@@ -26,11 +26,11 @@ public sealed class BootTurnTests : IDisposable
         _loop.Run(async () =>
         {
             var taken = new List<BootTurn>();
-            for (int i = 0; i < places; i++) taken.Add(await BootTurn.TakeAsync(_loop, _folder.Path("")));
-            Task<BootTurn> next = BootTurn.TakeAsync(_loop, _folder.Path(""));
+            for (int i = 0; i < places; i++) taken.Add((await BootTurn.TakeAsync(_loop, _folder.Path("")))!);
+            Task<BootTurn?> next = BootTurn.TakeAsync(_loop, _folder.Path(""));
             Assert.False(next.IsCompleted);
             foreach (BootTurn turn in taken) turn.Dispose();
-            (await next).Dispose();
+            (await next)!.Dispose();
             return 0;
         });
     }
@@ -39,7 +39,7 @@ public sealed class BootTurnTests : IDisposable
     public void Where_nobody_made_places_nobody_waits()
         => _loop.Run(async () =>
         {
-            (await BootTurn.TakeAsync(_loop, _folder.Path(""))).Dispose();
+            Assert.Null(await BootTurn.TakeAsync(_loop, _folder.Path("")));
             return 0;
         });
 }
