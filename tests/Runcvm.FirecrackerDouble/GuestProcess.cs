@@ -19,7 +19,6 @@ internal sealed class GuestProcess : IDisposable
     /// (rust-vmm/vhost-device, issue 494).</summary>
     private const int TransmitBuffer = 4 * 1024 * 1024;
 
-
     // Ends with this process, however that ends: what it starts must not outlive it.
     private static readonly string[] Bound = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--"];
 

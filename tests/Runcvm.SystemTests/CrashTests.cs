@@ -53,7 +53,7 @@ public class CrashTests(DockerEngine engine) : MachineTest(engine)
         OnlyMachines();
         // What a killed engine leaves of its own half-made task (containerd 1.6: "file exists") may fail the next start under any runtime.
         Assert.SkipUnless(
-            victim is not (Dockerd or Shim) || Environment.GetEnvironmentVariable("RUNCVM_TEST_LARGE") == "1", "the engine's own crashes: RUNCVM_TEST_LARGE=1");
+            victim is not (Dockerd or Shim) || DockerEngine.RunsLarge, "the engine's own crashes: RUNCVM_TEST_LARGE=1");
         string before = await TracesAsync();
         string name = NewName();
         using Process command = await ReachAsync(stage, name);

@@ -33,7 +33,7 @@ public sealed class FileSystemTests(DockerEngine engine) : MachineTest(engine)
     public async Task A_share_answers_as_a_local_disk_does(string cache)
     {
         // Each operation crosses the stream; RUNCVM_TEST_LARGE runs as many as such tests usually do.
-        int operations = Environment.GetEnvironmentVariable("RUNCVM_TEST_LARGE") == "1" ? 20_000 : 600;
+        int operations = DockerEngine.RunsLarge ? 20_000 : 600;
         int seed = Random.Shared.Next();
         CommandResult result = await Docker.WithinAsync(
             operations > 1000 ? TimeSpan.FromMinutes(20) : Longest,

@@ -18,12 +18,12 @@ public class RootFileSystemTests(DockerEngine engine) : MachineTest(engine)
     [Fact]
     public async Task Twenty_thousand_files_are_all_there_and_those_taken_away_are_not()
         => await SameAsUnderRuncAsync(
-            await Engine.Images.ManyFilesAsync(Environment.GetEnvironmentVariable("RUNCVM_TEST_LARGE") == "1" ? 100_000 : 20_000), "/many");
+            await Engine.Images.ManyFilesAsync(DockerEngine.RunsLarge ? 100_000 : 20_000), "/many");
 
     [Fact]
     public async Task A_file_of_two_gigabytes_is_there_to_the_last_byte()
     {
-        Assert.SkipUnless(Environment.GetEnvironmentVariable("RUNCVM_TEST_LARGE") == "1", "takes gigabytes: RUNCVM_TEST_LARGE=1 runs it");
+        Assert.SkipUnless(DockerEngine.RunsLarge, "takes gigabytes: RUNCVM_TEST_LARGE=1 runs it");
         const string Dockerfile = "FROM runcvm-test/busybox\nRUN head -c 2147483648 /dev/zero > /large && echo end >> /large\n";
         await Docker.InputAsync(System.Text.Encoding.UTF8.GetBytes(Dockerfile), ListTimeout, "build", "-q", "-t", "runcvm-test/large", "-");
         CommandResult result = await Docker.WithinAsync(

@@ -14,7 +14,7 @@ public class SwarmTests(DockerEngine engine) : MachineTest(engine)
     public async Task A_service_answers_on_every_node_of_a_swarm_of_machines_and_heals_when_one_is_killed()
     {
         OnlyMachines();
-        Assert.SkipUnless(Environment.GetEnvironmentVariable("RUNCVM_TEST_LARGE") == "1", "three Docker engines: RUNCVM_TEST_LARGE=1 runs it");
+        Assert.SkipUnless(DockerEngine.RunsLarge, "three Docker engines: RUNCVM_TEST_LARGE=1 runs it");
         string network = await NewNetworkAsync("-o", "com.docker.network.driver.mtu=1400", "--subnet", "10.66.20.0/24");
         for (int i = 0; i < 3; i++)
         {

@@ -50,6 +50,9 @@ public sealed class DockerEngine : IAsyncLifetime
     /// <summary>Whether the guests are arm64, which QEMU emulates; see tests/arm64/setup.sh.</summary>
     public static bool IsArm64 { get; } = Environment.GetEnvironmentVariable("RUNCVM_TEST_ARCHITECTURE") == "arm64";
 
+    /// <summary>Whether tests that take minutes or gigabytes run too.</summary>
+    public static bool RunsLarge { get; } = Environment.GetEnvironmentVariable("RUNCVM_TEST_LARGE") == "1";
+
     /// <summary>The real Firecracker, or its test double: then a host without KVM will do. Null: the one that the runtime finds.</summary>
     public static string? Firecracker { get; } =
         Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER") ?? Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER_DOUBLE");
