@@ -1,28 +1,65 @@
+using System.Globalization;
+using System.Runtime.Intrinsics.X86;
+using System.Text;
+
 namespace Runcvm.Guest.Boot;
 
-/// <summary>The timer of each processor, without which a microVM has none: nothing that waits for a time ever goes on. The kernel of an
-/// emulated machine measures it against the host's clock, and turns it off where a busy host made that come out wrong.</summary>
+/// <summary>The timer of each processor, without which a microVM has none: nothing that waits for a time goes on as it should. The kernel of an
+/// emulated machine measures it against the host's clock, and where a busy host made that come out wrong it is slow or fast, or off.</summary>
 internal static class LocalTimer
 {
-    /// <summary>Whether it has never ticked.</summary>
-    /// <param name="interrupts">what /proc/interrupts holds; only that of x86 has a line for this timer</param>
-    internal static bool IsOff(string interrupts)
-    {
-        foreach (ReadOnlySpan<char> line in interrupts.AsSpan().EnumerateLines())
-        {
-            ReadOnlySpan<char> row = line.TrimStart();
-            if (!row.StartsWith("LOC:")) continue;
-            ReadOnlySpan<char> counts = row["LOC:".Length..].TrimStart();
-            return counts.TrimStart("0 ").StartsWith("Local");
-        }
+    /// <summary>How often it counts in a nanosecond: QEMU's interrupt controllers run at 1 GHz (hw/intc/apic.c), and the kernel divides by 16.</summary>
+    private const double Frequency = 1.0 / 16;
 
-        return false;
-    }
+    // What a kernel on an idle host measures is a ten-thousandth off.
+    private const double Tolerance = 0.05;
 
-    /// <exception cref="InvalidDataException">it is off</exception>
+    // Below that the kernel does without (APIC frequency too slow), and notes 1 for a multiplier.
+    private const double Least = 0.001;
+
+    private const int HypervisorLeaf = 0x40000000;
+    private const string Emulation = "TCGTCGTCGTCG";
+
+    /// <exception cref="InvalidDataException">it is off, or wrong</exception>
     internal static void Check()
     {
-        if (IsOff(File.ReadAllText("/proc/interrupts")))
-            throw new InvalidDataException("the kernel turned its timer off: the host was too busy while it measured it; start the machine again, with less beside it");
+        if (!IsEmulated()) return;
+        double share = Measured(File.ReadAllText("/proc/timer_list")) / Frequency;
+        if (share < Least) throw Mistaken("turned its timer off");
+        if (Math.Abs(share - 1) > Tolerance)
+            throw Mistaken(string.Create(CultureInfo.InvariantCulture, $"takes its timer for {share:0.00} times as fast as it is"));
+    }
+
+    /// <summary>How often the timer of the first processor counts in a nanosecond, as the kernel believes. 0 where it is not used.</summary>
+    /// <param name="timerList">what /proc/timer_list holds</param>
+    internal static double Measured(string timerList)
+    {
+        bool isLocal = false;
+        double multiplier = 0;
+        foreach (ReadOnlySpan<char> line in timerList.AsSpan().EnumerateLines())
+        {
+            if (line.StartsWith("Clock Event Device:")) isLocal = line.EndsWith(" lapic");
+            else if (isLocal && Value(line, " mult:") is { } mult) multiplier = mult;
+            else if (isLocal && Value(line, " shift:") is { } shift) return Math.ScaleB(multiplier, -(int)shift);
+        }
+
+        return 0;
+    }
+
+    private static InvalidDataException Mistaken(string how)
+        => new($"the kernel {how}: the host was too busy while it measured it; start the machine again, with less beside it");
+
+    private static long? Value(ReadOnlySpan<char> line, string name)
+        => line.StartsWith(name) ? long.Parse(line[name.Length..], NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture) : null;
+
+    private static bool IsEmulated()
+    {
+        if (!X86Base.IsSupported) return false;
+        (_, int b, int c, int d) = X86Base.CpuId(HypervisorLeaf, 0);
+        Span<byte> name = stackalloc byte[3 * sizeof(int)];
+        BitConverter.TryWriteBytes(name, b);
+        BitConverter.TryWriteBytes(name[4..], c);
+        BitConverter.TryWriteBytes(name[8..], d);
+        return Encoding.ASCII.GetString(name) == Emulation;
     }
 }

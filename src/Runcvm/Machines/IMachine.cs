@@ -29,6 +29,12 @@ internal interface IMachine : IDisposable
     /// <summary>Ends with the hypervisor.</summary>
     Task<ExitStatus> Exited { get; }
 
+    /// <summary>Ends when the guest has reset itself and boots a second time, from its first instruction. Where a reset ends the hypervisor it does not end.</summary>
+    Task BootsAgain { get; }
+
+    /// <summary>From now on a reset is the end of the hypervisor: what the guest is in the middle of cannot be begun again.</summary>
+    Task EndAtResetAsync();
+
     /// <summary>Asks the guest to use only so many mebibytes of its memory. Null where that is not asked for here: there is no balloon, or
     /// the hypervisor's own API has it.</summary>
     Func<long, Task>? SetMemory { get; }

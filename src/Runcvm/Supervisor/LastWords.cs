@@ -51,6 +51,9 @@ internal sealed class LastWords
     internal UsageException OfSilent(IMachine machine, int seconds) => new(
         $"the guest did not answer within {seconds} s (boot_timeout in /etc/runcvm/config.toml){Said($"{machine.Name} said", machine.Explain(_errors.LastLines(LinesShown)))}{Said(ConsoleEnds, _console.LastLines(LinesShown))}");
 
+    /// <summary>The last lines of the console, for the end of a sentence.</summary>
+    internal string OfConsole() => Said("its console ends with", _console.LastLines(LinesShown));
+
     // A single line stays in the sentence.
     private static string Said(string introduction, string lines)
         => lines.Length == 0 ? "" : $"; {introduction}:{(lines.Contains('\n', StringComparison.Ordinal) ? '\n' : ' ')}{lines}";

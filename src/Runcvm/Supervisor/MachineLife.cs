@@ -78,6 +78,7 @@ internal sealed class MachineLife(
             _ = BeginAsync(limits);
             await AwaitHelloAsync(machine, link, pump);
             turn?.Dispose();
+            await machine.EndAtResetAsync();
             int? code = await EndAsync(ServeAsync(machine, link, control));
             control.Dispose();
             await serving;
@@ -132,7 +133,15 @@ internal sealed class MachineLife(
         using var answered = new CancellationTokenSource();
         Task<bool> timeout = loop.DelayAsync(TimeSpan.FromSeconds(description.BootTimeout), answered.Token);
         Task<(MessageKind Kind, byte[] Body)?> hello = ReceiveAsync(link);
-        Task first = await Task.WhenAny(hello, machine.Exited, timeout, pump);
+        Task first = await Task.WhenAny(hello, machine.Exited, timeout, pump, machine.BootsAgain);
+        if (first == machine.BootsAgain)
+        {
+            timeline.Ended(BootSteps.FirstBoot);
+            _log.Info($"the guest reset itself while it booted, and boots once more{_words.OfConsole()}");
+            await machine.EndAtResetAsync();
+            first = await Task.WhenAny(hello, machine.Exited, timeout, pump);
+        }
+
         if (first == machine.Exited) throw await _words.OfDeadAsync(loop, machine);
         if (first == timeout) throw _words.OfSilent(machine, description.BootTimeout);
 

@@ -11,7 +11,8 @@ public class QemuArgumentsTests
         qemu-system-x86_64
         -M microvm,x-option-roms=off,isa-serial=on,rtc=on
         -global virtio-mmio.force-legacy=false
-        -nodefaults -no-user-config -nographic -no-reboot
+        -nodefaults -no-user-config -nographic
+        -action reboot=reset
         -accel tcg,thread=multi,tb-size=128
         -cpu max
         -smp 2
@@ -22,6 +23,8 @@ public class QemuArgumentsTests
         -append panic=-1·quiet
         -chardev socket,id=console,fd=4
         -serial chardev:console
+        -chardev socket,id=monitor,fd=5
+        -mon chardev=monitor,mode=control
         -chardev socket,id=stream,fd=3
         -device virtio-serial-device,max_ports=2
         -device virtserialport,chardev=stream,name=org.runcvm.stream
@@ -33,8 +36,6 @@ public class QemuArgumentsTests
         -device virtio-net-device,netdev=net0,mac=02:42:ac:11:00:02
         -netdev tap,id=net1,fd=7
         -device virtio-net-device,netdev=net1,mac=02:42:ac:11:00:ff
-        -chardev socket,id=monitor,fd=5
-        -mon chardev=monitor,mode=control
         -device virtio-balloon-device,deflate-on-oom=on,free-page-reporting=on
         """;
 

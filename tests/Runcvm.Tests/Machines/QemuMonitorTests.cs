@@ -10,10 +10,12 @@ public class QemuMonitorTests
 {
     private const string Greeting = """{"QMP": {"version": {}, "capabilities": []}}""" + "\n";
 
+    private const string Done = "{\"return\": {}}\n";
+
     [Fact]
     public void The_monitor_is_greeted_once_and_told_the_guests_new_size_in_bytes()
     {
-        string said = Speak(Greeting + "{\"return\": {}}\n{\"event\": \"X\"}\n{\"return\": {}}\n{\"return\": {}}\n", async monitor =>
+        string said = Speak([Greeting + Done, "{\"event\": \"X\"}\n" + Done, Done], static async monitor =>
         {
             await monitor.SetMemoryAsync(128);
             await monitor.SetMemoryAsync(256);
@@ -28,29 +30,64 @@ public class QemuMonitorTests
     }
 
     [Theory]
-    [InlineData(Greeting + "{\"return\": {}}\n{\"error\": {\"class\": \"DeviceNotActive\", \"desc\": \"No balloon device\"}}\n", "QEMU refused balloon: No balloon device")]
-    [InlineData("what?\nno\n", "does not speak QMP")]
-    [InlineData(Greeting + "[]\n", "does not speak QMP")]
-    public void What_is_no_success_is_told(string answers, string words)
+    [InlineData(Greeting + Done, "{\"error\": {\"class\": \"DeviceNotActive\", \"desc\": \"No balloon device\"}}\n", "QEMU refused balloon: No balloon device")]
+    [InlineData("what?\n", "", "does not speak QMP")]
+    [InlineData("[]\n", "", "does not speak QMP")]
+    [InlineData(Greeting + Done, null, "closed its monitor")]
+    public void What_is_no_success_is_told(string first, string? second, string words)
     {
-        var failure = Assert.Throws<UsageException>(() => Speak(answers, static monitor => monitor.SetMemoryAsync(1)));
+        var failure = Assert.Throws<UsageException>(() => Speak([first, second], static monitor => monitor.SetMemoryAsync(1)));
         Assert.Contains(words, failure.Message, StringComparison.Ordinal);
     }
 
-    // All answers lie ready; a monitor that wants more finds the end.
-    private static string Speak(string answers, Func<QemuMonitor, Task> say)
+    [Fact]
+    public void A_reset_is_noticed_and_the_next_one_forbidden()
+    {
+        string said = Speak(
+            [Greeting + Done + "{\"event\": \"RESET\", \"data\": {\"guest\": true, \"reason\": \"guest-reset\"}}\n", Done], static async monitor =>
+            {
+                Assert.False(monitor.Reset.IsCompleted);
+                await monitor.Reset;
+                await monitor.EndAtResetAsync();
+            });
+        Assert.EndsWith("{\"execute\":\"set-action\",\"arguments\":{\"reboot\":\"shutdown\"}}\n", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_qemu_that_has_ended_need_not_be_told_to_end() => Speak([null], static monitor => monitor.EndAtResetAsync());
+
+    // One answer to each command; null is the end.
+    private static string Speak(string?[] answers, Func<QemuMonitor, Task> say)
     {
         (SafeFileHandle ours, SafeFileHandle theirs) = UnixSocket.Pair();
         using var loop = new EventLoop();
-        using var monitor = new QemuMonitor(AsyncFile.NonBlocking(loop, ours));
         using var other = AsyncFile.NonBlocking(loop, theirs);
         return loop.Run(async () =>
         {
-            await other.WriteAsync(Encoding.UTF8.GetBytes(answers));
+            using var monitor = new QemuMonitor(AsyncFile.NonBlocking(loop, ours));
+            Task<string> heard = AnswerAsync(other, answers);
             await say(monitor);
-            byte[] said = new byte[4096];
-            int length = await other.ReadAsync(said);
-            return Encoding.UTF8.GetString(said, 0, length);
+            monitor.Dispose();
+            return await heard;
         });
+    }
+
+    private static async Task<string> AnswerAsync(AsyncFile socket, string?[] answers)
+    {
+        string heard = "";
+        byte[] buffer = new byte[4096];
+        foreach (string? answer in answers)
+        {
+            heard += Encoding.UTF8.GetString(buffer, 0, await socket.ReadAsync(buffer));
+            if (answer == null)
+            {
+                socket.Dispose();
+                return heard;
+            }
+
+            await socket.WriteAsync(Encoding.UTF8.GetBytes(answer));
+        }
+
+        return heard;
     }
 }

@@ -47,6 +47,8 @@ internal sealed class FirecrackerMachine : IMachine
 
     public Task<ExitStatus> Exited { get; }
 
+    public Task BootsAgain { get; } = new TaskCompletionSource().Task;
+
     public Func<long, Task>? SetMemory => null;
 
     /// <summary>Starts it as that user. The taps must be open nowhere else.</summary>
@@ -76,6 +78,9 @@ internal sealed class FirecrackerMachine : IMachine
             if (_disks[i].Serial == serial) return BlockDevice(i);
         throw new ArgumentException($"the machine has no disk {serial}", nameof(serial));
     }
+
+    // It knows no other way.
+    public Task EndAtResetAsync() => Task.CompletedTask;
 
     public string Explain(string lines) => FirecrackerLog.Explain(lines);
 

@@ -37,6 +37,7 @@ internal static class QemuArguments
         .. Memory(settings),
         .. Boot(settings),
         .. Console(),
+        .. Monitor(),
         .. Stream(settings),
         .. settings.Disks.SelectMany(Disk),
         .. settings.Cards.SelectMany((card, index) => Card(card, index, settings)),
@@ -52,7 +53,9 @@ internal static class QemuArguments
         "-M", (IsArm64(settings) ? VirtMachine : MicrovmMachine) + (HasOwnMemory(settings) ? ",memory-backend=memory" : ""),
         // Devices as virtio 1 has them: those of before do not work with vhost-user.
         "-global", "virtio-mmio.force-legacy=false",
-        "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
+        "-nodefaults", "-no-user-config", "-nographic",
+        // Until the guest has answered it may boot once more.
+        "-action", "reboot=reset",
         "-accel", settings.UseKvm ? "kvm" : "tcg,thread=multi,tb-size=128",
         "-cpu", settings.UseKvm ? "host" : IsArm64(settings) ? EmulatedArm64 : "max",
         "-smp", settings.Cpus.ToString(CultureInfo.InvariantCulture),
@@ -80,13 +83,12 @@ internal static class QemuArguments
     private static IEnumerable<string> Console()
         => ["-chardev", $"socket,id=console,fd={ConsoleFile}", "-serial", "chardev:console"];
 
+    private static IEnumerable<string> Monitor()
+        => ["-chardev", $"socket,id=monitor,fd={MonitorFile}", "-mon", "chardev=monitor,mode=control"];
+
     // Last, so that it changes nobody's place. A workload that needs memory comes before a balloon that somebody blew up; and what the
     // guest's kernel has no use for goes back to the host by itself.
-    private static IEnumerable<string> Balloon() =>
-    [
-        "-chardev", $"socket,id=monitor,fd={MonitorFile}", "-mon", "chardev=monitor,mode=control",
-        "-device", "virtio-balloon-device,deflate-on-oom=on,free-page-reporting=on",
-    ];
+    private static IEnumerable<string> Balloon() => ["-device", "virtio-balloon-device,deflate-on-oom=on,free-page-reporting=on"];
 
     // Shared files have a port of their own, so that neither side's event loop has a part in serving them.
     private static IEnumerable<string> Stream(MachineSettings settings) =>

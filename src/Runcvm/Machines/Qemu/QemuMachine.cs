@@ -14,15 +14,17 @@ internal sealed class QemuMachine : IMachine
     private const string VhostNet = "/dev/vhost-net";
 
     private readonly ChildProcess _process;
-    private readonly QemuMonitor? _monitor;
+    private readonly QemuMonitor _monitor;
+    private readonly bool _hasBalloon;
 
     private QemuMachine(
         EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle? files, SafeFileHandle console,
-        SafeFileHandle errors, SafeFileHandle? monitor)
+        SafeFileHandle errors, SafeFileHandle monitor, bool hasBalloon)
     {
         FileDevice = files;
         _process = process;
-        if (monitor != null) _monitor = new QemuMonitor(AsyncFile.NonBlocking(loop, monitor));
+        _hasBalloon = hasBalloon;
+        _monitor = new QemuMonitor(AsyncFile.NonBlocking(loop, monitor));
         Stream = Task.FromResult(AsyncFile.NonBlocking(loop, stream));
         Shares = shares == null ? null : Task.FromResult(shares);
         Console = AsyncFile.NonBlocking(loop, console);
@@ -50,7 +52,7 @@ internal sealed class QemuMachine : IMachine
         (SafeFileHandle? shares, SafeFileHandle? sharesEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
         (SafeFileHandle? device, SafeFileHandle? deviceEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
         (SafeFileHandle console, SafeFileHandle consoleEnd) = UnixSocket.Pair();
-        (SafeFileHandle? monitor, SafeFileHandle? monitorEnd) = settings.Balloon ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
+        (SafeFileHandle monitor, SafeFileHandle monitorEnd) = UnixSocket.Pair();
         (SafeFileHandle errors, SafeFileHandle errorsEnd) = FileDescriptor.Pipe();
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
         using (streamEnd)
@@ -63,9 +65,8 @@ internal sealed class QemuMachine : IMachine
             var files = new List<(int, SafeFileHandle)>
             {
                 (0, nothing), (1, nothing), (2, errorsEnd),
-                (QemuArguments.StreamFile, streamEnd), (QemuArguments.ConsoleFile, consoleEnd),
+                (QemuArguments.StreamFile, streamEnd), (QemuArguments.ConsoleFile, consoleEnd), (QemuArguments.MonitorFile, monitorEnd),
             };
-            if (monitorEnd != null) files.Add((QemuArguments.MonitorFile, monitorEnd));
             for (int i = 0; i < settings.Cards.Count; i++) files.Add((QemuArguments.FirstTapFile + i, settings.Cards[i].Tap));
             if (sharesEnd != null) files.Add((QemuArguments.SharesFile(settings), sharesEnd));
             if (deviceEnd != null) files.Add((QemuArguments.SharesFile(settings) + 1, deviceEnd));
@@ -73,11 +74,15 @@ internal sealed class QemuMachine : IMachine
             for (int i = 0; i < carriers.Length; i++) files.Add((QemuArguments.VhostFile(settings, i), carriers[i]));
             ChildProcess process = ChildProcess.Start(settings.Program, QemuArguments.Build(settings), [], files);
             foreach (SafeFileHandle carrier in carriers) carrier.Dispose();
-            return new QemuMachine(loop, process, stream, shares, device, console, errors, monitor);
+            return new QemuMachine(loop, process, stream, shares, device, console, errors, monitor, settings.Balloon);
         }
     }
 
-    public Func<long, Task>? SetMemory => _monitor == null ? null : _monitor.SetMemoryAsync;
+    public Task BootsAgain => _monitor.Reset;
+
+    public Func<long, Task>? SetMemory => _hasBalloon ? _monitor.SetMemoryAsync : null;
+
+    public Task EndAtResetAsync() => _monitor.EndAtResetAsync();
 
     public string DiskName(string serial) => serial;
 
@@ -92,6 +97,6 @@ internal sealed class QemuMachine : IMachine
         FileDevice?.Dispose();
         Console.Dispose();
         Errors.Dispose();
-        _monitor?.Dispose();
+        _monitor.Dispose();
     }
 }

@@ -1,61 +1,134 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Runcvm.Linux;
 using Runcvm.Linux.Events;
 
 namespace Runcvm.Machines.Qemu;
 
-/// <summary>QEMU's monitor, spoken to in QMP: lines of JSON, a greeting first, and one answer to each command.</summary>
-internal sealed class QemuMonitor(AsyncFile socket) : IDisposable
+/// <summary>QEMU's monitor, spoken to in QMP: lines of JSON, a greeting first, one answer to each command in their order, and events in between.</summary>
+internal sealed class QemuMonitor : IDisposable
 {
     // An answer is a name or a sentence; what is longer does not come from a QEMU in its right mind.
     private const int LongestLine = 64 * 1024;
 
+    private readonly AsyncFile _socket;
     private readonly List<byte> _read = [];
-    private Task _last = Task.CompletedTask;
-    private bool _greeted;
+    private readonly Queue<(string Command, TaskCompletionSource Answer)> _asked = new();
+    private readonly TaskCompletionSource _reset = new();
+    private readonly Task _ready;
+    private Task _lastWrite = Task.CompletedTask;
+    private Exception? _failure;
+    private bool _ended;
+
+    internal QemuMonitor(AsyncFile socket)
+    {
+        _socket = socket;
+        _ready = RunAsync("qmp_capabilities", []);
+        _ = ListenAsync();
+    }
+
+    /// <summary>Ends when the guest has been reset for the first time.</summary>
+    internal Task Reset => _reset.Task;
 
     /// <summary>Asks the guest to use no more than that: the rest goes to the host, or comes back from it.</summary>
-    internal Task SetMemoryAsync(long mebibytes)
-        => _last = SetAfterAsync(_last, mebibytes);
-
-    public void Dispose() => socket.Dispose();
-
-    // One command after the other: their answers bear no name.
-    private async Task SetAfterAsync(Task before, long mebibytes)
+    internal async Task SetMemoryAsync(long mebibytes)
     {
-        await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        if (!_greeted)
-        {
-            await ReadLineAsync();
-            await RunAsync("qmp_capabilities", []);
-            _greeted = true;
-        }
-
+        await _ready;
         await RunAsync("balloon", new JsonObject { ["value"] = mebibytes * 1024 * 1024 });
     }
 
-    private async Task RunAsync(string command, JsonObject arguments)
+    /// <summary>From now on a reset is the end of QEMU.</summary>
+    internal async Task EndAtResetAsync()
     {
-        string line = new JsonObject { ["execute"] = command, ["arguments"] = arguments }.ToJsonString();
-        await socket.WriteAsync(Encoding.UTF8.GetBytes(line + "\n"));
-        while (true)
+        try
         {
-            JsonObject answer = Parse(await ReadLineAsync());
-            if (answer["return"] != null) return;
-            // What is neither is an event.
-            if (answer["error"] is { } error) throw new UsageException($"QEMU refused {command}: {error["desc"]}");
+            await _ready;
+            await RunAsync("set-action", new JsonObject { ["reboot"] = "shutdown" });
+        }
+        catch (Exception) when (_ended)
+        {
+            // So has the guest.
         }
     }
 
-    private async Task<string> ReadLineAsync()
+    public void Dispose() => _socket.Dispose();
+
+    private Task RunAsync(string command, JsonObject arguments)
+    {
+        if (_failure != null) return Task.FromException(_failure);
+        var answer = new TaskCompletionSource();
+        _asked.Enqueue((command, answer));
+        string line = new JsonObject { ["execute"] = command, ["arguments"] = arguments }.ToJsonString();
+        _lastWrite = WriteAfterAsync(_lastWrite, Encoding.UTF8.GetBytes(line + "\n"));
+        return answer.Task;
+    }
+
+    private async Task WriteAfterAsync(Task before, byte[] line)
+    {
+        await before;
+        try
+        {
+            await _socket.WriteAsync(line);
+        }
+        catch (Exception e) when (e is LinuxException or ObjectDisposedException)
+        {
+            End(e);
+        }
+    }
+
+    private async Task ListenAsync()
+    {
+        try
+        {
+            if (await ReadLineAsync() is { } greeting) _ = Parse(greeting);
+            while (await ReadLineAsync() is { } line) Take(Parse(line));
+            End(new UsageException("QEMU closed its monitor"));
+        }
+        catch (Exception e) when (e is LinuxException or ObjectDisposedException)
+        {
+            End(e);
+        }
+        catch (UsageException e)
+        {
+            Fail(e);
+        }
+    }
+
+    private void Take(JsonObject message)
+    {
+        if (message["event"] is { } name)
+        {
+            if (name.ToString() == "RESET") _reset.TrySetResult();
+            return;
+        }
+
+        if (!_asked.TryDequeue(out (string Command, TaskCompletionSource Answer) asked)) throw new UsageException("QEMU's monitor answers what nobody asked");
+        if (message["error"] is { } error) asked.Answer.SetException(new UsageException($"QEMU refused {asked.Command}: {error["desc"]}"));
+        else asked.Answer.SetResult();
+    }
+
+    private void End(Exception reason)
+    {
+        _ended = true;
+        Fail(reason);
+    }
+
+    private void Fail(Exception reason)
+    {
+        _failure = reason;
+        while (_asked.TryDequeue(out (string Command, TaskCompletionSource Answer) asked)) asked.Answer.SetException(reason);
+    }
+
+    // Null at the end.
+    private async Task<string?> ReadLineAsync()
     {
         byte[] buffer = new byte[4096];
         int end;
         while ((end = _read.IndexOf((byte)'\n')) < 0)
         {
-            int n = await socket.ReadAsync(buffer);
-            if (n == 0) throw new UsageException("QEMU closed its monitor");
+            int n = await _socket.ReadAsync(buffer);
+            if (n == 0) return null;
             if (_read.Count + n > LongestLine) throw new UsageException("QEMU's monitor does not speak QMP");
             _read.AddRange(buffer.AsSpan(0, n));
         }
