@@ -25,6 +25,7 @@ bare_arguments() {
             /boot/initramfs) echo "$WORK/initramfs" ;;
             socket,id=console,*) echo null,id=console ;;
             socket,id=monitor,*) echo null,id=monitor ;;
+            reboot=reset) echo reboot=shutdown ;;
             socket,id=stream,*) echo "pipe,id=stream,path=$WORK/stream" ;;
             *) printf '%s\n' "$argument" ;;
         esac

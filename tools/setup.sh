@@ -81,6 +81,8 @@ install_dotnet() {
 
 start_engine() {
     if docker version >/dev/null 2>&1; then return; fi
+    # Docker makes one where a container is given the socket of an engine that does not run, and cannot start then.
+    [ ! -d /var/run/docker.sock ] || { echo "setup.sh: /var/run/docker.sock is a folder, where Docker's socket belongs: rmdir /var/run/docker.sock" >&2; exit 1; }
     if [ -d /run/systemd/system ]; then
         say "starting Docker: systemctl start docker"
         systemctl start docker

@@ -92,16 +92,17 @@ internal sealed class ApiRoutes(Instance instance)
         if (!preBoot && instance.State == InstanceState.NotStarted) throw new FaultException(PreBoot);
         if (preBoot) Machine.SetMachine(document.RootElement);
         else if (parts[0] == "vm") await instance.SetPausedAsync(document.RootElement.GetProperty("state").GetString() == "Paused");
-        else if (parts is ["balloon"]) Inflate(document.RootElement);
+        else if (parts is ["balloon"]) await InflateAsync(document.RootElement);
         return (204, "");
     }
 
-    private void Inflate(JsonElement update)
+    private async Task InflateAsync(JsonElement update)
     {
         if (Machine.Balloon == null) throw new FaultException("Balloon device error: No balloon device found.");
         ulong amount = MachineModel.Number(update, "amount_mib")!.Value;
         using JsonDocument changed = JsonDocument.Parse($"{{\"amount_mib\":{amount},\"deflate_on_oom\":true}}");
         Machine.SetBalloon(changed.RootElement);
+        await instance.SetBalloonAsync((long)amount);
     }
 
     private async Task ActAsync(string action)

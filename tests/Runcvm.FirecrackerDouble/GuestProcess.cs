@@ -5,6 +5,7 @@ using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
+using Runcvm.Linux.Sockets;
 
 namespace Runcvm.FirecrackerDouble;
 
@@ -13,6 +14,7 @@ internal sealed class GuestProcess : IDisposable
 {
     private const int SigKill = 9;
     private const int LastSlot = 23;
+    private const int MonitorFile = 3;
     private const string Helper = "vhost-device-vsock";
 
     /// <summary>Bytes. With its usual 64 KiB a connection stands still for ever once that much waits for a slow reader
@@ -23,10 +25,12 @@ internal sealed class GuestProcess : IDisposable
     private static readonly string[] Bound = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--"];
 
     private readonly ChildProcess? _vsock;
+    private readonly Balloon _balloon;
 
-    private GuestProcess(EventLoop loop, ChildProcess qemu, ChildProcess? vsock)
+    private GuestProcess(EventLoop loop, ChildProcess qemu, Balloon balloon, ChildProcess? vsock)
     {
         Qemu = qemu;
+        _balloon = balloon;
         _vsock = vsock;
         Exited = AsyncFile.WaitForExitAsync(loop, qemu);
     }
@@ -48,11 +52,20 @@ internal sealed class GuestProcess : IDisposable
             while (!File.Exists(vhost)) await loop.DelayAsync(TimeSpan.FromMilliseconds(5));
         }
 
-        return new GuestProcess(loop, Run(Find("qemu-system-x86_64"), QemuArguments(machine, vhost)), vsock);
+        (SafeFileHandle ours, SafeFileHandle theirs) = UnixSocket.Pair();
+        using (theirs)
+        {
+            ChildProcess qemu = Run(Find("qemu-system-x86_64"), QemuArguments(machine, vhost), theirs);
+            return new GuestProcess(loop, qemu, new Balloon(AsyncFile.NonBlocking(loop, ours), machine.Memory), vsock);
+        }
     }
+
+    /// <summary>`PATCH /balloon`: so much of its memory the guest gives back.</summary>
+    internal Task SetBalloonAsync(long mebibytes) => _balloon.SetAsync(mebibytes);
 
     public void Dispose()
     {
+        _balloon.Dispose();
         Qemu.Dispose();
         if (_vsock == null) return;
         _vsock.Kill(SigKill);
@@ -73,6 +86,7 @@ internal sealed class GuestProcess : IDisposable
             "-kernel", MachineModel.Text(boot, "kernel_image_path")!,
             "-append", MachineModel.Text(boot, "boot_args") ?? "",
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+            "-chardev", $"socket,id=monitor,fd={MonitorFile}", "-mon", "chardev=monitor,mode=control",
         ];
         if (MachineModel.Text(boot, "initrd_path") is { } initrd) arguments.AddRange(["-initrd", initrd]);
         if (machine.Balloon != null) arguments.AddRange(["-device", $"virtio-balloon-device,bus=virtio-mmio-bus.{slot--},deflate-on-oom=on"]);
@@ -131,13 +145,16 @@ internal sealed class GuestProcess : IDisposable
             ?? throw new FaultException($"the test double of Firecracker needs {program} in {string.Join(", ", folders)}");
     }
 
-    private static ChildProcess Run(string program, IReadOnlyList<string> arguments)
+    private static ChildProcess Run(string program, IReadOnlyList<string> arguments, SafeFileHandle? monitor = null)
     {
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
         using var output = new SafeFileHandle(1, false);
         using var errors = new SafeFileHandle(2, false);
         return ChildProcess.Start(
             Bound[0], [.. Bound, program, .. arguments], [],
-            [(0, nothing), (1, program.EndsWith(Helper, StringComparison.Ordinal) ? errors : output), (2, errors)]);
+            [
+                (0, nothing), (1, program.EndsWith(Helper, StringComparison.Ordinal) ? errors : output), (2, errors),
+                .. monitor == null ? [] : ((int, SafeFileHandle)[])[(MonitorFile, monitor)],
+            ]);
     }
 }

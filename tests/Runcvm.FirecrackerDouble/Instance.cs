@@ -47,6 +47,10 @@ internal sealed class Instance(EventLoop loop, CommandLine command, Log log)
         State = paused ? InstanceState.Paused : InstanceState.Running;
     }
 
+    /// <summary>`PATCH /balloon`.</summary>
+    /// <param name="mebibytes">what the guest gives back</param>
+    internal async Task SetBalloonAsync(long mebibytes) => await (await _started.Task).SetBalloonAsync(mebibytes);
+
     private async Task StartFromFileAsync(string path)
     {
         const string Failed = "Failed to build MicroVM from Json: Configuration for VMM from one single json failed: ";

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Runcvm.Protocol;
 using Runcvm.Protocol.Messages;
 
 namespace Runcvm.SystemTests;
@@ -27,7 +28,7 @@ public sealed partial class HostileGuestTests(DockerEngine engine) : MachineTest
         File.Copy(DockerEngine.Runtime, Runtime);
         (await Command.RunAsync("cp", ["-a", $"{original}/sandbox", library])).Succeeded();
         Directory.CreateSymbolicLink($"{library}/kernels", Path.GetFullPath($"{original}/kernels"));
-        (await Command.RunAsync("gcc", ["-static", "-O1", "-o", $"{library}/runcvm-init", Path.Combine(Repository.Tests, "Hostile/init.c")])).Succeeded();
+        (await Command.RunAsync("gcc", ["-static", "-O1", $"-DSTREAM_PORT={HostPort.Stream}", "-o", $"{library}/runcvm-init", Path.Combine(Repository.Tests, "Hostile/init.c")])).Succeeded();
         string root = Path.Combine(_folder.Path, "bundle/rootfs/bin");
         Directory.CreateDirectory(root);
         File.Copy("/proc/self/exe", Path.Combine(root, "anything"));
