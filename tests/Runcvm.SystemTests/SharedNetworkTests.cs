@@ -71,6 +71,25 @@ public class SharedNetworkTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task With_the_hosts_network_the_outside_is_reached_over_IPv6_where_the_host_forwards_it()
+    {
+        OnlyMachines();
+        // For such a network Docker switches forwarding on.
+        string network = await NewNetworkAsync("--ipv6", "--subnet", "fd00:77:85::/64");
+        string other = await StartContainerAsync(NewName(), "--network", network, Busybox, "sh", "-c", Server);
+        await LoggedAsync(other, "serving");
+        string address = await Docker.InspectAsync(other, $"{{{{(index .NetworkSettings.Networks \"{network}\").GlobalIPv6Address}}}}");
+        string name = await StartAsync("--network", "host", Busybox, "sleep", "1000");
+        Assert.Equal("answer", (await ExecAsync(name, "wget", "-q", "-O", "-", $"http://[{address}]:8085/page")).Succeeded().Text);
+        Assert.Contains("rcvm-", (await Engine.BesideAsync("ip6tables-save")).Text, StringComparison.Ordinal);
+        (await Docker.RunAsync("rm", "--force", name)).Succeeded();
+        await Eventually.TrueAsync(
+            async () => !(await Engine.BesideAsync("sh", "-c", "ip6tables-save; ip link; ls /run/runcvm/.uplinks")).Stdout.Contains("rcvm-", StringComparison.Ordinal),
+            "nothing is left");
+        Assert.Empty((await Engine.BesideAsync("ls", "/run/runcvm/.uplinks")).Text);
+    }
+
+    [Fact]
     public async Task A_machine_joins_the_network_of_a_container_and_each_reaches_the_other()
     {
         OnlyMachines();

@@ -79,14 +79,35 @@ internal static class Uplink
 
         CurrentProcess.Enter(outer, Namespaces.Network);
         outerLinks.AddVeth(slot.OuterDevice, UplinkSlot.InnerDevice, inner, mtu);
-        Configure(outerLinks, slot.OuterDevice, slot.OuterAddress);
+        Link plug = Configure(outerLinks, slot.OuterDevice, slot.OuterAddress);
         Link card = Configure(innerLinks, UplinkSlot.InnerDevice, slot.InnerAddress);
         innerLinks.SetUp(innerLinks.FindLink("lo")!);
-        innerLinks.AddRoute(card, new LinkRoute(card.Index, [0, 0, 0, 0], 0, slot.OuterAddress, 0, RouteOrigin.Boot, 0, false));
+        AddDefaultRoute(innerLinks, card, slot.OuterAddress);
+        if (ForwardsIPv6(slot) && AddressTranslation.HasIPv6(iptablesRestore))
+        {
+            slot.HasIPv6 = true;
+            outerLinks.AddAddress(plug, slot.OuterAddress6, UplinkSlot.PrefixLength6, 0);
+            innerLinks.AddAddress(card, slot.InnerAddress6, UplinkSlot.PrefixLength6, 0);
+            AddDefaultRoute(innerLinks, card, slot.OuterAddress6);
+        }
+
         // So that Docker's nameserver, which is at a loopback address, can answer.
         if (shared != null) File.WriteAllText($"/proc/sys/net/ipv4/conf/{slot.OuterDevice}/route_localnet", "1");
         AddressTranslation.Add(slot, iptablesRestore);
         return SharedPorts.MakeAll();
+    }
+
+    private static void AddDefaultRoute(RouteNetlink netlink, Link card, byte[] gateway)
+        => netlink.AddRoute(card, new LinkRoute(card.Index, new byte[gateway.Length], 0, gateway, 0, RouteOrigin.Boot, 0, false));
+
+    /// <summary>Nobody switches that on for a machine: a host that forwards no longer listens to its routers.</summary>
+    private static bool ForwardsIPv6(UplinkSlot slot)
+        => IsSet("all/forwarding", "1") && IsSet($"{slot.OuterDevice}/disable_ipv6", "0");
+
+    private static bool IsSet(string name, string value)
+    {
+        string path = "/proc/sys/net/ipv6/conf/" + name;
+        return File.Exists(path) && File.ReadAllText(path).Trim() == value;
     }
 
     private static Link Configure(RouteNetlink netlink, string name, byte[] address)

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
@@ -14,11 +15,16 @@ internal sealed record UplinkSlot(int Number)
     internal const string InnerDevice = "eth0";
 
     internal const byte PrefixLength = 31;
+    internal const byte PrefixLength6 = 127;
 
     private const string Root = "/run/runcvm/.uplinks";
+    private const string Mark6 = ".ipv6";
 
     // Pairs of addresses in 169.254.192.0/19, where no cloud and no resolver that is known has one of its own.
     private const int Count = 4096;
+
+    // And in fd72:756e:6376:6d00::/64, of the addresses that are anybody's own (RFC 4193).
+    private static readonly byte[] Prefix6 = [0xFD, .. "runcvm"u8, 0];
 
     /// <summary>The end of the cable in the shared namespace.</summary>
     internal string OuterDevice => string.Create(CultureInfo.InvariantCulture, $"rcvm-{Number}");
@@ -26,6 +32,21 @@ internal sealed record UplinkSlot(int Number)
     internal byte[] OuterAddress => Address(0);
 
     internal byte[] InnerAddress => Address(1);
+
+    internal byte[] OuterAddress6 => Address6(0);
+
+    internal byte[] InnerAddress6 => Address6(1);
+
+    /// <summary>Whether the machine's packets of IPv6 are led out as well. A file, so that whoever takes everything away knows.</summary>
+    internal bool HasIPv6
+    {
+        get => File.Exists(Claim + Mark6);
+        set
+        {
+            if (value) File.WriteAllBytes(Claim + Mark6, []);
+            else File.Delete(Claim + Mark6);
+        }
+    }
 
     /// <summary>The machine's network namespace, kept by a mount.</summary>
     internal string Inner => Claim + ".inner";
@@ -70,11 +91,22 @@ internal sealed record UplinkSlot(int Number)
     }
 
     /// <summary>Last of all: the number may be taken by somebody else from here on.</summary>
-    internal void Release() => File.Delete(Claim);
+    internal void Release()
+    {
+        HasIPv6 = false;
+        File.Delete(Claim);
+    }
 
     private byte[] Address(int end)
     {
         int number = (Number * 2) + end;
         return [169, 254, (byte)(192 + (number >> 8)), (byte)number];
+    }
+    private byte[] Address6(int end)
+    {
+        byte[] address = new byte[16];
+        Prefix6.CopyTo(address, 0);
+        BinaryPrimitives.WriteInt32BigEndian(address.AsSpan(12), (Number * 2) + end);
+        return address;
     }
 }

@@ -57,6 +57,9 @@ public sealed class DockerEngine : IAsyncLifetime
     public static string? Firecracker { get; } =
         Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER") ?? Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER_DOUBLE");
 
+    /// <summary>How machines get their roots unless a test says it: `block` or `share`; null leaves that to the runtime.</summary>
+    public static string? RootFileSystem { get; } = Environment.GetEnvironmentVariable("RUNCVM_TEST_ROOTFS");
+
     /// <summary><c>RUNCVM_ACCEL</c> of the machines; null leaves the choice to the runtime.</summary>
     public static string? Acceleration { get; } = Environment.GetEnvironmentVariable("RUNCVM_ACCEL");
 
@@ -115,13 +118,13 @@ public sealed class DockerEngine : IAsyncLifetime
 
     private static string Configuration()
     {
-        const string Allow = "allow = [\"share_sockets\"]\n";
+        string allow = "allow = [\"share_sockets\"]\n" + (RootFileSystem is { } root ? $"rootfs = \"{root}\"\n" : "");
         // The file takes the place of the host's, which in an emulated host has more patience as well.
         int bootTimeout = (int)Patience.Times(BootTimeout).TotalSeconds;
-        if (IsArm64) return $"{Allow}boot_timeout = {bootTimeout}\nguest_architecture = \"arm64\"\n";
-        if (Hypervisor != "firecracker" || Firecracker is null) return Allow;
+        if (IsArm64) return $"{allow}boot_timeout = {bootTimeout}\nguest_architecture = \"arm64\"\n";
+        if (Hypervisor != "firecracker" || Firecracker is null) return allow;
         bool isDouble = Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER") is null;
-        return $"{Allow}boot_timeout = {bootTimeout}\nfirecracker = \"{Firecracker}\"\n{(isDouble ? "firecracker_is_test_double = true\n" : "")}";
+        return $"{allow}boot_timeout = {bootTimeout}\nfirecracker = \"{Firecracker}\"\n{(isDouble ? "firecracker_is_test_double = true\n" : "")}";
     }
 
     /// <summary>Kills dockerd, which engine.sh starts again, and waits until it answers.</summary>
