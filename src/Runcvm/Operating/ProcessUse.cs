@@ -23,7 +23,7 @@ internal sealed record ProcessUse(double CpuSeconds, long MemoryBytes, long Read
             double started = double.Parse(status[19], CultureInfo.InvariantCulture) / Hertz;
             double now = double.Parse(File.ReadAllText($"{proc}/uptime").Split(' ')[0], CultureInfo.InvariantCulture);
             var sum = new ProcessUse(0, 0, 0, 0, TimeSpan.FromSeconds(Math.Max(0, now - started)));
-            foreach (int process in Children(proc, supervisor).Prepend(supervisor)) sum = sum.With(proc, process);
+            foreach (int process in Family(proc, supervisor)) sum = sum.With(proc, process);
             return sum;
         }
         catch (Exception e) when (e is IOException or IndexOutOfRangeException or FormatException or UnauthorizedAccessException)
@@ -53,9 +53,22 @@ internal sealed record ProcessUse(double CpuSeconds, long MemoryBytes, long Read
         return text[(text.LastIndexOf(')') + 2)..].Split(' ');
     }
 
-    private static IEnumerable<int> Children(string proc, int process)
-        => File.ReadAllText($"{proc}/{process}/task/{process}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries)
-            .Select(static text => int.Parse(text, CultureInfo.InvariantCulture));
+    // A hypervisor that runs as another user was started by a thread of its own, which alone has it for a child.
+    private static IEnumerable<int> Family(string proc, int process)
+        => Directory.GetDirectories($"{proc}/{process}/task").SelectMany(Children).SelectMany(child => Family(proc, child)).Prepend(process);
+
+    private static IEnumerable<int> Children(string thread)
+    {
+        try
+        {
+            return [.. File.ReadAllText($"{thread}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(static text => int.Parse(text, CultureInfo.InvariantCulture))];
+        }
+        catch (IOException)
+        {
+            // Threads come and go.
+            return [];
+        }
+    }
 
     private static long Field(string[] lines, string name)
         => Number(lines.FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))?[name.Length..].Trim() ?? "0");

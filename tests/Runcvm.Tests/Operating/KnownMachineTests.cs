@@ -115,6 +115,30 @@ public sealed class KnownMachineTests : IDisposable
     }
 
     [Fact]
+    public void A_hypervisor_counts_whichever_thread_started_it_and_so_do_its_own_children()
+    {
+        string proc = Path.Combine(_root, "proc");
+        void Process(int id, params (int Thread, string Children)[] threads)
+        {
+            string folder = Directory.CreateDirectory($"{proc}/{id}").FullName;
+            File.WriteAllText($"{folder}/stat", $"{id} (a) name) S {string.Join(' ', Enumerable.Range(1, 40))}");
+            File.WriteAllText($"{folder}/io", "read_bytes: 1000\nwrite_bytes: 1\n");
+            File.WriteAllText($"{folder}/statm", "9 1 2");
+            foreach ((int thread, string children) in threads)
+                File.WriteAllText(Path.Combine(Directory.CreateDirectory($"{folder}/task/{thread}").FullName, "children"), children);
+        }
+
+        Process(10, (10, ""), (11, "20 "));
+        Process(20, (20, "30 "), (21, ""));
+        Process(30, (30, ""));
+        // Has ended between two looks.
+        Directory.CreateDirectory($"{proc}/30/task/31");
+        File.WriteAllText($"{proc}/uptime", "100.0 1.0");
+        ProcessUse use = ProcessUse.TryOf(10, proc)!;
+        Assert.Equal((3 * Environment.SystemPageSize, 3000, 3), (use.MemoryBytes, use.ReadBytes, use.WrittenBytes));
+    }
+
+    [Fact]
     public void Figures_are_in_the_form_that_Prometheus_reads()
     {
         Make("abcdef");
