@@ -47,6 +47,7 @@ public sealed partial class FileServer
     {
         entry = default;
         if (parent.Node!.Kind != FileKind.Directory) return Fail(Errno.ENOTDIR);
+        if (IsHidden(parent.Node, name.Bytes)) return Fail(Errno.ENOENT);
         int error = FileCall.Status(parent.File, name, out NodeStatus status);
         if (error < 0) return error;
         SafeFileHandle? file = null;

@@ -80,8 +80,12 @@ public sealed partial class FileServer
             var record = new FolderRecord(folder.Records.Span);
             int size = (plus ? EntryOut.Size : 0) + Dirent.Size + ((record.Name.Length + 7) & ~7);
             if (reply.Length + size > read.Size) return 0;
-            if (plus) reply.Put(EntryOf(node, record));
-            Put(ref reply, node, record);
+            if (!IsHidden(folder.Node, record.Name))
+            {
+                if (plus) reply.Put(EntryOf(node, record));
+                Put(ref reply, node, record);
+            }
+
             folder.Position = record.Next;
             folder.Records = folder.Records[record.Length..];
         }
@@ -90,9 +94,9 @@ public sealed partial class FileServer
     private void Put(ref Reply reply, in NodeLease folder, FolderRecord record)
     {
         // The number of the folder above the root is none of the guest's business.
-        bool isAboveRoot = folder.Node!.Id <= _nodes.Roots[^1].Id && record.Name is [(byte)'.', (byte)'.'];
-        ulong inode = isAboveRoot ? folder.Node.Key.Inode : record.Inode;
-        reply.Put(new Dirent(_inodes.Of(folder.Node.Key.Device, inode), (ulong)record.Next, (uint)record.Name.Length, record.Type));
+        bool isAboveRoot = IsRoot(folder.Node!) && record.Name is [(byte)'.', (byte)'.'];
+        ulong inode = isAboveRoot ? folder.Node!.Key.Inode : record.Inode;
+        reply.Put(new Dirent(_inodes.Of(folder.Node!.Key.Device, inode), (ulong)record.Next, (uint)record.Name.Length, record.Type));
         int padded = (record.Name.Length + 7) & ~7;
         reply.Room[..padded].Clear();
         record.Name.CopyTo(reply.Room);

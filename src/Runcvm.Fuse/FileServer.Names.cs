@@ -107,6 +107,7 @@ public sealed partial class FileServer
         if (error < 0) return error;
         using NodeLease to = _nodes.Lease(newDirectory);
         if (to.Node == null) return to.Error;
+        if (IsHidden(to.Node, newName.Bytes)) return Fail(Errno.EPERM);
         if ((flags & (NoReplace | Exchange)) == 0) _nodes.KeepEntry(to, newName);
         error = FileCall.Rename(from.File, name, to.File, newName, flags);
         if (error < 0) return error;
@@ -137,6 +138,7 @@ public sealed partial class FileServer
         {
             null => parent.Error,
             { Kind: not FileKind.Directory } => Fail(Errno.ENOTDIR),
+            { } folder when IsHidden(folder, name.Bytes) => Fail(Errno.EPERM),
             _ => 0,
         };
     }

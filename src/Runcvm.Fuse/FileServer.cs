@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse.Handles;
 using Runcvm.Fuse.Locks;
@@ -51,6 +52,7 @@ public sealed partial class FileServer : IDisposable
     private readonly NodeTable _nodes;
     private readonly HandleTable _handles;
     private readonly InodeNumbers _inodes;
+    private readonly List<byte[]> _hidden = [];
     private readonly long _mostDescriptors;
 
     /// <summary>Opens the root.</summary>
@@ -62,7 +64,13 @@ public sealed partial class FileServer : IDisposable
     /// <param name="sharers">servers like this one in this process, among which descriptors are divided</param>
     /// <exception cref="LinuxException">the path cannot be opened</exception>
     public FileServer(string path, bool readOnly, CachePolicy cache, Action<ReadOnlyMemory<byte>> later, int sharers = 1)
-        : this([new SharedRoot(path, readOnly)], false, cache, later, sharers)
+        : this(new SharedRoot(path, readOnly), cache, later, sharers)
+    {
+    }
+
+    /// <summary>The same for a root that hides something.</summary>
+    public FileServer(SharedRoot root, CachePolicy cache, Action<ReadOnlyMemory<byte>> later, int sharers)
+        : this([root], false, cache, later, sharers)
     {
     }
 
@@ -181,12 +189,18 @@ public sealed partial class FileServer : IDisposable
         if (error == 0)
         {
             _nodes.AddRoot(file, status, root.ReadOnly);
+            _hidden.Add(Encoding.UTF8.GetBytes(root.Hidden));
             return;
         }
 
         file.Dispose();
         throw new LinuxException((Errno)(-error), $"look at {root.Path}");
     }
+
+    private bool IsHidden(ServedNode folder, ReadOnlySpan<byte> name)
+        => IsRoot(folder) && _hidden[(int)(folder.Id - _nodes.Roots[0].Id)] is { Length: > 0 } hidden && name.SequenceEqual(hidden);
+
+    private bool IsRoot(ServedNode node) => node.Id <= _nodes.Roots[^1].Id;
 
     private static int Fail(Errno errno) => -(int)errno;
 }

@@ -76,7 +76,7 @@ internal static class CreateVerb
         timeline.Ended("kernel and initramfs");
         var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options, mounts, program.User, config.ImageCacheBytes);
         timeline.Ended("root image and disks");
-        if (options.RootIsShare) systems.Shares.Add(new Share(bundle.RootPath, IsFile: false, ReadOnly: false, "rbind"));
+        if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
         // Inherited through the low-level runtime: the file server holds each file that the guest has open.
         if (systems.Shares.Count > 0) CurrentProcess.TryRaiseOpenFiles(MostSharedFiles);
         program.GiveAccess(folder, disks.Disks, initramfs);
@@ -125,7 +125,7 @@ internal static class CreateVerb
             SharesAddresses = sharesAddresses,
             MaySpoof = options.MaySpoof || WorkloadKind.IsPrivileged(process),
             Notices = [.. warnings, .. systems.Notices, .. disks.Notices],
-            Shares = [.. systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly))],
+            Shares = [.. systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly, share.Hidden))],
             Sockets = [.. systems.Sockets.Select(static socket => socket.Source)],
             ShareCache = (byte)options.ShareCache,
             SandboxMemoryLimit = MemoryLimit.Of(bundle.Spec["linux"]?["resources"]) is { } limit ? limit + overhead : 0,

@@ -114,6 +114,7 @@ internal sealed record MachineDescription
         {
             w.Text(share.Path);
             w.Flag(share.ReadOnly);
+            w.Text(share.Hidden);
         });
         w.Texts(Sockets);
         w.Byte(ShareCache);
@@ -142,7 +143,7 @@ internal sealed record MachineDescription
         SharesAddresses = r.Flag(),
         MaySpoof = r.Flag(),
         Notices = r.Texts(),
-        Shares = r.List(static (ref WireReader r) => new ServedPath(r.Text(), r.Flag())),
+        Shares = r.List(static (ref WireReader r) => new ServedPath(r.Text(), r.Flag(), r.Text())),
         Sockets = r.Texts(),
         ShareCache = r.Byte(),
         SandboxMemoryLimit = r.Int64(),
@@ -169,4 +170,5 @@ internal sealed record MachineDisk(string Serial, string Path, bool ReadOnly)
 /// <summary>Something of the host that the guest is served.</summary>
 /// <param name="Path">as the sandbox sees it</param>
 /// <param name="ReadOnly">the guest cannot change it</param>
-internal sealed record ServedPath(string Path, bool ReadOnly);
+/// <param name="Hidden">name of an entry at the top that the guest does not see; empty: it sees all</param>
+internal sealed record ServedPath(string Path, bool ReadOnly, string Hidden);

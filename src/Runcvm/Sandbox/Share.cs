@@ -10,6 +10,15 @@ namespace Runcvm.Sandbox;
 /// <param name="Options">recursion, as the engine asked for it: `bind` or `rbind`</param>
 internal sealed record Share(string Source, bool IsFile, bool ReadOnly, string Options)
 {
+    // By this file systemd and others know that they are in one of Docker's containers, and do not what they do in a machine.
+    private const string MarkOfContainers = ".dockerenv";
+
+    /// <summary>Name of an entry at the top that the guest does not see.</summary>
+    internal string Hidden { get; private init; } = "";
+
+    /// <summary>The container's own root.</summary>
+    internal static Share OfRoot(string path) => new(path, IsFile: false, ReadOnly: false, "rbind") { Hidden = MarkOfContainers };
+
     /// <summary>The folder of the sandbox that has them all.</summary>
     internal const string Folder = "/run/runcvm-mounts";
 

@@ -71,9 +71,9 @@ internal sealed class ShareServer
             var kept = CapabilitySet.Of(SandboxSpec.FileServerCapabilities);
             CapabilitySet.Apply(kept, kept, CapabilitySet.Empty);
             _servers = [.. description.Shares.Select((share, number) => new FileServer(
-                share.Path, share.ReadOnly, (CachePolicy)description.ShareCache, reply => AnswerLater((ushort)number, reply), description.Shares.Count))];
+                Root(share), (CachePolicy)description.ShareCache, reply => AnswerLater((ushort)number, reply), description.Shares.Count))];
             var all = new FileServer(
-                [.. description.Shares.Select(static share => new SharedRoot(share.Path, share.ReadOnly))],
+                [.. description.Shares.Select(Root)],
                 (CachePolicy)description.ShareCache, reply => _rings.AnswerLater(reply.Span));
             _rings = new RingServer(all, e => Fail("in the rings of the shares", e)) { LockWait = TellOfLockWait };
         }
@@ -91,6 +91,8 @@ internal sealed class ShareServer
         _threads = 1;
         Work();
     }
+
+    private static SharedRoot Root(ServedPath share) => new(share.Path, share.ReadOnly, share.Hidden);
 
     private void Work()
     {

@@ -20,8 +20,9 @@ public sealed class RootsTests : IDisposable
         foreach (string folder in new[] { "a", "b" }) Directory.CreateDirectory(Path.Combine(_place, folder));
         File.WriteAllText(Path.Combine(_place, "file"), "alone");
         File.WriteAllText(Path.Combine(_place, "b", "inside"), "");
+        File.WriteAllText(Path.Combine(_place, "a", "mark"), "");
         _server = new FileServer(
-            [new SharedRoot(Path.Combine(_place, "a"), false), new SharedRoot(Path.Combine(_place, "b"), true), new SharedRoot(Path.Combine(_place, "file"), false)],
+            [new SharedRoot(Path.Combine(_place, "a"), false, "mark"), new SharedRoot(Path.Combine(_place, "b"), true), new SharedRoot(Path.Combine(_place, "file"), false)],
             CachePolicy.Auto, static _ => { });
     }
 
@@ -59,6 +60,22 @@ public sealed class RootsTests : IDisposable
         => Assert.Equal(Errno.EACCES, Send((Opcode)opcode, Top, [.. new byte[16], .. Name("0")], out EntryOut _));
 
     [Fact]
+    public void What_is_hidden_is_not_there_and_cannot_be_made()
+    {
+        Send(Opcode.Lookup, Top, Name("0"), out EntryOut folder);
+        Assert.Equal(Errno.None, Send(Opcode.Mkdir, folder.Nodeid, [0xED, 1, 0, 0, 0, 0, 0, 0, .. Name("seen")], out EntryOut seen));
+        // Without a node: that there is none may be remembered.
+        Assert.Equal(Errno.None, Send(Opcode.Lookup, folder.Nodeid, Name("mark"), out EntryOut none));
+        Assert.Equal(0ul, none.Nodeid);
+        Assert.Equal(Errno.EPERM, Send(Opcode.Unlink, folder.Nodeid, Name("mark"), out EntryOut _));
+        Assert.Equal(Errno.EPERM, Send(Opcode.Rename, folder.Nodeid, [.. BitConverter.GetBytes(folder.Nodeid), .. Name("seen"), .. Name("mark")], out EntryOut _));
+        Assert.Equal([".", "..", "seen"], Entries(folder.Nodeid));
+        // Only at the top.
+        Assert.Equal(Errno.None, Send(Opcode.Mkdir, seen.Nodeid, [0xED, 1, 0, 0, 0, 0, 0, 0, .. Name("mark")], out EntryOut _));
+        Assert.True(File.Exists(Path.Combine(_place, "a", "mark")));
+    }
+
+    [Fact]
     public void What_is_for_reading_only_is_so_at_every_depth()
     {
         Send(Opcode.Lookup, Top, Name("1"), out EntryOut folder);
@@ -79,15 +96,39 @@ public sealed class RootsTests : IDisposable
 
     private static byte[] Name(string name) => [.. Encoding.UTF8.GetBytes(name), 0];
 
+    private List<string> Entries(ulong folder)
+    {
+        const uint Room = 4096;
+        Assert.Equal(Errno.None, Send(Opcode.Opendir, folder, new byte[8], out OpenOut open));
+        byte[] read = new byte[Unsafe.SizeOf<ReadIn>()];
+        MemoryMarshal.Write(read, new ReadIn(open.Fh, 0, Room, 0, 0, 0, 0));
+        ReadOnlySpan<byte> records = Reply(Opcode.Readdir, folder, read).AsSpan(ReplyHeader.Size);
+        var names = new List<string>();
+        while (!records.IsEmpty)
+        {
+            Dirent entry = MemoryMarshal.Read<Dirent>(records);
+            names.Add(Encoding.UTF8.GetString(records.Slice(Dirent.Size, (int)entry.Namelen)));
+            records = records[(Dirent.Size + (((int)entry.Namelen + 7) & ~7))..];
+        }
+
+        names.Sort(StringComparer.Ordinal);
+        return names;
+    }
+
     private Errno Send<T>(Opcode opcode, ulong node, byte[] body, out T answer)
         where T : unmanaged
+    {
+        byte[] reply = Reply(opcode, node, body);
+        answer = reply.Length >= ReplyHeader.Size + Unsafe.SizeOf<T>() ? MemoryMarshal.Read<T>(reply.AsSpan(ReplyHeader.Size)) : default;
+        return reply.Length == 0 ? Errno.None : (Errno)(-MemoryMarshal.Read<ReplyHeader>(reply).Error);
+    }
+
+    private byte[] Reply(Opcode opcode, ulong node, byte[] body)
     {
         byte[] request = new byte[RequestHeader.Size + body.Length];
         MemoryMarshal.Write(request, new RequestHeader((uint)request.Length, opcode, 1, node, 0, 0, 1, 0, 0));
         body.CopyTo(request, RequestHeader.Size);
         byte[] reply = new byte[FileServer.ReplyRoom(request)];
-        int length = _server.Handle(request, reply);
-        answer = length >= ReplyHeader.Size + Unsafe.SizeOf<T>() ? MemoryMarshal.Read<T>(reply.AsSpan(ReplyHeader.Size)) : default;
-        return length == 0 ? Errno.None : (Errno)(-MemoryMarshal.Read<ReplyHeader>(reply).Error);
+        return reply[.._server.Handle(request, reply)];
     }
 }
