@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test unit-test system-test compatibility double-test lab-test arm64-test deps cross engine build install install-files uninstall kernel kernel-build kernel-config format clean bench root deb dist package-test
+.PHONY: demo test unit-test system-test block-test compatibility double-test lab-test arm64-test deps cross engine build install install-files uninstall kernel kernel-build kernel-config format clean bench root deb dist package-test
 
 HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 # For arm64 on an x86-64 host: make build ARCH=arm64, after tools/setup.sh cross.
@@ -20,7 +20,7 @@ demo: deps build
 	examples/dind/demo.sh
 
 ## test: everything, on a Docker engine of its own
-test: unit-test system-test double-test arm64-test lab-test
+test: unit-test system-test block-test double-test arm64-test lab-test
 
 unit-test: deps cross
 	$(DOTNET) test --project tests/Runcvm.Tests
@@ -30,6 +30,12 @@ system-test: deps build install-files kernel
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
 	DOTNET=$(DOTNET) tests/system.sh \
 		--report-xunit --report-xunit-filename system-tests.xml --results-directory $(CURDIR)/artifacts
+
+## block-test: what of the system tests depends on the root most, with roots on an image and a disk
+BLOCK_TESTS = --filter-method '*.RootFileSystemTests.*' --filter-method '*On_cgroup_v1_with_iptables_legacy*'
+block-test: deps build install-files kernel
+	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
+	RUNCVM_TEST_ROOTFS=block DOTNET=$(DOTNET) tests/system.sh $(BLOCK_TESTS)
 
 ## compatibility: the system tests, and what became of them written into docs/compatibility.md
 compatibility:

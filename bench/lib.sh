@@ -61,7 +61,8 @@ import_image() {
 }
 
 # Notes which file of the cache is the root image of a machine. Nobody else has the layers of our images.
-remember_cached() { echo "$IMAGE_CACHE/$(<"/run/runcvm/$1/root-image").erofs" >>"$WORK/cached"; }
+# A machine whose root is a share has none.
+remember_cached() { [ ! -f "/run/runcvm/$1/root-image" ] || echo "$IMAGE_CACHE/$(<"/run/runcvm/$1/root-image").erofs" >>"$WORK/cached"; }
 
 forget_cached() {
     [ -f "$WORK/cached" ] || return 0

@@ -19,12 +19,14 @@ bare_arguments() {
         case $argument in
             -drive | -netdev) skip=1 ;;
             -device) ;; # put back before those that stay
-            virtio-blk-device,* | virtio-net-device,*) ;;
+            virtio-blk-device,* | virtio-net-device,* | vhost-user-fs-device,*) ;;
             virtio-serial-device,* | virtserialport,* | virtio-balloon-device,*) printf '%s\n' -device "$argument" ;;
             /boot/vmlinux) echo "$WORK/vmlinux" ;;
             /boot/initramfs) echo "$WORK/initramfs" ;;
             socket,id=console,*) echo null,id=console ;;
             socket,id=monitor,*) echo null,id=monitor ;;
+            socket,id=shares,*) echo null,id=shares ;;
+            socket,id=files,*) echo null,id=files ;;
             reboot=reset) echo reboot=shutdown ;;
             socket,id=stream,*) echo "pipe,id=stream,path=$WORK/stream" ;;
             *) printf '%s\n' "$argument" ;;
@@ -113,7 +115,7 @@ measure_image() {
     local id line
     import_image "$BIG_IMAGE" "$IMAGE_MIB"
     for ((i = 0; i < 3; i++)); do
-        id=$(run_detached --runtime runcvm -e RUNCVM_LOG_LEVEL=INFO "$BIG_IMAGE" sleep 1000)
+        id=$(run_detached --runtime runcvm -e RUNCVM_ROOTFS=block -e RUNCVM_LOG_LEVEL=INFO "$BIG_IMAGE" sleep 1000)
         until line=$(docker logs "$id" 2>&1 | grep 'built the root image in'); do sleep 0.2; done
         [[ $line =~ in\ ([0-9.]+)\ s\ \(([0-9]+)\ MiB ]] || die "cannot read '$line'"
         compute 'mib * 1.048576 / s' "s=${BASH_REMATCH[1]}" "mib=${BASH_REMATCH[2]}" >>"$WORK/image"

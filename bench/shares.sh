@@ -42,7 +42,7 @@ END
 run_bare_machine() {
     local id store socket=$WORK/virtiofsd.sock daemon=$1 memory
     rm -f "$WORK/stream.in" "$WORK/stream.out"
-    id=$(run_detached --runtime runcvm -m 768m -e "RUNCVM_KERNEL=$STOCK" "$IMAGE" sleep 1000)
+    id=$(run_detached --runtime runcvm -m 768m -e RUNCVM_ROOTFS=block -e "RUNCVM_KERNEL=$STOCK" "$IMAGE" sleep 1000)
     remember_cached "$id"
     bare_arguments "$(pid_of "$id")" | sed "s,^null\,id=console$,file\,id=console\,path=$WORK/bare.out," >"$WORK/bare"
     docker rm -f "$id" >/dev/null
@@ -74,7 +74,7 @@ measure_shares() {
     command="site.sh share /share $SIZE_MIB $SECONDS_EACH $FILES; site.sh scratch /var/lib/docker $SIZE_MIB $SECONDS_EACH $FILES"
     id=$(run_detached -m 768m -v "$WORK/runc:/share" "$FILES_IMAGE" site.sh runc /share "$SIZE_MIB" "$SECONDS_EACH" "$FILES")
     collect "$id"
-    id=$(run_detached -m 768m -v "$WORK/share:/share" --runtime runcvm -e "RUNCVM_KERNEL=$STOCK" "$FILES_IMAGE" sh -c "$command")
+    id=$(run_detached -m 768m -v "$WORK/share:/share" --runtime runcvm -e RUNCVM_ROOTFS=block -e "RUNCVM_KERNEL=$STOCK" "$FILES_IMAGE" sh -c "$command")
     remember_cached "$id"
     collect "$id"
     run_bare_machine "$daemon"

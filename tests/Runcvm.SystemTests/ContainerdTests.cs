@@ -29,9 +29,9 @@ public class ContainerdTests(DockerEngine engine) : MachineTest(engine)
     {
         OnlyMachines();
         string images = Path.Combine(Engine.Folder, "state/images");
-        (await CtrAsync(["run", "--rm", .. Arguments("first"), _image, "first", "touch", "/mine"])).Succeeded();
+        (await CtrAsync(["run", "--rm", .. Arguments("first"), "--env", "RUNCVM_ROOTFS=block", _image, "first", "touch", "/mine"])).Succeeded();
         string[] before = Directory.GetFiles(images, "*.erofs");
-        (await CtrAsync(["run", "--rm", .. Arguments("second"), _image, "second", "test", "!", "-e", "/mine"])).Succeeded();
+        (await CtrAsync(["run", "--rm", .. Arguments("second"), "--env", "RUNCVM_ROOTFS=block", _image, "second", "test", "!", "-e", "/mine"])).Succeeded();
         Assert.Equal(before, Directory.GetFiles(images, "*.erofs"));
         Assert.Equal("", (await Engine.BesideAsync("ls", "/run/runcvm")).Text);
         // containerd removes snapshots in its own time.

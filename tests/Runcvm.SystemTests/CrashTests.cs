@@ -156,7 +156,9 @@ public class CrashTests(DockerEngine engine) : MachineTest(engine)
     // The command that brought it there. It ends with the crash, or before.
     private async Task<Process> ReachAsync(Stage stage, string name)
     {
-        _id = (await Docker.RunAsync(["create", "--name", name, "--stop-timeout", "1", .. RuntimeArguments, Busybox, "sh", "-c", Workload])).Text;
+        // `create` is held up where it looks for an image of the root.
+        string[] root = stage == Stage.Creating ? RootOnDisk : [];
+        _id = (await Docker.RunAsync(["create", "--name", name, "--stop-timeout", "1", .. RuntimeArguments, .. root, Busybox, "sh", "-c", Workload])).Text;
         if (stage == Stage.Creating) return await ReachCreationAsync(name);
         Process start = Docker.Start("start", name);
         await start.WaitForExitAsync();
@@ -186,7 +188,7 @@ public class CrashTests(DockerEngine engine) : MachineTest(engine)
     private async Task<Process> ReachCreationAsync(string name)
     {
         // Makes the image, for which it would not wait here.
-        (await RunAsync(Busybox, "true")).Succeeded();
+        (await RunAsync([.. RootOnDisk, Busybox, "true"])).Succeeded();
         // What removes images holds this lock, and `create` waits for it.
         _creation = Command.Start("nsenter",
             ["--target", Engine.ProcessId, "--mount", "--", "flock", "-x", "/var/lib/runcvm/images/.starts", "sh", "-c", "echo held; cat"]);

@@ -63,20 +63,22 @@ public class FailureTests(DockerEngine engine) : MachineTest(engine)
     public async Task A_corrupt_image_in_the_cache_is_built_anew()
     {
         OnlyMachines();
-        (await RunAsync(Busybox, "true")).Succeeded();
+        (await RunAsync([.. RootOnDisk, Busybox, "true"])).Succeeded();
         string[] images = (await Engine.BesideAsync("find", "/var/lib/runcvm/images", "-name", "*.erofs")).Lines;
         Assert.NotEmpty(images);
         foreach (string image in images) (await Engine.BesideAsync("truncate", "-s", "8192", image)).Succeeded();
-        Assert.Equal("fine", (await RunAsync(Busybox, "echo", "fine")).Text);
+        Assert.Equal("fine", (await RunAsync([.. RootOnDisk, Busybox, "echo", "fine"])).Text);
     }
 
     [Fact]
     public async Task Two_first_runs_at_once_build_the_image_once()
     {
         OnlyMachines();
+        (await RunAsync([.. RootOnDisk, Busybox, "true"])).Succeeded();
         string image = await NewImageAsync();
         int before = await CachedImagesAsync();
-        CommandResult[] results = await Task.WhenAll(RunAsync(image, "cat", "/new"), RunAsync(image, "cat", "/new"));
+        string[] read = [.. RootOnDisk, image, "cat", "/new"];
+        CommandResult[] results = await Task.WhenAll(RunAsync(read), RunAsync(read));
         Assert.All(results, result => Assert.Equal("new", result.Text));
         Assert.Equal(before + 1, await CachedImagesAsync());
     }

@@ -39,7 +39,7 @@ public class OperatorTests(DockerEngine engine) : MachineTest(engine)
     public async Task A_start_is_accounted_for_step_by_step()
     {
         OnlyMachines();
-        (string name, string id) = await MachineAsync("-e", "RUNCVM_LOG_LEVEL=DEBUG");
+        (string name, string id) = await MachineAsync([.. RootOnDisk, "-e", "RUNCVM_LOG_LEVEL=DEBUG"]);
         JsonElement machine = Json(await OperateAsync("inspect", id[..12], "--json"));
         double[] steps = [.. machine.GetProperty("start").EnumerateArray().Select(static step => step.GetProperty("milliseconds").GetDouble())];
         Assert.InRange(steps.Length, 8, 30);
@@ -104,7 +104,7 @@ public class OperatorTests(DockerEngine engine) : MachineTest(engine)
     public async Task An_image_in_use_is_named_and_survives_a_prune()
     {
         OnlyMachines();
-        (string name, _) = await MachineAsync();
+        (string name, _) = await MachineAsync(RootOnDisk);
         JsonElement image = Json(await OperateAsync("images", "--json")).EnumerateArray().Single(item => item.GetProperty("users").GetInt32() == 1);
         Assert.StartsWith(Busybox, Text(image, "image"), StringComparison.Ordinal);
         (await OperateAsync("images", "prune")).Succeeded();

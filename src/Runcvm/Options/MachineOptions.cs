@@ -66,7 +66,7 @@ internal sealed record MachineOptions
     /// <summary>Size of the sparse scratch disk in bytes. Default: 10 GiB.</summary>
     internal required long ScratchSizeBytes { get; init; }
 
-    /// <summary>The root is the container's own, served like a volume. Default: false, an image and a disk.</summary>
+    /// <summary>The root is the container's own, served like a volume; else an image and a disk. Default: true under QEMU, false under Firecracker.</summary>
     internal required bool RootIsShare { get; init; }
 
     /// <summary>Disks in backing files. Default: none.</summary>
@@ -134,7 +134,8 @@ internal sealed record MachineOptions
             VhostNet = Allowed(
                 MachineChoice.VhostNet(asked.VhostNet, usual.VhostNet, hypervisor, useKvm), usual.VhostNet, "RUNCVM_QEMU_NET_VHOST", "reaches the host's kernel", config),
             ScratchSizeBytes = asked.ScratchSizeBytes ?? OptionCatalogue.DefaultScratchSize,
-            RootIsShare = asked.RootIsShare,
+            // Firecracker has no device for files: without one each request goes through a program in the guest and a byte stream.
+            RootIsShare = asked.RootIsShare ?? !isFirecracker,
             Disks = asked.Disks,
             SharesSockets = Allowed(asked.SharesSockets, usual.SharesSockets, "RUNCVM_SHARE_SOCKETS", "reaches the host's services", config),
             ShareCache = asked.ShareCache,

@@ -22,7 +22,7 @@ internal sealed record RequestedOptions
     internal bool? Systemd { get; init; }
     internal bool Init { get; init; }
     internal bool MaySpoof { get; init; }
-    internal bool RootIsShare { get; init; }
+    internal bool? RootIsShare { get; init; }
     internal IReadOnlyList<DiskRequest> Disks { get; init; } = [];
     internal bool SharesSockets { get; init; }
     internal ShareCache ShareCache { get; init; } = ShareCache.Auto;

@@ -70,6 +70,9 @@ public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
         ]
         : ["--runtime=runcvm"];
 
+    /// <summary>Arguments of `docker run` for a root on an image of the layers and a disk, whatever is usual.</summary>
+    protected static string[] RootOnDisk { get; } = ["-e", "RUNCVM_ROOTFS=block"];
+
     protected Task<CommandResult> ExecAsync(string name, params string[] command)
         => Docker.RunAsync(["exec", name, .. command]);
 
