@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Installation;
+using Runcvm.Images;
 using Runcvm.Kernels;
 using Runcvm.Linux.Processes;
 using Runcvm.Machines;
@@ -61,6 +62,9 @@ internal static class CreateVerb
         HostFacts host = HostFacts.Look(config, installed.Library);
         MachineOptions options = MachineOptions.From(environment, config, host, Resources(bundle.Spec, isSystemd), out IReadOnlyList<string> warnings);
         MachineMemory.CheckHugePages(options);
+        LayerChain chain = LayerChain.Of(bundle.RootPath);
+        // A machine goes on with the root that it has, whichever is usual by now.
+        if (!options.RootIsChosen && ScratchDisk.HoldsRootOf(chain, id)) options = options with { RootIsShare = false };
         HypervisorProgram program = HypervisorProgram.Of(options, host);
 
         HostDevices.Check(bundle.Spec["linux"]);
@@ -74,7 +78,7 @@ internal static class CreateVerb
         if (!File.Exists(installed.Guest)) throw new UsageException($"there is no guest program for {ProcessorName.Of(installed.Machine)}: {installed.Guest} is missing; take it from a build for {ProcessorName.Of(installed.Machine)}");
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         timeline.Ended("kernel and initramfs");
-        var disks = MachineDisks.Prepare(bundle.RootPath, id, folder, kernel, options, mounts, program.User, config.ImageCacheBytes);
+        var disks = MachineDisks.Prepare(chain, id, folder, kernel, options, mounts, program.User, config.ImageCacheBytes);
         timeline.Ended("root image and disks");
         if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
         // Inherited through the low-level runtime: the file server holds each file that the guest has open.

@@ -13,7 +13,12 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
     internal const string DefaultFolder = "/var/lib/runcvm";
     private const string Name = "runcvm-scratch.ext4";
     private const string RootMark = ".root";
+    private const string HoldsRootMark = ".holds-root";
     private const uint OnlyOwner = 0x180;
+
+    /// <summary>Whether a machine of this container has written its root's files to its disk, where nobody else finds them.</summary>
+    internal static bool HoldsRootOf(LayerChain chain, string containerId, string folder = DefaultFolder)
+        => File.Exists(Place(chain, containerId, folder) + HoldsRootMark);
 
     /// <summary>Finds the container's disk or makes it.</summary>
     /// <param name="chain">where the container's files are</param>
@@ -22,10 +27,8 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
     /// <param name="folder">of the template, and of disks without a place of their own</param>
     internal static ScratchDisk Ensure(LayerChain chain, string containerId, long size, string folder = DefaultFolder)
     {
-        // In the engine's folder of the container, which it removes with the container.
-        string path = chain.ContainerFolder is { } own
-            ? System.IO.Path.Combine(own, Name)
-            : PlaceInStore(System.IO.Path.Combine(folder, "scratch"), chain.Root, containerId);
+        string path = Place(chain, containerId, folder);
+        if (chain.ContainerFolder == null) PrepareStore(path, chain.Root);
         if (FileStatus.TryOf(path) is { Kind: FileKind.Regular } disk) return new ScratchDisk(path, (long)disk.Size, false);
         string template = ScratchTemplate.Ensure(folder, size);
         string unfinished = path + ".tmp";
@@ -49,13 +52,20 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
         return new ScratchDisk(path, size, true);
     }
 
-    private static string PlaceInStore(string store, string root, string containerId)
+    /// <summary>From now on it has files of the machine's root.</summary>
+    internal void HoldRoot() => File.WriteAllBytes(Path + HoldsRootMark, []);
+
+    // In the engine's folder of the container, which it removes with the container.
+    private static string Place(LayerChain chain, string containerId, string folder) => chain.ContainerFolder is { } own
+        ? System.IO.Path.Combine(own, Name)
+        : System.IO.Path.Combine(folder, "scratch", containerId + ".ext4");
+
+    private static void PrepareStore(string path, string root)
     {
+        string store = System.IO.Path.GetDirectoryName(path)!;
         Node.MakeDirectory(store, 0x1C0);
         Reap(store);
-        string path = System.IO.Path.Combine(store, containerId + ".ext4");
         File.WriteAllText(path + RootMark, root);
-        return path;
     }
 
     // Nobody tells us of the removal of such a container: its root being gone does.
@@ -64,7 +74,8 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
         foreach (string mark in Directory.EnumerateFiles(store, "*" + RootMark))
         {
             if (Directory.Exists(File.ReadAllText(mark))) continue;
-            File.Delete(mark[..^RootMark.Length]);
+            // The mark last: until then the rest is found again.
+            foreach (string file in Directory.GetFiles(store, System.IO.Path.GetFileName(mark)[..^RootMark.Length] + "*").Where(file => file != mark)) File.Delete(file);
             File.Delete(mark);
         }
     }

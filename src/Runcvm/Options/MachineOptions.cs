@@ -69,6 +69,9 @@ internal sealed record MachineOptions
     /// <summary>The root is the container's own, served like a volume; else an image and a disk. Default: true under QEMU, false under Firecracker.</summary>
     internal required bool RootIsShare { get; init; }
 
+    /// <summary>The container itself says which. Default: false.</summary>
+    internal required bool RootIsChosen { get; init; }
+
     /// <summary>Disks in backing files. Default: none.</summary>
     internal required IReadOnlyList<DiskRequest> Disks { get; init; }
 
@@ -136,6 +139,7 @@ internal sealed record MachineOptions
             ScratchSizeBytes = asked.ScratchSizeBytes ?? OptionCatalogue.DefaultScratchSize,
             // Firecracker has no device for files: without one each request goes through a program in the guest and a byte stream.
             RootIsShare = asked.RootIsShare ?? !isFirecracker,
+            RootIsChosen = variables.ContainsKey(OptionCatalogue.RootFileSystem),
             Disks = asked.Disks,
             SharesSockets = Allowed(asked.SharesSockets, usual.SharesSockets, "RUNCVM_SHARE_SOCKETS", "reaches the host's services", config),
             ShareCache = asked.ShareCache,

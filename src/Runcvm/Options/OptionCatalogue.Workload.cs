@@ -15,9 +15,11 @@ internal static partial class OptionCatalogue
             (o, text) => o with { Init = text.Flag() }),
     ];
 
+    internal const string RootFileSystem = "RUNCVM_ROOTFS";
+
     private static Option[] Storage =>
     [
-        new("RUNCVM_ROOTFS", "How the machine gets its root: `share`, the container's own root, where `docker cp`, `diff`, `commit` and `export` work while it runs, "
+        new(RootFileSystem, "How the machine gets its root: `share`, the container's own root, where `docker cp`, `diff`, `commit` and `export` work while it runs, "
             + "or `block`, an image of the layers and a disk for what it writes.", "`share`; `block` under Firecracker",
             (o, text) => o with { RootIsShare = text.OneOf("block or share", [("block", false), ("share", true)]) }),
         new("RUNCVM_ROOTFS_SIZE", "Size of the sparse scratch disk that takes what the machine writes, from `64M` to `16T`; the unit must be "

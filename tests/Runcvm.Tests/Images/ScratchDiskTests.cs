@@ -35,11 +35,22 @@ public sealed class ScratchDiskTests : IDisposable
     public void A_disk_in_the_store_goes_when_the_root_is_gone()
     {
         ScratchDisk first = Ensure(Chain(_folder.Make("first"), null), Size, "one");
+        first.HoldRoot();
         Directory.Delete(_folder.Path("first"));
         ScratchDisk second = Ensure(Chain(_folder.Make("second"), null), Size, "two");
-        Assert.False(File.Exists(first.Path));
+        Assert.Equal(["two.ext4", "two.ext4.root"], Directory.GetFiles(_folder.Path("store/scratch")).Select(Path.GetFileName).Order());
         Assert.False(Ensure(Chain(_folder.Path("second"), null), Size, "two").IsNew);
         Assert.Equal(_folder.Path("store/scratch/two.ext4"), second.Path);
+    }
+
+    [Fact]
+    public void A_disk_knows_whether_it_holds_the_root()
+    {
+        LayerChain chain = Chain("/root", _folder.Make("container"));
+        Assert.False(ScratchDisk.HoldsRootOf(chain, "id", _folder.Path("store")));
+        Ensure(chain, Size).HoldRoot();
+        Assert.True(ScratchDisk.HoldsRootOf(chain, "id", _folder.Path("store")));
+        Assert.False(ScratchDisk.HoldsRootOf(Chain("/root", _folder.Make("another")), "id", _folder.Path("store")));
     }
 
     [Fact]

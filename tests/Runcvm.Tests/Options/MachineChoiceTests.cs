@@ -20,6 +20,19 @@ public class MachineChoiceTests
     private static readonly HostFacts RealKvm = Machine.Host with { KvmIsReal = true, Firecracker = new("/usr/bin/firecracker") };
     private static readonly HostFacts WithDouble = Machine.Host with { Firecracker = new("/usr/bin/firecracker", IsTestDouble: true) };
 
+    [Theory]
+    [InlineData("qemu", null, null, true, false)]
+    [InlineData("firecracker", null, null, false, false)]
+    [InlineData("firecracker", "RUNCVM_ROOTFS=share", null, true, true)]
+    [InlineData("qemu", "RUNCVM_ROOTFS=block", "share", false, true)]
+    [InlineData("qemu", null, "block", false, false)]
+    public void The_root_is_a_share_where_there_is_a_device_for_it(string hypervisor, string? variable, string? ofHost, bool isShare, bool isChosen)
+    {
+        HostConfig config = ofHost == null ? new HostConfig() : HostConfig.Parse($"rootfs = \"{ofHost}\"", "config.toml");
+        MachineOptions options = Machine.With(RealKvm, config, Machine.NoLimits, [$"RUNCVM_HYPERVISOR={hypervisor}", .. variable == null ? [] : (string[])[variable]]);
+        Assert.Equal((isShare, isChosen), (options.RootIsShare, options.RootIsChosen));
+    }
+
     [Fact]
     public void Firecracker_with_kvm_is_what_was_asked_for()
     {
