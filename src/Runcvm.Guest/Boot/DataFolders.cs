@@ -10,34 +10,34 @@ namespace Runcvm.Guest.Boot;
 /// of another one, and Docker would fall back to copying every layer.</summary>
 internal static class DataFolders
 {
-    private const string Scratch = "/scratch/data";
+    private const string Data = "data";
     private const int LargestConfiguration = 1024 * 1024;
 
     /// <param name="root">of the workload</param>
+    /// <param name="scratch">the disk</param>
     /// <param name="covered">where something else will be mounted: it wins</param>
-    internal static void MoveToScratch(GuestRoot root, IReadOnlyCollection<string> covered)
+    internal static void MoveToScratch(GuestRoot root, Scratch scratch, IReadOnlyCollection<string> covered)
     {
         foreach (EngineData data in EngineData.All)
         {
             if (covered.Contains(data.Folder)) continue;
-            if (Exists(root, data.Folder) || data.Engines.Any(engine => Exists(root, engine))) Move(root, data.Folder);
+            if (Exists(root, data.Folder) || data.Engines.Any(engine => Exists(root, engine))) Move(root, scratch, data.Folder);
         }
 
         string? dataRoot = ConfiguredDataRoot(root);
-        if (dataRoot != null && !EngineData.Is(dataRoot) && !covered.Contains(dataRoot)) Move(root, dataRoot);
+        if (dataRoot != null && !EngineData.Is(dataRoot) && !covered.Contains(dataRoot)) Move(root, scratch, dataRoot);
     }
 
     /// <summary>Mounts a folder of the scratch disk over one of the root; new, it holds what the root has there.</summary>
-    internal static void Move(GuestRoot root, string folder)
+    internal static void Move(GuestRoot root, Scratch scratch, string folder)
     {
-        string place = $"{Scratch}{folder}";
+        string place = scratch.Folder(Data) + folder;
         using SafeFileHandle target = root.Directory(folder);
         string inRoot = FileDescriptor.PathOf(target) + "/.";
         if (!Directory.Exists(place))
         {
             // Prepared under another name first, so that a machine killed half-way starts over.
-            string unfinished = $"{Scratch}/unfinished";
-            Node.MakeDirectory(unfinished);
+            string unfinished = scratch.Folder($"{Data}/unfinished");
             TreeCopy.Empty(unfinished);
             TreeCopy.CopyAll(inRoot, unfinished);
             TreeCopy.CopyAttributes(inRoot, unfinished);

@@ -11,8 +11,9 @@ internal static class LocalTimer
     /// <summary>How often it counts in a nanosecond: QEMU's interrupt controllers run at 1 GHz (hw/intc/apic.c), and the kernel divides by 16.</summary>
     private const double Frequency = 1.0 / 16;
 
-    // What a kernel on an idle host measures is a ten-thousandth off.
-    private const double Tolerance = 0.05;
+    // One that is taken for slower rings too early, and the kernel sets it again; one that is taken for faster makes all that waits wait longer.
+    private const double LeastGood = 0.8;
+    private const double MostGood = 1.1;
 
     // Below that the kernel does without (APIC frequency too slow), and notes 1 for a multiplier.
     private const double Least = 0.001;
@@ -26,7 +27,7 @@ internal static class LocalTimer
         if (!IsEmulated()) return;
         double share = Measured(File.ReadAllText("/proc/timer_list")) / Frequency;
         if (share < Least) throw Mistaken("turned its timer off");
-        if (Math.Abs(share - 1) > Tolerance)
+        if (share is < LeastGood or > MostGood)
             throw Mistaken(string.Create(CultureInfo.InvariantCulture, $"takes its timer for {share:0.00} times as fast as it is"));
     }
 

@@ -19,15 +19,15 @@ internal static class RootAssembly
         MountModules(setup);
         times.Done("modules mounted");
         var shares = new GuestShares(setup.Mounts.Count(static mount => mount.Share > 0) + (setup.RootShare > 0 ? 1 : 0));
-        MountScratch(setup);
+        var scratch = new Scratch(setup.ScratchDisk);
         if (setup.RootDisk == null) shares.Mount(GuestRoot.Path, new GuestMount("fuse", "root", "/", 0, "") { Share = setup.RootShare });
-        else MountImage(setup, setup.RootDisk);
+        else MountImage(setup, setup.RootDisk, scratch);
         times.Done("root mounted");
         var root = new GuestRoot();
-        DataFolders.MoveToScratch(root, [.. setup.Mounts.Select(static mount => mount.Target)]);
+        DataFolders.MoveToScratch(root, scratch, [.. setup.Mounts.Select(static mount => mount.Target)]);
         // Mounted by the workload itself, see SpawnedProcess; an image need not have the folder.
         root.Directory("/proc").Dispose();
-        MountAll(root, setup, shares, sockets);
+        MountAll(root, setup, scratch, shares, sockets);
         times.Done("file systems mounted");
         FinishDevices();
         MachineId.Provide(root);
@@ -60,46 +60,40 @@ internal static class RootAssembly
 
     private static string ModulesFolder => "/lib/modules/" + File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
 
-    private static void MountScratch(Setup setup)
-    {
-        // The template was made without initialising its inode tables, and a sparse file reads as zeros anyway.
-        MountPoint.Add(Disk.Find(setup.ScratchDisk), "/scratch", "ext4", MountFlags.NoAtime, "noinit_itable");
-    }
-
-    private static void MountImage(Setup setup, string disk)
+    private static void MountImage(Setup setup, string disk, Scratch scratch)
     {
         MountPoint.Add(Disk.Find(disk), "/lower", "erofs", MountFlags.ReadOnly);
-        Node.MakeDirectory("/scratch/upper");
-        Node.MakeDirectory("/scratch/work");
+        string upper = scratch.Folder("upper");
+        string work = scratch.Folder("work");
         if (setup.LayerDisk != null)
         {
             MountPoint.Add(Disk.Find(setup.LayerDisk), "/layer", "erofs", MountFlags.ReadOnly);
-            TreeCopy.TakeOver("/layer", "/scratch/upper", setup.LayerPaths);
+            TreeCopy.TakeOver("/layer", upper, setup.LayerPaths);
             MountPoint.Remove("/layer");
         }
 
-        CopyRootAttributes();
+        CopyRootAttributes(upper);
         MountPoint.Add("overlay", GuestRoot.Path, "overlay", MountFlags.None,
-            "lowerdir=/lower,upperdir=/scratch/upper,workdir=/scratch/work,redirect_dir=on");
+            $"lowerdir=/lower,upperdir={upper},workdir={work},redirect_dir=on");
     }
 
     // The upper folder's own owner and mode are those of "/" in the joined file system.
-    private static void CopyRootAttributes()
+    private static void CopyRootAttributes(string upper)
     {
-        const string Done = "/scratch/root-attributes";
+        const string Done = Scratch.Place + "/root-attributes";
         if (File.Exists(Done)) return;
-        TreeCopy.CopyAttributes("/lower", "/scratch/upper");
+        TreeCopy.CopyAttributes("/lower", upper);
         File.WriteAllBytes(Done, []);
     }
 
-    private static void MountAll(GuestRoot root, Setup setup, GuestShares shares, HostSockets sockets)
+    private static void MountAll(GuestRoot root, Setup setup, Scratch scratch, GuestShares shares, HostSockets sockets)
     {
         foreach (GuestMount mount in setup.Mounts)
         {
             if (mount.Share > 0) shares.Mount(root, mount);
             else if (mount.Socket > 0) sockets.Mount(root, mount, setup.Sockets);
             else if (mount.IsDisk) BackedDisk.Mount(root, mount);
-            else if (mount.Type == GuestMount.OnScratch) DataFolders.Move(root, mount.Target);
+            else if (mount.Type == GuestMount.OnScratch) DataFolders.Move(root, scratch, mount.Target);
             else if (mount.IsFile) BindDevice(root, mount);
             else MountOwn(root, mount);
         }

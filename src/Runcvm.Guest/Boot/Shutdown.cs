@@ -25,7 +25,7 @@ internal static class Shutdown
             if (mount.Target.StartsWith(BackedDisk.Place + "/", StringComparison.Ordinal)) Release(mount.Target);
         }
 
-        Release("/scratch");
+        Release(Scratch.Place);
         MountPoint.SyncAll();
     }
 
@@ -49,7 +49,7 @@ internal static class Shutdown
         }
         catch (LinuxException e) when (e.Errno == Errno.EINVAL)
         {
-            // Never mounted: the machine failed before.
+            // Never mounted.
         }
         catch (LinuxException e) when (e.Errno == Errno.EBUSY)
         {

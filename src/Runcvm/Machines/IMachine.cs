@@ -29,7 +29,7 @@ internal interface IMachine : IDisposable
     /// <summary>Ends with the hypervisor.</summary>
     Task<ExitStatus> Exited { get; }
 
-    /// <summary>Ends when the guest has reset itself and boots a second time, from its first instruction. Where a reset ends the hypervisor it does not end.</summary>
+    /// <summary>Ends when the guest resets itself the next time and boots once more, from its first instruction. Where a reset ends the hypervisor it does not end.</summary>
     Task BootsAgain { get; }
 
     /// <summary>From now on a reset is the end of the hypervisor: what the guest is in the middle of cannot be begun again.</summary>

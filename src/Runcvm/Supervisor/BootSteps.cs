@@ -12,7 +12,7 @@ internal static class BootSteps
     internal const string Runtime = "engine and low-level runtime";
     internal const string Network = "sandbox's network";
     internal const string Turn = "waiting for others that boot";
-    internal const string FirstBoot = "a boot that the guest gave up";
+    internal const string GivenUp = "a boot that the guest gave up";
     internal const string Hypervisor = "hypervisor";
     internal const string Kernel = "guest kernel and init";
     internal const string Workload = "guest's root and workload";

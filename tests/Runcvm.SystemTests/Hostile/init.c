@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -131,6 +132,31 @@ static void say_hello(uint32_t version)
     send_all(&milliseconds, 4);
 }
 
+/* The disk's first kilobyte is nobody's; it outlives a reset. */
+static int open_scratch_disk(void)
+{
+    for (char letter = 'a';; letter = letter == 'h' ? 'a' : letter + 1) {
+        char path[64], serial[32] = "";
+        snprintf(path, sizeof path, "/sys/block/vd%c/serial", letter);
+        int file = open(path, O_RDONLY);
+        if (file < 0) continue;
+        read(file, serial, sizeof serial - 1);
+        close(file);
+        snprintf(path, sizeof path, "/dev/vd%c", letter);
+        if (strncmp(serial, "scratch", 7) == 0 && (file = open(path, O_RDWR | O_SYNC)) >= 0) return file;
+    }
+}
+
+static void reset_once(void)
+{
+    char mark = 0;
+    int disk = open_scratch_disk();
+    pread(disk, &mark, 1, 0);
+    if (mark == 'r') return;
+    pwrite(disk, "r", 1, 0);
+    reboot(RB_AUTOBOOT);
+}
+
 int main(void)
 {
     static char buffer[65536];
@@ -147,6 +173,8 @@ int main(void)
     char *mode = strstr(line, "hostile=");
     mode = mode ? mode + strlen("hostile=") : "";
     uint32_t version = atoi(strchr(mode, ',') ? strchr(mode, ',') + 1 : "0");
+    if (strncmp(mode, "reset", 5) == 0) reboot(RB_AUTOBOOT);
+    if (strncmp(mode, "once", 4) == 0) reset_once();
     stream = open_stream();
 
     if (strncmp(mode, "garbage", 7) == 0) {
@@ -163,7 +191,7 @@ int main(void)
     if (strncmp(mode, "message", 7) == 0) send_message_start(0xffffffff, 64, 0);
     if (strncmp(mode, "long", 4) == 0) send_message_start(1000000, 64, 0);
     if (strncmp(mode, "channel", 7) == 0) send_header(4000000000u, 1, 1), send_all("x", 1);
-    if (strncmp(mode, "unknown", 7) == 0) say_hello(version), send_message_start(1, 200, 0);
+    if (strncmp(mode, "unknown", 7) == 0 || strncmp(mode, "once", 4) == 0) say_hello(version), send_message_start(1, 200, 0);
     if (strncmp(mode, "stranger", 8) == 0) {
         uint32_t process = 77;
         say_hello(version);

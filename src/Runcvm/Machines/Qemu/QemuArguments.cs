@@ -54,7 +54,7 @@ internal static class QemuArguments
         // Devices as virtio 1 has them: those of before do not work with vhost-user.
         "-global", "virtio-mmio.force-legacy=false",
         "-nodefaults", "-no-user-config", "-nographic",
-        // Until the guest has answered it may boot once more.
+        // Until the guest has answered it may boot again.
         "-action", "reboot=reset",
         "-accel", settings.UseKvm ? "kvm" : "tcg,thread=multi,tb-size=128",
         "-cpu", settings.UseKvm ? "host" : IsArm64(settings) ? EmulatedArm64 : "max",

@@ -15,9 +15,9 @@ internal sealed class QemuMonitor : IDisposable
     private readonly AsyncFile _socket;
     private readonly List<byte> _read = [];
     private readonly Queue<(string Command, TaskCompletionSource Answer)> _asked = new();
-    private readonly TaskCompletionSource _reset = new();
     private readonly Task _ready;
     private Task _lastWrite = Task.CompletedTask;
+    private TaskCompletionSource _reset = new();
     private Exception? _failure;
     private bool _ended;
 
@@ -28,7 +28,7 @@ internal sealed class QemuMonitor : IDisposable
         _ = ListenAsync();
     }
 
-    /// <summary>Ends when the guest has been reset for the first time.</summary>
+    /// <summary>Ends when the guest is reset the next time.</summary>
     internal Task Reset => _reset.Task;
 
     /// <summary>Asks the guest to use no more than that: the rest goes to the host, or comes back from it.</summary>
@@ -99,7 +99,10 @@ internal sealed class QemuMonitor : IDisposable
     {
         if (message["event"] is { } name)
         {
-            if (name.ToString() == "RESET") _reset.TrySetResult();
+            if (name.ToString() != "RESET") return;
+            TaskCompletionSource reset = _reset;
+            _reset = new TaskCompletionSource();
+            reset.SetResult();
             return;
         }
 
