@@ -29,8 +29,11 @@ internal interface IMachine : IDisposable
     /// <summary>Ends with the hypervisor.</summary>
     Task<ExitStatus> Exited { get; }
 
-    /// <summary>Ends when the guest resets itself the next time and boots once more, from its first instruction. Where a reset ends the hypervisor it does not end.</summary>
+    /// <summary>Ends when the guest is reset the next time, by itself or by <see cref="Reset"/>, and boots once more from its first instruction. Where a reset ends the hypervisor it does not end.</summary>
     Task BootsAgain { get; }
+
+    /// <summary>Resets the guest. Null where that cannot be done.</summary>
+    Func<Task>? Reset { get; }
 
     /// <summary>From now on a reset is the end of the hypervisor: what the guest is in the middle of cannot be begun again.</summary>
     Task EndAtResetAsync();

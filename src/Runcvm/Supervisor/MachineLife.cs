@@ -28,6 +28,11 @@ internal sealed class MachineLife(
     // A kernel that measures its timer badly is unlucky; whatever else resets a guest three times does so every time.
     private const int MostBoots = 3;
 
+    // An emulated kernel that has no timer may stand still before it comes to its first program.
+    private const int PartUntilReset = 4;
+
+    private static readonly Task Never = new TaskCompletionSource().Task;
+
     private const int SigChild = 17;
     private const int SigWindowChanged = 28;
 
@@ -137,13 +142,20 @@ internal sealed class MachineLife(
         Task<bool> timeout = loop.DelayAsync(TimeSpan.FromSeconds(description.BootTimeout), answered.Token);
         Task<(MessageKind Kind, byte[] Body)?> hello = ReceiveAsync(link);
         Task reset = machine.BootsAgain;
+        Task stuck = description.UseKvm || machine.Reset == null ? Never : loop.DelayAsync(TimeSpan.FromSeconds(description.BootTimeout) / PartUntilReset, answered.Token);
         Task first;
-        int boots = 1;
-        while ((first = await Task.WhenAny(hello, machine.Exited, timeout, pump, reset)) == reset)
+        for (int boots = 1; (first = await Task.WhenAny(hello, machine.Exited, timeout, pump, reset, stuck)) == reset || first == stuck;)
         {
+            if (first == stuck)
+            {
+                stuck = Never;
+                if (boots < MostBoots) await machine.Reset!();
+                continue;
+            }
+
             reset = machine.BootsAgain;
             timeline.Ended(BootSteps.GivenUp);
-            _log.Info($"the guest reset itself while it booted, and boots once more{_words.OfConsole()}");
+            _log.Info($"the guest was reset while it booted, and boots once more{_words.OfConsole()}");
             if (++boots == MostBoots) await machine.EndAtResetAsync();
         }
 

@@ -147,13 +147,14 @@ static int open_scratch_disk(void)
     }
 }
 
-static void reset_once(void)
+static void end_first_boot(int stuck)
 {
     char mark = 0;
     int disk = open_scratch_disk();
     pread(disk, &mark, 1, 0);
     if (mark == 'r') return;
     pwrite(disk, "r", 1, 0);
+    if (stuck) pause();
     reboot(RB_AUTOBOOT);
 }
 
@@ -174,7 +175,8 @@ int main(void)
     mode = mode ? mode + strlen("hostile=") : "";
     uint32_t version = atoi(strchr(mode, ',') ? strchr(mode, ',') + 1 : "0");
     if (strncmp(mode, "reset", 5) == 0) reboot(RB_AUTOBOOT);
-    if (strncmp(mode, "once", 4) == 0) reset_once();
+    if (strncmp(mode, "once", 4) == 0) end_first_boot(0);
+    if (strncmp(mode, "stuck", 5) == 0) end_first_boot(1);
     stream = open_stream();
 
     if (strncmp(mode, "garbage", 7) == 0) {
@@ -191,7 +193,7 @@ int main(void)
     if (strncmp(mode, "message", 7) == 0) send_message_start(0xffffffff, 64, 0);
     if (strncmp(mode, "long", 4) == 0) send_message_start(1000000, 64, 0);
     if (strncmp(mode, "channel", 7) == 0) send_header(4000000000u, 1, 1), send_all("x", 1);
-    if (strncmp(mode, "unknown", 7) == 0 || strncmp(mode, "once", 4) == 0) say_hello(version), send_message_start(1, 200, 0);
+    if (strncmp(mode, "unknown", 7) == 0 || strncmp(mode, "once", 4) == 0 || strncmp(mode, "stuck", 5) == 0) say_hello(version), send_message_start(1, 200, 0);
     if (strncmp(mode, "stranger", 8) == 0) {
         uint32_t process = 77;
         say_hello(version);

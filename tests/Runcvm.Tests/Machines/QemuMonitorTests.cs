@@ -46,8 +46,8 @@ public class QemuMonitorTests
         string said = Speak(
             [Greeting + Done + "{\"event\": \"RESET\", \"data\": {\"guest\": true, \"reason\": \"guest-reset\"}}\n", Done], static async monitor =>
             {
-                Assert.False(monitor.Reset.IsCompleted);
-                await monitor.Reset;
+                Assert.False(monitor.WasReset.IsCompleted);
+                await monitor.WasReset;
                 await monitor.EndAtResetAsync();
             });
         Assert.EndsWith("{\"execute\":\"set-action\",\"arguments\":{\"reboot\":\"shutdown\"}}\n", said, StringComparison.Ordinal);

@@ -49,6 +49,8 @@ internal sealed class FirecrackerMachine : IMachine
 
     public Task BootsAgain { get; } = new TaskCompletionSource().Task;
 
+    public Func<Task>? Reset => null;
+
     public Func<long, Task>? SetMemory => null;
 
     /// <summary>Starts it as that user. The taps must be open nowhere else.</summary>

@@ -78,7 +78,9 @@ internal sealed class QemuMachine : IMachine
         }
     }
 
-    public Task BootsAgain => _monitor.Reset;
+    public Task BootsAgain => _monitor.WasReset;
+
+    public Func<Task>? Reset => _monitor.ResetAsync;
 
     public Func<long, Task>? SetMemory => _hasBalloon ? _monitor.SetMemoryAsync : null;
 

@@ -29,7 +29,14 @@ internal sealed class QemuMonitor : IDisposable
     }
 
     /// <summary>Ends when the guest is reset the next time.</summary>
-    internal Task Reset => _reset.Task;
+    internal Task WasReset => _reset.Task;
+
+    /// <summary>Takes the guest back to its first instruction.</summary>
+    internal async Task ResetAsync()
+    {
+        await _ready;
+        await RunAsync("system_reset", []);
+    }
 
     /// <summary>Asks the guest to use no more than that: the rest goes to the host, or comes back from it.</summary>
     internal async Task SetMemoryAsync(long mebibytes)
