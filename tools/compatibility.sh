@@ -34,7 +34,7 @@ awk -v rows="$rows" -F'|' -v OFS='|' '
             if (!(class[i] in named)) { named[class[i]]; classes = classes (classes ? ", " : "") "`" class[i] "`" }
         }
         rest = match($(NF - 1), /[;:] .*/) ? substr($(NF - 1), RSTART) : " "
-        verdict = passed " tests passed" (failed ? ", " failed " failed" : "") (skipped ? ", " skipped " skipped" : "")
+        verdict = passed (passed == 1 ? " test passed" : " tests passed") (failed ? ", " failed " failed" : "") (skipped ? ", " skipped " skipped" : "")
         $(NF - 1) = " " verdict (classes ? " (" classes ")" : "") (rest == " " ? " " : rest)
     }
     { print }' "$table" >"$table.new"
