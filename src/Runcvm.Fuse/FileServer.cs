@@ -56,20 +56,13 @@ public sealed partial class FileServer : IDisposable
     private readonly long _mostDescriptors;
 
     /// <summary>Opens the root.</summary>
-    /// <param name="path">a folder or a single file, as this process sees it</param>
-    /// <param name="readOnly">whether every change is refused with EROFS</param>
+    /// <param name="root">a folder or a single file</param>
     /// <param name="cache">how long the guest's kernel may believe what it was told</param>
     /// <param name="later">takes replies that could not be given at once (to FUSE_SETLKW, which waits for a lock), each
     /// exactly as it is to be written to /dev/fuse; called on threads of the pool, never while a lock of this class is held</param>
     /// <param name="sharers">servers like this one in this process, among which descriptors are divided</param>
     /// <exception cref="LinuxException">the path cannot be opened</exception>
-    public FileServer(string path, bool readOnly, CachePolicy cache, Action<ReadOnlyMemory<byte>> later, int sharers = 1)
-        : this(new SharedRoot(path, readOnly), cache, later, sharers)
-    {
-    }
-
-    /// <summary>The same for a root that hides something.</summary>
-    public FileServer(SharedRoot root, CachePolicy cache, Action<ReadOnlyMemory<byte>> later, int sharers)
+    public FileServer(SharedRoot root, CachePolicy cache, Action<ReadOnlyMemory<byte>> later, int sharers = 1)
         : this([root], false, cache, later, sharers)
     {
     }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Runtime.Intrinsics.X86;
-using System.Text;
 
 namespace Runcvm.Guest.Boot;
 
@@ -19,7 +18,6 @@ internal static class LocalTimer
     private const double Least = 0.001;
 
     private const int HypervisorLeaf = 0x40000000;
-    private const string Emulation = "TCGTCGTCGTCG";
 
     /// <exception cref="InvalidDataException">it is off, or wrong</exception>
     internal static void Check()
@@ -61,6 +59,6 @@ internal static class LocalTimer
         BitConverter.TryWriteBytes(name, b);
         BitConverter.TryWriteBytes(name[4..], c);
         BitConverter.TryWriteBytes(name[8..], d);
-        return Encoding.ASCII.GetString(name) == Emulation;
+        return name.SequenceEqual("TCGTCGTCGTCG"u8);
     }
 }

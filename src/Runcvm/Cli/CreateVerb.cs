@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Installation;
 using Runcvm.Images;
+using Runcvm.Installation;
 using Runcvm.Kernels;
 using Runcvm.Linux.Processes;
 using Runcvm.Machines;

@@ -57,7 +57,7 @@ public class HostileGuestTests
             File.CreateSymbolicLink(Path.Combine(root, "out"), outside);
             int before = Directory.GetFiles("/proc/self/fd").Length;
             using (var end = new CancellationTokenSource(TimeSpan.FromSeconds(seconds)))
-            using (var server = new FileServer(root, readOnly: false, CachePolicy.Auto, static _ => { }))
+            using (var server = new FileServer(new SharedRoot(root, ReadOnly: false), CachePolicy.Auto, static _ => { }))
             {
                 Thread[] threads = [.. Enumerable.Range(0, 3).Select(seed => new Thread(() => Attack(server, seed, end.Token))), new Thread(() => Swap(root, outside, end.Token))];
                 foreach (Thread thread in threads) thread.Start();

@@ -25,7 +25,7 @@ internal sealed class MountedShare : IDisposable
         Host = host ?? Path.Combine(_place, "host");
         Guest = Path.Combine(_place, "guest");
         if (_ownsHost) Directory.CreateDirectory(Host);
-        Server = new FileServer(Host, readOnly, cache, reply => FileDescriptor.WriteAll(_device!, reply.Span), sharers);
+        Server = new FileServer(new SharedRoot(Host, readOnly), cache, reply => FileDescriptor.WriteAll(_device!, reply.Span), sharers);
         if (Server.IsFolder) Directory.CreateDirectory(Guest);
         else File.WriteAllText(Guest, "");
 

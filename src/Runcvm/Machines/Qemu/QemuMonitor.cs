@@ -32,26 +32,17 @@ internal sealed class QemuMonitor : IDisposable
     internal Task WasReset => _reset.Task;
 
     /// <summary>Takes the guest back to its first instruction.</summary>
-    internal async Task ResetAsync()
-    {
-        await _ready;
-        await RunAsync("system_reset", []);
-    }
+    internal Task ResetAsync() => CommandAsync("system_reset", []);
 
     /// <summary>Asks the guest to use no more than that: the rest goes to the host, or comes back from it.</summary>
-    internal async Task SetMemoryAsync(long mebibytes)
-    {
-        await _ready;
-        await RunAsync("balloon", new JsonObject { ["value"] = mebibytes * 1024 * 1024 });
-    }
+    internal Task SetMemoryAsync(long mebibytes) => CommandAsync("balloon", new JsonObject { ["value"] = mebibytes * 1024 * 1024 });
 
     /// <summary>From now on a reset is the end of QEMU.</summary>
     internal async Task EndAtResetAsync()
     {
         try
         {
-            await _ready;
-            await RunAsync("set-action", new JsonObject { ["reboot"] = "shutdown" });
+            await CommandAsync("set-action", new JsonObject { ["reboot"] = "shutdown" });
         }
         catch (Exception) when (_ended)
         {
@@ -60,6 +51,12 @@ internal sealed class QemuMonitor : IDisposable
     }
 
     public void Dispose() => _socket.Dispose();
+
+    private async Task CommandAsync(string command, JsonObject arguments)
+    {
+        await _ready;
+        await RunAsync(command, arguments);
+    }
 
     private Task RunAsync(string command, JsonObject arguments)
     {
