@@ -136,6 +136,10 @@ internal static class UpdateVerb
         {
             throw new UsageException($"the machine did not listen within {Patience.TotalSeconds} s; is it paused?", e);
         }
+        catch (LinuxException e) when (e.Errno == Errno.ECONNREFUSED)
+        {
+            throw new UsageException("the machine has ended, so its limits cannot be changed; start the container again", e);
+        }
     }
 
     // The sandbox can write to that folder: a link there is not followed, and what is no description is an error in plain words.

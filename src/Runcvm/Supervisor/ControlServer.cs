@@ -14,7 +14,7 @@ namespace Runcvm.Supervisor;
 internal sealed class ControlServer(
     EventLoop loop, GuestLink link, MachineLog log, Task workloadStarted, Observation observation, string path) : IDisposable
 {
-    private readonly AsyncFile _listener = new(loop, UnixSocket.Listen(path));
+    private readonly AsyncFile _listener = new(loop, UnixSocket.ListenThenAppear(path));
     private readonly Dictionary<uint, (ProcessSession Session, AsyncFile Client)> _sessions = [];
     private readonly HashSet<Task> _connections = [];
     private readonly AnnouncedProcesses _announced = new(loop, link);
