@@ -25,14 +25,6 @@ internal sealed class MachineLife(
     EventLoop loop, MachineDescription description, SandboxNetwork network, NetworkWatch? watch, UserThread? user, Timeline timeline, ShareServer? shares,
     UserThread? capable)
 {
-    // A kernel that measures its timer badly is unlucky; whatever else resets a guest three times does so every time.
-    private const int MostBoots = 3;
-
-    // An emulated kernel that has no timer may stand still before it comes to its first program.
-    private const int PartUntilReset = 4;
-
-    private static readonly Task Never = new TaskCompletionSource().Task;
-
     private const int SigChild = 17;
     private const int SigWindowChanged = 28;
 
@@ -138,38 +130,16 @@ internal sealed class MachineLife(
 
     private async Task AwaitHelloAsync(IMachine machine, GuestLink link, Task pump)
     {
-        using var answered = new CancellationTokenSource();
-        Task<bool> timeout = loop.DelayAsync(TimeSpan.FromSeconds(description.BootTimeout), answered.Token);
         Task<(MessageKind Kind, byte[] Body)?> hello = ReceiveAsync(link);
-        Task reset = machine.BootsAgain;
-        Task stuck = description.UseKvm || machine.Reset == null ? Never : loop.DelayAsync(TimeSpan.FromSeconds(description.BootTimeout) / PartUntilReset, answered.Token);
-        Task first;
-        for (int boots = 1; (first = await Task.WhenAny(hello, machine.Exited, timeout, pump, reset, stuck)) == reset || first == stuck;)
+        await new BootWatch(loop, description, machine, _words, timeline, _log).AwaitAsync(hello, pump);
+        if (await hello is var (kind, body))
         {
-            if (first == stuck)
-            {
-                stuck = Never;
-                if (boots < MostBoots) await machine.Reset!();
-                continue;
-            }
-
-            reset = machine.BootsAgain;
-            timeline.Ended(BootSteps.GivenUp);
-            _log.Info($"the guest was reset while it booted, and boots once more{_words.OfConsole()}");
-            if (++boots == MostBoots) await machine.EndAtResetAsync();
+            CheckHello(kind, body);
+            return;
         }
 
-        if (first == machine.Exited) throw await _words.OfDeadAsync(loop, machine);
-        if (first == timeout) throw _words.OfSilent(machine, description.BootTimeout);
-
-        if (await hello is not var (kind, body))
-        {
-            ThrowIfProtocolBroken(link);
-            throw await _words.OfDeadAsync(loop, machine);
-        }
-
-        answered.Cancel();
-        CheckHello(kind, body);
+        ThrowIfProtocolBroken(link);
+        throw await _words.OfDeadAsync(loop, machine);
     }
 
     private void CheckHello(MessageKind kind, byte[] body)

@@ -1,0 +1,58 @@
+using Runcvm.Linux.Events;
+using Runcvm.Machines;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>The time from a hypervisor's start to its guest's first word: how long that may take, and how often the guest may be reset meanwhile.</summary>
+internal sealed class BootWatch(EventLoop loop, MachineDescription description, IMachine machine, LastWords words, Timeline timeline, MachineLog log)
+{
+    // A kernel that measures its timer badly is unlucky; whatever else resets a guest three times does so every time.
+    private const int MostBoots = 3;
+
+    // An emulated kernel that has no timer may stand still before it comes to its first program.
+    private const int PartUntilReset = 4;
+
+    private static readonly Task Never = new TaskCompletionSource().Task;
+
+    private int _boots = 1;
+    private Task _reset = Never;
+    private Task _stuck = Never;
+
+    /// <summary>Ends with the guest's first word, or with the stream on which it would come.</summary>
+    /// <exception cref="UsageException">the hypervisor ended, or the time was over</exception>
+    internal async Task AwaitAsync(Task hello, Task stream)
+    {
+        var patience = TimeSpan.FromSeconds(description.BootTimeout);
+        using var over = new CancellationTokenSource();
+        Task timeout = loop.DelayAsync(patience, over.Token);
+        _reset = machine.BootsAgain;
+        if (!description.UseKvm && machine.Reset != null) _stuck = loop.DelayAsync(patience / PartUntilReset, over.Token);
+        Task first;
+        while (true)
+        {
+            first = await Task.WhenAny(hello, machine.Exited, timeout, stream, _reset, _stuck);
+            if (first == _stuck) await ResetOnceAsync();
+            else if (first == _reset) await CountResetAsync();
+            else break;
+        }
+
+        over.Cancel();
+        if (first == machine.Exited) throw await words.OfDeadAsync(loop, machine);
+        if (first == timeout) throw words.OfSilent(machine, description.BootTimeout);
+    }
+
+    private async Task ResetOnceAsync()
+    {
+        _stuck = Never;
+        if (_boots < MostBoots) await machine.Reset!();
+    }
+
+    private async Task CountResetAsync()
+    {
+        _reset = machine.BootsAgain;
+        timeline.Ended(BootSteps.GivenUp);
+        log.Info($"the guest was reset while it booted, and boots once more{words.OfConsole()}");
+        if (++_boots == MostBoots) await machine.EndAtResetAsync();
+    }
+}
