@@ -32,7 +32,7 @@ public class SharedNetworkTests(DockerEngine engine) : MachineTest(engine)
     public async Task With_the_hosts_network_the_outside_is_reached_and_services_answer_at_the_hosts_addresses()
     {
         OnlyMachines();
-        string name = await StartAsync("--network", "host", Busybox, "sh", "-c", Server);
+        string name = await StartAsync("--network", "host", "-e", "RUNCVM_NETWORK_MODE=host", Busybox, "sh", "-c", Server);
         await LoggedAsync(name, "serving");
         string gateway = (await Engine.BesideAsync("ip", "-4", "-o", "route", "show", "default")).Text.Split(' ')[2];
         string own = (await Engine.BesideAsync("ip", "-4", "-o", "route", "get", gateway)).Text.Split("src ")[1].Split(' ')[0];
@@ -48,6 +48,16 @@ public class SharedNetworkTests(DockerEngine engine) : MachineTest(engine)
                 .Contains("rcvm-", StringComparison.Ordinal),
             "nothing is left of a killed machine");
         Assert.Empty((await Engine.BesideAsync("ls", "/run/runcvm/.uplinks")).Text);
+    }
+
+    [Theory]
+    [InlineData("bridge")]
+    [InlineData("none")]
+    public async Task A_machine_with_a_network_of_its_own_is_not_told_that_it_has_the_hosts(string network)
+    {
+        OnlyMachines();
+        CommandResult result = await Docker.RunAsync("run", "--rm", "--runtime=runcvm", "--network", network, "-e", "RUNCVM_NETWORK_MODE=host", Busybox, "true");
+        result.Failed(125, "RUNCVM_NETWORK_MODE=host does not give a container the host's network; use --network host, or leave the option out");
     }
 
     [Fact]

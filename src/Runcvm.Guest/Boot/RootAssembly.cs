@@ -12,6 +12,7 @@ namespace Runcvm.Guest.Boot;
 internal static class RootAssembly
 {
     private const string Provided = "/run/provided";
+    private const uint Everybody = 0x1B6;
 
     internal static GuestRoot Run(Setup setup, BootTimes times, HostSockets sockets, out NetworkCards cards, out IReadOnlyList<string> notices)
     {
@@ -39,6 +40,7 @@ internal static class RootAssembly
         cards = new NetworkCards(setup);
         notices = GuestNetwork.Apply(setup.Interfaces, setup.NetworkSysctls);
         foreach ((string name, string value) in setup.Sysctls) SetSysctl(name, value);
+        GuestNetwork.ReservePorts();
         times.Done("network set up");
         return root;
     }
@@ -108,11 +110,24 @@ internal static class RootAssembly
 
     private static void MountOwn(GuestRoot root, GuestMount mount)
     {
+        string data = mount.Data;
+        // As runc does, a folder that is there keeps its mode.
+        if (mount.Type == "tmpfs" && !data.Contains("mode=", StringComparison.Ordinal)) data = $"{ModeOf(root, mount.Target)}{data}".TrimEnd(',');
         using SafeFileHandle target = root.Directory(mount.Target);
-        MountPoint.Add(mount.Source, FileDescriptor.PathOf(target), mount.Type, (MountFlags)mount.Flags, mount.Data);
+        MountPoint.Add(mount.Source, FileDescriptor.PathOf(target), mount.Type, (MountFlags)mount.Flags, data);
+        if (!mount.IsCopyUp) return;
+        using SafeFileHandle mounted = root.Directory(mount.Target);
+        TreeCopy.CopyAll(FileDescriptor.PathOf(target), FileDescriptor.PathOf(mounted));
     }
 
-    // The links that every container runtime makes beside the devices; devtmpfs knows devices only.
+    private static string ModeOf(GuestRoot root, string folder)
+    {
+        using SafeFileHandle? there = root.TryFind(folder);
+        return there == null ? "" : $"mode={Convert.ToString(FileStatus.Of(there).Permissions, 8)},";
+    }
+
+    // The links that every container runtime makes beside the devices, and the modes that udev gives to those that are for everybody;
+    // devtmpfs knows devices only.
     private static void FinishDevices()
     {
         (string Name, string Target)[] links = [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")];
@@ -120,6 +135,12 @@ internal static class RootAssembly
         {
             string path = $"{GuestRoot.Path}/dev/{name}";
             if (FileStatus.TryOf(path) == null) File.CreateSymbolicLink(path, target);
+        }
+
+        foreach (string name in (string[])["fuse", "net/tun"])
+        {
+            string path = $"{GuestRoot.Path}/dev/{name}";
+            if (FileStatus.TryOf(path) != null) Node.SetPermissions(path, Everybody);
         }
     }
 

@@ -1,5 +1,6 @@
 using Runcvm.Linux;
 using Runcvm.Linux.Netlink;
+using Runcvm.Protocol;
 using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Guest.Network;
@@ -41,6 +42,15 @@ internal static class GuestNetwork
         // A kernel without IPv6 has none of its settings, and needs none that switches it off.
         if (!File.Exists(file) || File.ReadAllText(file).Trim() == value) return;
         File.WriteAllBytes(file, System.Text.Encoding.UTF8.GetBytes(value));
+    }
+
+    /// <summary>Keeps the guest's connections from beginning at ports whose answers stay on the host, whatever range it sets. It may
+    /// still listen there.</summary>
+    internal static void ReservePorts()
+    {
+        const string Path = "net/ipv4/ip_local_reserved_ports";
+        string chosen = File.ReadAllText("/proc/sys/" + Path).Trim();
+        Set(Path, chosen.Length == 0 ? NamespacePorts.Range : $"{chosen},{NamespacePorts.Range}");
     }
 
     internal static void SetUp(RouteNetlink netlink, Link link, NetworkInterface wanted, List<string> skipped)

@@ -32,7 +32,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         {
             if (Order(spec, Streams(spec, isWorkload: false), isWorkload: false, held: true) is { } ordered) _prepared.Add(id, ordered);
         }
-        catch (LinuxException)
+        catch (Exception e) when (e is LinuxException or IOException)
         {
             // No file or memory left for it, say: the start tries again, and reports it.
         }
@@ -165,7 +165,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         if (isWorkload)
         {
             var launch = new LaunchSpec(MountAction.Make, false, held, setup.ReadOnlyRoot, setup.Init, spec);
-            _cgroup?.Add(workloadSpawner.Process.Id);
+            _cgroup?.AddWorkload(workloadSpawner.Process.Id);
             return workloadSpawner.TryOrder(launch, streams.Input, streams.Output, streams.Error, report) ? workloadSpawner : null;
         }
 

@@ -19,6 +19,8 @@ internal sealed class ProcessTable(
     private const int SigTerm = 15;
     private const int SigRtMinPlus3 = 37;
 
+    private static readonly TimeSpan PatienceWithReaders = TimeSpan.FromSeconds(2);
+
     private readonly Dictionary<uint, GuestProcess> _running = [];
     private readonly List<Task> _lives = [];
     private readonly List<Task> _connections = [];
@@ -31,8 +33,18 @@ internal sealed class ProcessTable(
         Task serving = ServeAsync();
         Task first = await Task.WhenAny(serving, _workloadEnded.Task);
         await first;
-        await Task.WhenAll(_lives);
+        await EndLivesAsync();
         _launcher.ForgetAll();
+    }
+
+    // Of execs, which end with the workload: what they wrote goes to the host, but nobody who does not read it can keep the machine.
+    private async Task EndLivesAsync()
+    {
+        using var over = new CancellationTokenSource();
+        Task lives = Task.WhenAll(_lives);
+        if (await Task.WhenAny(lives, loop.DelayAsync(PatienceWithReaders, over.Token)) != lives) return;
+        over.Cancel();
+        await lives;
     }
 
     private async Task ServeAsync()
@@ -142,7 +154,7 @@ internal sealed class ProcessTable(
             _launcher.Refill();
             await process.OutputEndedAsync();
         }
-        catch (LinuxException e)
+        catch (Exception e) when (e is LinuxException or IOException)
         {
             process.Abandon();
             await control.SendAsync(new StartFailed(process.Id, 125, e.Message));

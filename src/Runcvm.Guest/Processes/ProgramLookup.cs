@@ -1,3 +1,4 @@
+using Runcvm.Linux;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Guest.Processes;
@@ -17,19 +18,29 @@ internal static class ProgramLookup
             return IsProgram(status) ? name : throw Failure(126, name, status.Kind == FileKind.Directory ? "is a directory" : "permission denied");
         }
 
-        bool found = false;
         if (name.Length > 0)
         {
             foreach (string folder in PathOf(environment).Split(':'))
             {
                 string candidate = folder.Length == 0 ? $"./{name}" : $"{folder}/{name}";
-                if (FileStatus.TryOf(candidate, followLinks: true) is not { } status) continue;
-                if (IsProgram(status)) return candidate;
-                found = true;
+                if (IsProgram(candidate)) return candidate;
             }
         }
 
-        throw found ? Failure(126, name, "permission denied") : Failure(127, name, "executable file not found in $PATH");
+        throw Failure(127, name, "executable file not found in $PATH");
+    }
+
+    private static bool IsProgram(string path)
+    {
+        try
+        {
+            return FileStatus.TryOf(path, followLinks: true) is { } status && IsProgram(status);
+        }
+        catch (LinuxException)
+        {
+            // A folder that the user may not look into, say: another one may have it.
+            return false;
+        }
     }
 
     private static bool IsProgram(FileStatus status) => status.Kind != FileKind.Directory && (status.Permissions & AnyExecute) != 0;

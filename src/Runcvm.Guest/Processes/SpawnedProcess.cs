@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Guest.Boot;
@@ -105,13 +106,14 @@ internal static class SpawnedProcess
         string? terminal = PseudoTerminal.ReopenStreams("/dev/pts");
         // posix_spawn made this process the leader of a session, which is what taking a terminal needs.
         if (spec.Terminal && !launch.AsChild) PseudoTerminal.TakeAsControlling(0);
-        foreach (ResourceLimit limit in spec.Limits) CurrentProcess.SetLimit(limit.Resource, limit.Soft, limit.Hard);
-        if (spec.User != 0 || spec.Group != 0) OwnStreams(spec);
+        foreach (ResourceLimit limit in spec.Limits) SetLimit(limit);
+        if (spec.User != 0) OwnStreams(spec.User);
         bool entered = TryEnter(spec.WorkingDirectory);
+        // While the file of users can still be read, whoever may.
+        List<string> environment = UserAccount.WithHome(spec.Environment, spec.User);
         BecomeUser(spec);
         Node.SetUmask(spec.Umask);
         if (!entered) EnterOrExplain(spec.WorkingDirectory);
-        List<string> environment = UserAccount.WithHome(spec.Environment, spec.User);
         string program = ProgramLookup.Find(spec.Arguments, environment);
         if (launch.Held && !TryReceive(orders, [])) return;
         try
@@ -142,10 +144,23 @@ internal static class SpawnedProcess
         if (spec.NoNewPrivileges) CurrentProcess.SetNoNewPrivileges();
     }
 
-    // Without this a program of another user cannot open /dev/stdout again; runc does the same.
-    private static void OwnStreams(ProcessSpec spec)
+    // Without this a program of another user cannot open /dev/stdout again; runc does the same. A null device is everybody's.
+    private static void OwnStreams(uint user)
     {
-        for (int number = 0; number < 3; number++) FileDescriptor.SetOwner(number, spec.User, spec.Terminal ? null : spec.Group);
+        for (int number = 0; number < 3; number++)
+        {
+            using SafeFileHandle stream = new(number, ownsHandle: false);
+            if (FileStatus.Of(stream).SpecialDevice != FileStatus.Device(1, 3)) FileDescriptor.SetOwner(number, user, null);
+        }
+    }
+
+    private static void SetLimit(ResourceLimit limit)
+    {
+        // The kernel's own, where nobody has raised it: fs.nr_open of proc_sys_fs(5). systemd raises it on most hosts.
+        const ulong MostFiles = 1_048_576;
+        if (limit.Resource == Rlimit.OpenFiles && limit.Hard is > MostFiles and not ulong.MaxValue)
+            File.WriteAllText("/proc/sys/fs/nr_open", limit.Hard.ToString(CultureInfo.InvariantCulture));
+        CurrentProcess.SetLimit(limit.Resource, limit.Soft, limit.Hard);
     }
 
     private static bool TryEnter(string folder)

@@ -5,11 +5,13 @@ namespace Runcvm.Guest.Processes;
 /// <summary>What /etc/passwd says. Read by hand: the C library's way would load shared objects of the image.</summary>
 internal static class UserAccount
 {
-    /// <summary>The environment with HOME, which runc adds where it is missing.</summary>
+    /// <summary>The environment with HOME, which runc adds where it is missing or empty.</summary>
     internal static List<string> WithHome(IReadOnlyList<string> environment, uint user)
     {
+        const string Home = "HOME=";
         var complete = new List<string>(environment);
-        if (!complete.Exists(static entry => entry.StartsWith("HOME=", StringComparison.Ordinal))) complete.Add($"HOME={HomeOf(user)}");
+        complete.RemoveAll(static entry => entry == Home);
+        if (!complete.Exists(static entry => entry.StartsWith(Home, StringComparison.Ordinal))) complete.Add(Home + HomeOf(user));
         return complete;
     }
 

@@ -1,4 +1,7 @@
 using System.Globalization;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
 using Runcvm.Protocol.Messages;
@@ -11,7 +14,10 @@ internal sealed class WorkloadCgroup
 {
     private const string Place = "/cgroup";
 
-    private readonly string _folder = Place + "/workload";
+    private const string Group = "/workload";
+
+    private readonly string _folder = Place + Group;
+    private int _workload;
 
     private WorkloadCgroup()
     {
@@ -36,6 +42,37 @@ internal sealed class WorkloadCgroup
     internal void SetLimit(long processes)
         => File.WriteAllText(_folder + "/pids.max", processes < 1 ? "max" : processes.ToString(CultureInfo.InvariantCulture));
 
-    /// <summary>Counts a process, and from now on its children.</summary>
-    internal void Add(int process) => File.WriteAllText(_folder + "/cgroup.procs", process.ToString(CultureInfo.InvariantCulture));
+    /// <summary>Counts the workload, and from now on its children.</summary>
+    internal void AddWorkload(int process)
+    {
+        Add(process, Group);
+        _workload = process;
+    }
+
+    /// <summary>Counts an exec's process, and from now on its children.</summary>
+    internal void Add(int process)
+    {
+        try
+        {
+            Add(process, Group);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.EBUSY)
+        {
+            // A workload that makes groups of its own, as systemd does, has left this one, and nobody can be beside groups: cgroups(7),
+            // "no internal processes". Where it is now, there is room.
+            Add(process, WorkloadsPlace());
+        }
+    }
+
+    private static void Add(int process, string group)
+    {
+        using SafeFileHandle members = FileDescriptor.Open($"{Place}{group}/cgroup.procs", OpenFlags.WriteOnly);
+        FileDescriptor.WriteAll(members, Encoding.ASCII.GetBytes(process.ToString(CultureInfo.InvariantCulture)));
+    }
+
+    private string WorkloadsPlace()
+    {
+        const string Version2 = "0::";
+        return File.ReadLines($"/proc/{_workload}/cgroup").FirstOrDefault(static line => line.StartsWith(Version2, StringComparison.Ordinal))?[Version2.Length..] ?? Group;
+    }
 }

@@ -36,7 +36,7 @@ internal sealed unsafe class NetlinkSocket : IDisposable
     internal void Request(NetlinkWriter request, string what)
     {
         Send(request, what);
-        _ = Receive(what, null, out _);
+        while (!Receive(what, null, out _)) { }
     }
 
     /// <summary>Reads a whole table.</summary>

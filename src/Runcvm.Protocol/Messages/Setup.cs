@@ -203,6 +203,9 @@ public sealed record GuestMount(string Type, string Source, string Target, ulong
     /// <summary>the source is the name of a disk in a backing file, which is filled from the root if it is empty</summary>
     public bool IsDisk { get; init; }
 
+    /// <summary>a file system in memory begins with what the root has there</summary>
+    public bool IsCopyUp { get; init; }
+
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)
     {
@@ -215,11 +218,19 @@ public sealed record GuestMount(string Type, string Source, string Target, ulong
         w.UInt32(Socket);
         w.Flag(IsFile);
         w.Flag(IsDisk);
+        w.Flag(IsCopyUp);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     public static GuestMount Read(ref WireReader r)
-        => new(r.Text(), r.Text(), r.Text(), r.UInt64(), r.Text()) { Share = r.UInt32(), Socket = r.UInt32(), IsFile = r.Flag(), IsDisk = r.Flag() };
+        => new(r.Text(), r.Text(), r.Text(), r.UInt64(), r.Text())
+        {
+            Share = r.UInt32(),
+            Socket = r.UInt32(),
+            IsFile = r.Flag(),
+            IsDisk = r.Flag(),
+            IsCopyUp = r.Flag(),
+        };
 }
 
 /// <summary>A Unix socket of the host as the guest shows it.</summary>

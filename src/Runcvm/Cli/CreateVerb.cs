@@ -36,8 +36,9 @@ internal static class CreateVerb
         string sandbox;
         try
         {
-            sockets = MachineNetwork.Join(bundle.Spec, id);
-            sandbox = Prepare(bundle, id, folder, config, sockets.Count > 0);
+            NetworkChoice network = NetworkChoice.Of(bundle.Spec);
+            sockets = MachineNetwork.Join(bundle.Spec, network, id);
+            sandbox = Prepare(bundle, id, folder, config, network);
         }
         catch (Exception e)
         {
@@ -51,7 +52,7 @@ internal static class CreateVerb
         return 1;
     }
 
-    private static string Prepare(Bundle bundle, string id, MachineFolder folder, HostConfig config, bool sharesAddresses)
+    private static string Prepare(Bundle bundle, string id, MachineFolder folder, HostConfig config, NetworkChoice network)
     {
         var timeline = new Timeline();
         timeline.Ended(Timeline.Begin);
@@ -62,6 +63,7 @@ internal static class CreateVerb
         HostFacts host = HostFacts.Look(config, installed.Library);
         MachineOptions options = MachineOptions.From(environment, config, host, Resources(bundle.Spec, isSystemd), out IReadOnlyList<string> warnings);
         MachineMemory.CheckHugePages(options);
+        network.Check(options.SaysHostNetwork);
         LayerChain chain = LayerChain.Of(bundle.RootPath);
         // A machine goes on with the root that it has, whichever is usual by now.
         if (!options.RootIsChosen && ScratchDisk.HoldsRootOf(chain, id)) options = options with { RootIsShare = false };
@@ -126,7 +128,7 @@ internal static class CreateVerb
             BootTimeout = (int)config.BootTimeout.TotalSeconds,
             LogLevel = (int)options.LogLevel,
             KernelDebug = options.KernelDebug,
-            SharesAddresses = sharesAddresses,
+            SharesAddresses = network.IsShared,
             MaySpoof = options.MaySpoof || WorkloadKind.IsPrivileged(process),
             Notices = [.. warnings, .. systems.Notices, .. disks.Notices],
             Shares = [.. systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly, share.Hidden))],
@@ -146,13 +148,13 @@ internal static class CreateVerb
             Vmlinux = kernel.VmlinuxPath,
             Initramfs = initramfs,
             Disks = disks.Disks,
-            Files = sharesAddresses ? [.. systems.Sources.Select(static file => (NetworkChoice.ResolverOf(file.Source), file.Target))] : systems.Sources,
+            Files = network.IsShared ? [.. systems.Sources.Select(static file => (NetworkChoice.ResolverOf(file.Source), file.Target))] : systems.Sources,
             Firecracker = program.IsFirecracker ? program.OnHost : null,
             Shares = systems.Shares,
             Sockets = systems.Sockets,
             UseKvm = options.UseKvm,
             VhostNet = options.VhostNet,
-            SharesAddresses = sharesAddresses,
+            SharesAddresses = network.IsShared,
             MemoryOverhead = overhead,
         });
         if (!options.UseKvm) BootTurns.Ensure();

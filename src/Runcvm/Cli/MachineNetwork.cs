@@ -11,9 +11,8 @@ internal static class MachineNetwork
 {
     /// <summary>If the spec names a namespace that is not the container's own, it gets one beside it.</summary>
     /// <returns>sockets of the shared namespace to hand on, or none</returns>
-    internal static IReadOnlyList<SafeFileHandle> Join(JsonObject spec, string id)
+    internal static IReadOnlyList<SafeFileHandle> Join(JsonObject spec, NetworkChoice choice, string id)
     {
-        NetworkChoice choice = NetworkChoice.Of(spec);
         if (!choice.IsShared) return [];
         RemoveLeftOvers();
         (string path, IReadOnlyList<SafeFileHandle> sockets) = Uplink.Make(id, choice.Path, Tool.Find("iptables-restore", "iptables"));

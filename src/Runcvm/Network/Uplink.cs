@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
 using Runcvm.Linux.Netlink;
@@ -49,7 +50,7 @@ internal static class Uplink
     {
         OnThreadOfItsOwn(() =>
         {
-            if (File.Exists(slot.Outer)) Enter(slot.Outer);
+            if (File.Exists(slot.Outer) && !TryEnter(slot.Outer)) return true;
             using var netlink = new RouteNetlink();
             if (netlink.FindLink(slot.OuterDevice) is { } link) netlink.Remove(link);
             AddressTranslation.Remove(slot, iptablesRestore);
@@ -142,6 +143,20 @@ internal static class Uplink
     {
         using SafeFileHandle file = FileDescriptor.Open(path, OpenFlags.ReadOnly);
         CurrentProcess.Enter(file, Namespaces.Network);
+    }
+
+    // False where it was not kept, or is not any more: what was in it has gone with it.
+    private static bool TryEnter(string path)
+    {
+        try
+        {
+            Enter(path);
+            return true;
+        }
+        catch (LinuxException e) when (e.Errno == Errno.EINVAL)
+        {
+            return false;
+        }
     }
 
     private static void Keep(string path)

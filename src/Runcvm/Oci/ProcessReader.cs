@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Text.Json.Nodes;
 using Runcvm.Linux.Processes;
 using Runcvm.Protocol.Messages;
@@ -54,17 +55,27 @@ internal static class ProcessReader
         CapabilitySet bounding = Set("bounding");
         // None of Docker's three: Podman's default. Some of them, or less than Podman's: something was dropped.
         ulong dockers = bounding.Bits & OnlyDockerDefault.Bits;
-        if (!bounding.Contains(PodmanDefault) || (dockers != 0 && dockers != OnlyDockerDefault.Bits))
+        if (!bounding.Contains(PodmanDefault) || (dockers != 0 && dockers != OnlyDockerDefault.Bits) || IsAllButSome(bounding))
         {
             return new CapabilityBits(
                 bounding.Bits, Set("effective").Bits, Set("permitted").Bits, Set("inheritable").Bits, Set("ambient").Bits);
         }
 
         ulong all = CapabilitySet.Full.Bits;
-        ulong own = user == 0 ? all : 0;
-        return new CapabilityBits(all, own, own, Set("inheritable").Bits & own, Set("ambient").Bits & own);
+        return user == 0
+            ? new CapabilityBits(all, all, all, Set("inheritable").Bits, Set("ambient").Bits)
+            : new CapabilityBits(all, Set("effective").Bits, Set("permitted").Bits, Set("inheritable").Bits & Set("permitted").Bits, Set("ambient").Bits);
 
         CapabilitySet Set(string name) => CapabilitySet.Of(Texts(sets?[name]));
+    }
+
+    // Who adds single ones does not add most of them. Engines of before Linux 5.8 do not know what came after the first 38, and leave that out of "all".
+    private static bool IsAllButSome(CapabilitySet bounding)
+    {
+        const int Known = 38;
+        const int Most = 26;
+        int has = BitOperations.PopCount(bounding.Bits & ((1UL << Known) - 1));
+        return has is > Most and < Known;
     }
 
     private static List<ResourceLimit> Limits(JsonNode? list)

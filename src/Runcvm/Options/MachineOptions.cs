@@ -57,6 +57,9 @@ internal sealed record MachineOptions
     /// <summary>A small init reaps children in front of the workload. Default: false.</summary>
     internal required bool Init { get; init; }
 
+    /// <summary>The network is taken for the host's. Default: false.</summary>
+    internal required bool SaysHostNetwork { get; init; }
+
     /// <summary>The guest may send from addresses that are not the container's. Default: false.</summary>
     internal required bool MaySpoof { get; init; }
 
@@ -133,6 +136,7 @@ internal sealed record MachineOptions
             CgroupMode = asked.CgroupMode ?? MachineChoice.CgroupModeOf(arguments),
             Systemd = systemd,
             Init = asked.Init,
+            SaysHostNetwork = asked.SaysHostNetwork,
             MaySpoof = Allowed(asked.MaySpoof, usual.MaySpoof, "RUNCVM_NET_SPOOF", "reaches the host's network", config),
             VhostNet = Allowed(
                 MachineChoice.VhostNet(asked.VhostNet, usual.VhostNet, hypervisor, useKvm), usual.VhostNet, "RUNCVM_QEMU_NET_VHOST", "reaches the host's kernel", config),

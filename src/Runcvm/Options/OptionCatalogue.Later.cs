@@ -6,8 +6,6 @@ internal static partial class OptionCatalogue
     // is accepted. A feature that arrives takes its row to the section where it belongs.
     private static Option[] Later =>
     [
-        NotYet("RUNCVM_NETWORK_MODE", "`bridge`, or `host` for the address of the host, for which `--network host` is the way here.", "`bridge`",
-            text => text.OneOf("bridge or host", [("bridge", true), ("host", false)])),
         NotYet("RUNCVM_DISPLAY_MODE", "`headless`, `serial` or `vnc`.", "`headless`",
             text => text.OneOf("headless, serial or vnc", [("headless", true), ("serial", false), ("vnc", false)])),
         NotYet("RUNCVM_QEMU_VNC_DISPLAY", "Number of the VNC display.", "none", text => text.Number(0, 59635) < 0),

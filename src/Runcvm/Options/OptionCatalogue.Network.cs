@@ -4,6 +4,8 @@ internal static partial class OptionCatalogue
 {
     private static Option[] Network =>
     [
+        new("RUNCVM_NETWORK_MODE", "`host` may be said with `--network host`, which is enough by itself; without it that is an error.", "`bridge`",
+            (o, text) => o with { SaysHostNetwork = text.OneOf("bridge or host", [("bridge", false), ("host", true)]) }),
         new("RUNCVM_NET_SPOOF", "The machine may send from MAC and IP addresses that are not the container's, and frames of any kind; `--privileged` does the same.",
             "off", (o, text) => o with { MaySpoof = text.Flag() }) { NeedsAllow = true },
         new("RUNCVM_QEMU_NET_VHOST", "The host's kernel carries the packets of a machine that QEMU runs with KVM (`/dev/vhost-net`), instead of QEMU itself.",

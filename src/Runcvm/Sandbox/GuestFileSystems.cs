@@ -100,7 +100,7 @@ internal sealed class GuestFileSystems
     private void AddTmpfs(string target, string[] options)
     {
         (MountFlags flags, string data) = MountOptions.Split(options);
-        _more.Add(new GuestMount("tmpfs", "tmpfs", target, (ulong)flags, data));
+        _more.Add(new GuestMount("tmpfs", "tmpfs", target, (ulong)flags, data) { IsCopyUp = options.Contains(MountOptions.CopyUp) });
     }
 
     private void AddBind(string source, string target, string[] options)

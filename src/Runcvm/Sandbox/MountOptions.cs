@@ -5,6 +5,9 @@ namespace Runcvm.Sandbox;
 /// <summary>Mount options as the OCI specification lists them, split into flags and data.</summary>
 internal static class MountOptions
 {
+    /// <summary>Of a file system in memory: it begins with what the image has there. Of runc, not of mount(8).</summary>
+    internal const string CopyUp = "tmpcopyup";
+
     private static readonly Dictionary<string, MountFlags> Flags = new()
     {
         ["ro"] = MountFlags.ReadOnly,
@@ -23,7 +26,7 @@ internal static class MountOptions
     private static readonly HashSet<string> WithoutEffect =
     [
         "rw", "suid", "dev", "exec", "async", "atime", "diratime", "norelatime", "nostrictatime", "defaults", "private", "rprivate",
-        "shared", "rshared", "slave", "rslave", "unbindable", "runbindable", "tmpcopyup", "bind", "rbind",
+        "shared", "rshared", "slave", "rslave", "unbindable", "runbindable", CopyUp, "bind", "rbind",
     ];
 
     internal static (MountFlags Flags, string Data) Split(IEnumerable<string> options)

@@ -22,6 +22,13 @@ internal sealed record NetworkChoice(bool IsShared, string? Path)
         return new NetworkChoice(path?.StartsWith("/proc/", StringComparison.Ordinal) == true, path);
     }
 
+    /// <summary>Refuses a wish for the host's network where the container was given another one.</summary>
+    internal void Check(bool saysHostNetwork)
+    {
+        if (saysHostNetwork && this is not { IsShared: true, Path: null })
+            throw new UsageException("RUNCVM_NETWORK_MODE=host does not give a container the host's network; use --network host, or leave the option out");
+    }
+
     /// <summary>Names another namespace in the spec.</summary>
     internal static void Set(JsonObject spec, string path)
     {

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Runcvm.Linux.Files;
 using Runcvm.Oci;
+using Runcvm.Protocol;
 
 namespace Runcvm.Sandbox;
 
@@ -19,9 +20,6 @@ internal static class SandboxSpec
 
     /// <summary>A hypervisor that is another user sees this part of the state folder only.</summary>
     internal const string HypervisorFolder = "/run/hypervisor";
-
-    /// <summary>Ports that stay with the sandbox's own network namespace: its resolver's answers come back to one of them.</summary>
-    private const string OwnPorts = "61440 65535";
 
     /// <summary>What it takes to start the hypervisor as another user.</summary>
     private static readonly string[] UserCapabilities = ["CAP_SETUID", "CAP_SETGID"];
@@ -50,7 +48,7 @@ internal static class SandboxSpec
         linux["readonlyPaths"] = Texts("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
         linux["sysctl"] = new JsonObject
         {
-            ["net.ipv4.ip_local_port_range"] = OwnPorts,
+            ["net.ipv4.ip_local_port_range"] = $"{NamespacePorts.First} {NamespacePorts.Last}",
             // The supervisor listens where the guest does, without any capability.
             ["net.ipv4.ip_unprivileged_port_start"] = "0",
         };

@@ -40,7 +40,6 @@ public partial class OptionCatalogueTests
     }
 
     [Theory]
-    [InlineData("RUNCVM_NETWORK_MODE=host")]
     [InlineData("RUNCVM_DISPLAY_MODE=vnc")]
     [InlineData("RUNCVM_QEMU_VNC_DISPLAY=0")]
     [InlineData("RUNCVM_QEMU_VGA=std")]
@@ -59,6 +58,7 @@ public partial class OptionCatalogueTests
 
     [Theory]
     [InlineData("RUNCVM_NETWORK_MODE=bridge")]
+    [InlineData("RUNCVM_NETWORK_MODE=host")]
     [InlineData("RUNCVM_ENABLE_BALLOON=1")]
     [InlineData("RUNCVM_ENABLE_BALLOON=0")]
     [InlineData("RUNCVM_BALLOON_SIZE_MIB=0")]
@@ -72,6 +72,7 @@ public partial class OptionCatalogueTests
     [InlineData("RUNCVM_ROOTFS=tape")]
     [InlineData("RUNCVM_DISKS=/disks/a")]
     [InlineData("RUNCVM_ENABLE_BALLOON=perhaps")]
+    [InlineData("RUNCVM_NETWORK_MODE=moat")]
     [InlineData("RUNCVM_BREAK=lunch")]
     [InlineData("RUNCVM_QEMU_VNC_DISPLAY=-1")]
     public void A_bad_value_is_a_bad_value_in_every_version(string entry)
