@@ -89,13 +89,13 @@ live() {
 }
 
 load() {
-    local minutes=${1:-60} machines=${2:-8} end children=()
+    local minutes=${1:-60} machines=${2:-8} end child children=()
     end=$((SECONDS + minutes * 60))
     for ((m = 0; m < machines; m++)); do
         live "$m" "$end" &
         children+=($!)
     done
-    wait "${children[@]}"
+    for child in "${children[@]}"; do wait "$child" || echo "one of the lives ended early" >>"$WORK/failures"; done
     note "$(wc -l <"$WORK/lives") lives in $minutes minutes, $machines at a time"
     [ ! -s "$WORK/failures" ] || { cat "$WORK/failures" >&2; die "$(wc -l <"$WORK/failures") commands failed"; }
 }

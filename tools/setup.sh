@@ -43,8 +43,10 @@ install_packages() {
     [ "$(uname -m)" = x86_64 ] || qemu=qemu-system-arm
     # clang, a linker and zlib are what Native AOT links with.
     mapfile -t missing < <(missing_of $qemu erofs-utils e2fsprogs xfsprogs btrfs-progs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
-        clang binutils zlib1g-dev curl ca-certificates procps busybox-static)
+        clang binutils zlib1g-dev curl ca-certificates debian-archive-keyring procps busybox-static)
     have docker && have dockerd || missing+=(docker.io)
+    # From Debian 13 on the client is a package of its own.
+    have docker || [ -z "$(apt-cache madison docker-cli)" ] || missing+=(docker-cli)
     install "${missing[@]}"
     # For tests/kvm-lab. QEMU's own package had it until QEMU 8.
     if [ ! -x /usr/lib/qemu/virtiofsd ] && [ ! -x /usr/libexec/virtiofsd ] && apt-cache show virtiofsd >/dev/null 2>&1; then

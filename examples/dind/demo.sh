@@ -4,6 +4,7 @@ set -euo pipefail
 
 cd "$(dirname "$0")"
 name=runcvm-dind
+label=runcvm.demo
 image=my-dind-image
 work=$(mktemp -d)
 
@@ -14,13 +15,20 @@ run() {
     "$@"
 }
 
+# Only what an earlier demo has left.
+remove() { docker ps -aq --filter "label=$label" | xargs -r docker rm --force >/dev/null; }
+
 clean() {
-    docker rm --force $name >/dev/null 2>&1 || true
+    remove || true
     rm -rf "$work"
 }
 trap clean EXIT
+remove
+if docker container inspect $name >/dev/null 2>&1; then
+    echo "demo.sh: there is a container $name already, which is not this demo's; remove it first: docker rm --force $name" >&2
+    exit 1
+fi
 trap 'docker logs --tail 30 $name >&2 || true' ERR
-docker rm --force $name >/dev/null 2>&1 || true
 
 registry=no
 if timeout 20 docker pull -q alpine >/dev/null 2>&1; then registry=yes; fi
@@ -39,7 +47,7 @@ say "building $image from $base"
 DOCKER_BUILDKIT=0 docker build -q --build-arg BASE=$base -t $image .
 
 say "booting it as a microVM"
-run docker run -d --name $name --runtime=runcvm -e RUNCVM_HYPERVISOR=qemu -e RUNCVM_SYSTEMD=true \
+run docker run -d --name $name --label $label --runtime=runcvm -e RUNCVM_HYPERVISOR=qemu -e RUNCVM_SYSTEMD=true \
     -e RUNCVM_KERNEL_ARGS="systemd.unified_cgroup_hierarchy=0" $image
 
 say "waiting for systemd in it"

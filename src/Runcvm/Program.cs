@@ -13,3 +13,8 @@ catch (Exception e) when (e is UsageException or LinuxException or IOException o
     RuntimeLog.Error(command, Reason.Of(e));
     return e is UsageException ? 2 : 1;
 }
+catch (Exception e)
+{
+    RuntimeLog.Error(command, $"this is a mistake of RunCVM itself, please report it: {e}");
+    return 1;
+}

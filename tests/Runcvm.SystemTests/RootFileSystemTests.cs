@@ -25,7 +25,7 @@ public class RootFileSystemTests(DockerEngine engine) : MachineTest(engine)
     {
         Assert.SkipUnless(DockerEngine.RunsLarge, "takes gigabytes: RUNCVM_TEST_LARGE=1 runs it");
         const string Dockerfile = "FROM runcvm-test/busybox\nRUN head -c 2147483648 /dev/zero > /large && echo end >> /large\n";
-        await Docker.InputAsync(System.Text.Encoding.UTF8.GetBytes(Dockerfile), ListTimeout, "build", "-q", "-t", "runcvm-test/large", "-");
+        (await Docker.InputAsync(System.Text.Encoding.UTF8.GetBytes(Dockerfile), ListTimeout, "build", "-q", "-t", "runcvm-test/large", "-")).Succeeded();
         CommandResult result = await Docker.WithinAsync(
             ListTimeout, ["run", "--rm", .. RuntimeArguments, "runcvm-test/large", "sh", "-c", "stat -c %s /large; tail -c 4 /large"]);
         Assert.Equal("2147483652\nend", result.Text);
@@ -117,7 +117,7 @@ public class RootFileSystemTests(DockerEngine engine) : MachineTest(engine)
     [Fact]
     public async Task What_one_container_writes_no_other_sees()
     {
-        await RunAsync("-e", "SECRET=one", "--add-host", "one:10.0.0.1", Busybox, "sh", "-c", "echo x > /written");
+        (await RunAsync("-e", "SECRET=one", "--add-host", "one:10.0.0.1", Busybox, "sh", "-c", "echo x > /written")).Succeeded();
         CommandResult other = await RunAsync(Busybox, "sh", "-c", "ls /written; env; cat /etc/hosts");
         Assert.DoesNotContain("one", other.Stdout, StringComparison.Ordinal);
         Assert.Contains("No such file", other.Stderr, StringComparison.Ordinal);

@@ -21,14 +21,17 @@ internal static class VerbTable
 
         // What this program's own parts call.
         ["supervise"] = static _ => SuperviseVerb.Run(),
-        ["attach"] = static command => AttachVerb.Run(command.AfterVerb[0]),
-        ["exhaust"] = static command => MemoryShortage.Exhaust(command.AfterVerb[0]),
+        ["attach"] = static command => AttachVerb.Run(OnlyArgument(command)),
+        ["exhaust"] = static command => MemoryShortage.Exhaust(OnlyArgument(command)),
         ["build-image"] = static command => BuildVerb.Run([.. command.AfterVerb]),
     };
 
     // Anything else may be a flag's value that was taken for the verb: to pass it on could start a container without a machine.
     private static readonly string[] PassedOn =
         ["checkpoint", "events", "features", "list", "pause", "ps", "restore", "resume", "spec", "start", "state"];
+
+    private static string OnlyArgument(CommandLine command)
+        => command.AfterVerb.Count == 1 ? command.AfterVerb[0] : throw new UsageException($"'{command.Verb}' is what RunCVM's own parts call; see runcvm help");
 
     internal static int Run(CommandLine command)
     {

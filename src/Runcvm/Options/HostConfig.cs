@@ -103,10 +103,14 @@ internal sealed record HostConfig
         throw new UsageException($"{line.Where} is not a setting of RunCVM; the nearest name is {NearestName.Of(line.Key, Keys)}");
     }
 
+    /// <summary>Keys that are no option of containers.</summary>
+    internal static IReadOnlyList<string> OwnKeys { get; } =
+        ["low_level_runtime", "qemu", "firecracker", "firecracker_is_test_double", "guest_architecture", "boot_timeout", "image_cache_size", "allow"];
+
     /// <summary>Every key that the file may have.</summary>
     internal static IEnumerable<string> Keys =>
     [
-        "low_level_runtime", "qemu", "firecracker", "firecracker_is_test_double", "guest_architecture", "boot_timeout", "image_cache_size", "allow",
+        .. OwnKeys,
         .. OptionCatalogue.All.Where(option => option.Replacement is null).Select(option => option.Key),
     ];
 }

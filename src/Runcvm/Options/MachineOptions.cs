@@ -107,7 +107,7 @@ internal sealed record MachineOptions
         // A host's usual size must not beat what one user asks for with -m or --cpus; a variable does. What it says of QEMU alone
         // is not a wish for QEMU.
         RequestedOptions asked = OptionCatalogue.Read(
-            variables, usual with { Cpus = null, MemoryBytes = null, PreallocateMemory = false, VhostNet = false }, strict, said);
+            variables, Overridable(usual) with { Cpus = null, MemoryBytes = null, PreallocateMemory = false, VhostNet = false }, strict, said);
 
         string arguments = string.Join(' ', new[] { asked.KernelArgs, asked.KernelAppend }.Where(a => !string.IsNullOrEmpty(a)));
         bool systemd = asked.Systemd ?? resources.WorkloadIsSystemd;
@@ -155,6 +155,10 @@ internal sealed record MachineOptions
     /// <summary>The environment that the workload sees.</summary>
     internal static IReadOnlyList<string> WithoutRuncvm(IReadOnlyList<string> environment)
         => [.. environment.Where(entry => !IsOurs(entry))];
+
+    // The older names of DEBUG count together where they are written together; what a container sets wins.
+    private static RequestedOptions Overridable(RequestedOptions usual)
+        => usual with { Debug = false, LogLevel = usual.Debug ? LogLevel.Debug : usual.LogLevel };
 
     // What the host's own configuration switches on is allowed by that.
     private static bool Allowed(bool asked, bool usual, string name, string cost, HostConfig config)

@@ -22,8 +22,8 @@ internal static partial class OptionCatalogue
         new(RootFileSystem, "How the machine gets its root: `share`, the container's own root, where `docker cp`, `diff`, `commit` and `export` work while it runs, "
             + "or `block`, an image of the layers and a disk for what it writes.", "`share`; `block` under Firecracker",
             (o, text) => o with { RootIsShare = text.OneOf("block or share", [("block", false), ("share", true)]) }),
-        new("RUNCVM_ROOTFS_SIZE", "Size of the sparse scratch disk that takes what the machine writes, from `64M` to `16T`; the unit must be "
-            + "given.", "10G",
+        new("RUNCVM_ROOTFS_SIZE", "Size of the sparse scratch disk, from `64M` to `16T`; the unit must be given. It takes the data folders of nested engines, and with `RUNCVM_ROOTFS=block` "
+            + "all that the machine writes.", "10G",
             (o, text) => o with { ScratchSizeBytes = text.Size(64 * ByteSize.Mebi, 16 * ByteSize.Tebi, plainUnit: null) }),
         new("RUNCVM_DISKS", "Disks in backing files, `src,dst,fs[,size];…`: the file `src` of a volume becomes a disk with the file system `ext4`, `xfs` or `btrfs`, mounted at `dst`.", "none",
             (o, text) => o with { Disks = DiskRequest.ReadAll(text) }),

@@ -30,8 +30,8 @@ internal sealed class RunningLimits(IMachine machine, GuestLink link, MachineDes
         if (!resizes || machine.SetMemory is not { } setMemory) return "";
         try
         {
-            _mebibytes = limits.MemoryMebibytes;
             await setMemory(limits.MemoryMebibytes);
+            _mebibytes = limits.MemoryMebibytes;
             return "";
         }
         catch (Exception e) when (e is UsageException or LinuxException or ObjectDisposedException)
