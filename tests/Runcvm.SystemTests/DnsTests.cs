@@ -97,4 +97,19 @@ public class DnsTests(DockerEngine engine) : MachineTest(engine)
         CommandResult resolved = await RunAsync([.. flags, image, "bash", "-c", names]);
         Assert.Equal(["10.99.0.5       n5.of.test", "fd99::6", address, address, "2"], resolved.Lines);
     }
+
+    [Fact]
+    public async Task A_machine_can_be_a_nameserver_itself_and_still_asks_Dockers()
+    {
+        string image = await Engine.Images.DebianAsync();
+        string network = await NewNetworkAsync();
+        string peer = await StartContainerAsync(NewName("peer"), "--network", network, image, "sleep", "1000");
+        string server = await StartAsync("--network", network, image, "python3", "-c", Nameserver);
+        await LoggedAsync(server, "nameserver listens");
+        string peers = await Docker.InspectAsync(peer, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
+        Assert.StartsWith(peers, (await ExecAsync(server, "getent", "hosts", peer)).Text, StringComparison.Ordinal);
+        string address = await Docker.InspectAsync(server, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
+        CommandResult asked = await Docker.RunAsync("run", "--rm", "--network", network, "--dns", address, image, "getent", "hosts", "n5.of.test");
+        Assert.StartsWith("10.99.0.5", asked.Text, StringComparison.Ordinal);
+    }
 }

@@ -24,7 +24,7 @@ public class WorkloadTests(DockerEngine engine) : MachineTest(engine)
     [InlineData("ulimit -n; ulimit -Hn", "100\n200", "--ulimit", "nofile=100:200")]
     [InlineData("cat /proc/sys/net/ipv4/ip_default_ttl", "33", "--sysctl", "net.ipv4.ip_default_ttl=33")]
     [InlineData("cat /proc/sys/net/ipv4/ip_local_reserved_ports", "8080,61440-65535", "--sysctl", "net.ipv4.ip_local_reserved_ports=8080")]
-    [InlineData("stat -c %a /root /var/empty", "700 1777", "--tmpfs", "/root", "--tmpfs", "/var/empty")]
+    [InlineData("stat -c %a /root /var/empty", "755\n1777", "--tmpfs", "/root", "--tmpfs", "/var/empty")]
     [InlineData("ls -d /tmp", "/tmp", "--user", "1000", "-e", "PATH=/root/secret:/usr/bin:/bin")]
     [InlineData("stat -c %U:%a /dev/null", "root:666", "--user", "1000")]
     [InlineData("ulimit -n", "2000000", "--ulimit", "nofile=2000000:2000000")]

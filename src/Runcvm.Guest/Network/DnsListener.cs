@@ -26,13 +26,16 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
 
     private readonly (ushort Id, Action<DnsFrame>? Answer)[] _pending = new (ushort, Action<DnsFrame>?)[MaxQuestions];
     private readonly Queue<byte[]> _questions = new();
+    private SafeFileHandle? _sender;
+    private SocketLookup? _lookup;
     private AsyncFile? _datagrams;
     private AsyncFile? _listener;
     private int _connections;
     private ushort _lastId;
     private bool _writing;
 
-    /// <summary>Adds the address to the loopback interface and opens both sockets.</summary>
+    /// <summary>Adds the address to the loopback interface and opens both sockets. They leave the port itself to the workload, whose own
+    /// nameserver may want it at every address, where the kernel makes that possible.</summary>
     internal void Open()
     {
         using (var netlink = new RouteNetlink())
@@ -42,9 +45,32 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
             netlink.AddAddress(lo, [169, 254, 53, 53], 32, HostScope);
         }
 
-        _datagrams = new AsyncFile(loop, InternetSocket.BindDatagram(End));
-        InternetSocket.SetReceiveBuffer(_datagrams.Handle, ReceiveBuffer);
-        _listener = new AsyncFile(loop, InternetSocket.ListenStream(End));
+        if (!TryOpenElsewhere()) Open(End);
+        InternetSocket.SetReceiveBuffer(_datagrams!.Handle, ReceiveBuffer);
+    }
+
+    private void Open(IPv4End end)
+    {
+        _datagrams = new AsyncFile(loop, InternetSocket.BindDatagram(end));
+        _listener = new AsyncFile(loop, InternetSocket.ListenStream(end));
+    }
+
+    private bool TryOpenElsewhere()
+    {
+        Open(End with { Port = 0 });
+        try
+        {
+            _sender = InternetSocket.MakeSender(End.Address);
+            _lookup = SocketLookup.Begin(End, _listener!.Handle, _datagrams!.Handle);
+            return true;
+        }
+        catch (LinuxException)
+        {
+            // A kernel without socket lookups: then the port is taken.
+            Dispose();
+            _sender = null;
+            return false;
+        }
     }
 
     /// <summary>Serves until the stream from the host ends or the object is disposed.</summary>
@@ -68,8 +94,10 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
 
     public void Dispose()
     {
+        _lookup?.Dispose();
         _datagrams?.Dispose();
         _listener?.Dispose();
+        _sender?.Dispose();
     }
 
     private async Task ReceiveDatagramsAsync(AsyncFile socket)
@@ -81,12 +109,18 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
             {
                 int n = InternetSocket.TryReceiveFrom(socket.Handle, buffer, out IPv4End from);
                 if (n < 0) await socket.ReadableAsync();
-                else Ask(buffer[..n], isStream: false, answer => InternetSocket.SendTo(socket.Handle, answer.Message, from));
+                else Ask(buffer[..n], isStream: false, answer => Send(socket, answer.Message, from));
             }
         }
         catch (ObjectDisposedException)
         {
         }
+    }
+
+    private void Send(AsyncFile socket, byte[] answer, IPv4End to)
+    {
+        if (_sender == null) InternetSocket.SendTo(socket.Handle, answer, to);
+        else InternetSocket.SendFrom(_sender, End.Port, answer, to);
     }
 
     private async Task AcceptAsync(AsyncFile listener)

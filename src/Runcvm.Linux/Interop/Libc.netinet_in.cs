@@ -6,6 +6,7 @@ namespace Runcvm.Linux.Interop;
 internal static unsafe partial class Libc
 {
     internal const int SO_REUSEADDR = 2;
+    internal const int SO_RCVBUF = 8;
     internal const int SO_RCVBUFFORCE = 33;
     internal const int EINPROGRESS = 115;
     internal const int SHUT_WR = 1;

@@ -73,9 +73,38 @@ public static unsafe class InternetSocket
             _ = Libc.sendto(socket, p, (nuint)datagram.Length, Libc.MSG_NOSIGNAL, address, AddressSize);
     }
 
-    private static SafeFileHandle Make(int type)
+    /// <summary>A raw socket for <see cref="SendFrom"/>. Takes CAP_NET_RAW.</summary>
+    /// <param name="address">the sender's</param>
+    public static SafeFileHandle MakeSender(uint address)
     {
-        SafeFileHandle socket = Libc.socket(Libc.AF_INET, type | Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK, 0);
+        SafeFileHandle socket = Make(Libc.SOCK_RAW, Libc.IPPROTO_UDP);
+        Bind(socket, new IPv4End(address, 0));
+        // It is given a copy of every datagram to the address as well, and nobody reads them.
+        int least = 0;
+        SystemCall.Check(Libc.setsockopt(socket, Libc.SOL_SOCKET, Libc.SO_RCVBUF, &least, sizeof(int)), $"take no datagrams");
+        return socket;
+    }
+
+    /// <summary>Sends a datagram from any port, also one that is somebody else's; it is lost when it cannot be sent at once.</summary>
+    /// <param name="sender">made by <see cref="MakeSender"/></param>
+    /// <param name="port">the sender's</param>
+    /// <param name="datagram">at most 65 507 bytes</param>
+    /// <param name="to">whom it is for</param>
+    public static void SendFrom(SafeFileHandle sender, ushort port, ReadOnlySpan<byte> datagram, IPv4End to)
+    {
+        // RFC 768: both ports, the length with this header, and a checksum, 0 for none.
+        const int HeaderSize = 8;
+        byte[] packet = new byte[HeaderSize + datagram.Length];
+        BinaryPrimitives.WriteUInt16BigEndian(packet, port);
+        BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(2), to.Port);
+        BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(4), (ushort)packet.Length);
+        datagram.CopyTo(packet.AsSpan(HeaderSize));
+        SendTo(sender, packet, to with { Port = 0 });
+    }
+
+    private static SafeFileHandle Make(int type, int protocol = 0)
+    {
+        SafeFileHandle socket = Libc.socket(Libc.AF_INET, type | Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK, protocol);
         SystemCall.Check(socket.IsInvalid ? -1 : 0, $"make a socket");
         return socket;
     }
