@@ -139,4 +139,19 @@ public class ExecTests(DockerEngine engine) : MachineTest(engine)
     }
 
     private Task<string> HealthAsync(string name) => Docker.InspectAsync(name, "{{.State.Health.Status}}");
+
+    [Fact]
+    public async Task An_exec_whose_output_nobody_reads_does_not_keep_the_machine()
+    {
+        OnlyMachines();
+        string name = await StartAsync("-e", "RUNCVM_LOG_LEVEL=DEBUG", Busybox, "sh", "-c", "until [ -e /end ]; do sleep 1; done; exit 3");
+        using System.Diagnostics.Process unread = Docker.Start("exec", name, "yes");
+        await unread.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken);
+        (await ExecAsync(name, "touch", "/end")).Succeeded();
+        // The engine calls the container running until it is rid of the output, as it does with runc; the machine has ended.
+        await Eventually.TrueAsync(async () => (await Docker.RunAsync("logs", name)).Stderr.Contains("the hypervisor has ended", StringComparison.Ordinal), "the machine's end");
+        unread.Kill();
+        await unread.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(3, await WaitAsync(name));
+    }
 }

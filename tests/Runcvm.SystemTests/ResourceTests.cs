@@ -61,6 +61,16 @@ public class ResourceTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task Execs_run_beside_a_systemd_that_has_made_groups_of_its_own_where_processes_are_counted()
+    {
+        string name = await StartAsync("--pids-limit", "400", await Engine.Images.DockerInDockerAsync());
+        (await ExecAsync(name, "systemctl", "is-system-running", "--wait")).Succeeded();
+        (await ExecAsync(name, "true")).Succeeded();
+        (await Docker.RunAsync("stop", "--time", "60", name)).Succeeded();
+        Assert.Equal(0, await WaitAsync(name));
+    }
+
+    [Fact]
     [Proves("update", "--cpus", "--cpuset-cpus")]
     public async Task Half_a_processor_is_not_exceeded_and_can_be_changed()
     {

@@ -88,6 +88,24 @@ public class RootFileSystemTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task What_was_copied_in_is_there_also_after_a_start_that_came_to_nothing_and_is_copied_once()
+    {
+        OnlyMachines();
+        string name = NewName();
+        string[] arguments = ["create", "--name", name, .. RuntimeArguments, "-e", "RUNCVM_ROOTFS=block", Busybox, "sh", "-c", "cat /copied/file; echo changed > /copied/file"];
+        (await Docker.RunAsync(arguments)).Succeeded();
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(Path.Combine(folder.Path, "file"), "from outside\n", TestContext.Current.CancellationToken);
+        (await Docker.RunAsync("cp", folder.Path, $"{name}:/copied")).Succeeded();
+        // The kernel has not booted when start answers.
+        (await Docker.RunAsync("start", name)).Succeeded();
+        (await Docker.RunAsync("kill", name)).Succeeded();
+        Assert.Equal("", (await Docker.RunAsync("logs", name)).Text);
+        Assert.Equal("from outside", (await Docker.RunAsync("start", "--attach", name)).Text);
+        Assert.Equal("changed", (await Docker.RunAsync("start", "--attach", name)).Text);
+    }
+
+    [Fact]
     public async Task Names_that_are_not_text_survive_a_copy_into_the_container_and_onto_the_disk_of_an_engines_data()
     {
         // Docker's own commands take text only, so the bytes come inside of a folder, and of a layer.

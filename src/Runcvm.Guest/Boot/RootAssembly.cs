@@ -72,6 +72,8 @@ internal static class RootAssembly
             MountPoint.Add(Disk.Find(setup.LayerDisk), "/layer", "erofs", MountFlags.ReadOnly);
             TreeCopy.TakeOver("/layer", upper, setup.LayerPaths);
             MountPoint.Remove("/layer");
+            // The host hands it over until a start says that it is there.
+            MountPoint.SyncAll();
         }
 
         CopyRootAttributes(upper);

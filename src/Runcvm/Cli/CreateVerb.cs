@@ -31,6 +31,8 @@ internal static class CreateVerb
         string id = command.ContainerId(FlagsWithValue) ?? throw new UsageException($"{command.Verb} needs the container's id");
         var bundle = new Bundle(command.ValueOf(FlagsWithValue, "--bundle", "-b") ?? Environment.CurrentDirectory);
         MachineFolder folder = MachineFolder.Of(id);
+        if (folder.IsRunning) throw new UsageException($"a machine with the id {id} runs already");
+        if (folder.IsThere) LayerMark.Settle(folder);
         folder.Recreate();
         IReadOnlyList<SafeFileHandle> sockets = [];
         string sandbox;
@@ -70,6 +72,7 @@ internal static class CreateVerb
         HypervisorProgram program = HypervisorProgram.Of(options, host);
 
         HostDevices.Check(bundle.Spec["linux"]);
+        HostDevices.CheckHooks(bundle.Spec["hooks"]);
         JsonNode? mounts = bundle.Spec["mounts"];
         var systems = GuestFileSystems.From(mounts, options.Disks, options.SharesSockets);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options.Systemd, systems.HasInit);
@@ -85,7 +88,7 @@ internal static class CreateVerb
         if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
         // Inherited through the low-level runtime: the file server holds each file that the guest has open.
         if (systems.Shares.Count > 0) CurrentProcess.TryRaiseOpenFiles(MostSharedFiles);
-        program.GiveAccess(folder, disks.Disks, initramfs);
+        program.GiveAccess(folder, disks.Disks, [kernel.VmlinuxPath, initramfs]);
 
         var setup = new Setup
         {

@@ -1,5 +1,4 @@
-using Microsoft.Win32.SafeHandles;
-using Runcvm.Linux.Files;
+using Runcvm.Linux;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Sandbox;
@@ -14,21 +13,29 @@ internal static class DeleteVerb
     {
         bool force = command.AfterVerb.Any(static argument => argument is "--force" or "-f");
         MachineFolder? folder = command.ContainerId() is { } id ? MachineFolder.Of(id) : null;
-        if (folder is { Exists: true } && (force || !IsRunning(folder)))
+        // A running machine is not deleted without force: the low-level runtime refuses, so its folder must stay.
+        if (folder is { IsThere: true } && (force || !folder.IsRunning))
         {
-            LifeEvents.Ended(folder);
+            if (folder.Exists) LifeEvents.Ended(folder);
+            LayerMark.Settle(folder);
             folder.Remove();
         }
 
-        MachineNetwork.RemoveLeftOvers();
+        RemoveLeftOvers();
         LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
         return 1;
     }
 
-    // A running machine is not deleted without force: the low-level runtime refuses, so its folder must stay.
-    private static bool IsRunning(MachineFolder folder)
+    // What cannot be taken away now is tried again by the next call; no container's end may depend on it, least of all one that shares nothing.
+    private static void RemoveLeftOvers()
     {
-        using SafeFileHandle? file = FileDescriptor.TryOpen(folder.Lock, OpenFlags.ReadWrite | OpenFlags.NoFollow | OpenFlags.NonBlocking);
-        return file != null && !FileDescriptor.TryLock(file);
+        try
+        {
+            MachineNetwork.RemoveLeftOvers();
+        }
+        catch (Exception e) when (e is UsageException or LinuxException or IOException or UnauthorizedAccessException)
+        {
+            Journal.Write(Journal.Error, $"what machines left in shared networks could not be removed: {Reason.Of(e)}", [("RUNCVM_EVENT", "leftover")]);
+        }
     }
 }

@@ -16,20 +16,36 @@ internal static class FirecrackerVersion
 
     private const string Memory = MachineFolder.Root + "/.firecracker-version";
 
-    /// <summary>Refuses a file that is none, or one that is too old.</summary>
-    internal static void Check(string path, string memory = Memory)
+    /// <summary>Refuses a file that is none, or one that is too old. Else its version.</summary>
+    internal static Version Check(string path, string memory = Memory)
     {
         FileStatus status = FileStatus.TryOf(path, followLinks: true) ?? throw new LinuxException(Errno.ENOENT, $"look at {path}");
         string key = string.Create(CultureInfo.InvariantCulture, $"{path}\n{status.Size}\n{status.ModifiedNanoseconds}\n");
-        if (File.Exists(memory) && File.ReadAllText(memory) == key) return;
-        CheckAnswer(path, Ask(path));
+        if (File.Exists(memory) && File.ReadAllText(memory) is { } known && known.StartsWith(key, StringComparison.Ordinal)
+            && Version.TryParse(known.AsSpan(key.Length), out Version? before))
+        {
+            return before;
+        }
+
+        Version version = CheckAnswer(path, Ask(path));
         string unfinished = $"{memory}.{Environment.ProcessId}";
-        File.WriteAllText(unfinished, key);
+        File.WriteAllText(unfinished, key + version);
         File.Move(unfinished, memory, overwrite: true);
+        return version;
+    }
+
+    /// <summary>Refuses huge pages where Firecracker does: with an initramfs, which every machine of ours has, before 1.11, and with a
+    /// balloon before 1.14 (src/vmm/src/resources.rs of its releases).</summary>
+    internal static void CheckHugePages(Version version, bool hasBalloon)
+    {
+        const string Refusal = "RUNCVM_HUGETLB cannot be had with Firecracker";
+        if (version < new Version(1, 11)) throw new UsageException($"{Refusal} {version}: it needs 1.11 or newer; leave the option out, or set RUNCVM_HYPERVISOR=qemu");
+        if (hasBalloon && version < new Version(1, 14))
+            throw new UsageException($"{Refusal} {version} and a balloon: it needs 1.14 or newer; set RUNCVM_ENABLE_BALLOON=0, or RUNCVM_HYPERVISOR=qemu");
     }
 
     /// <summary>What <c>firecracker --version</c> says on its first line: <c>Firecracker v1.8.0</c>.</summary>
-    internal static void CheckAnswer(string path, string answer)
+    internal static Version CheckAnswer(string path, string answer)
     {
         string line = answer.Split('\n')[0].Trim();
         const string Start = "Firecracker v";
@@ -46,6 +62,8 @@ internal static class FirecrackerVersion
                 $"{path} is Firecracker {version}, and RunCVM needs {Oldest} or newer (it finds the devices by ACPI); put a newer release there "
                 + "with runcvm install --firecracker FILE|URL, or set RUNCVM_HYPERVISOR=qemu");
         }
+
+        return version;
     }
 
     private static string Ask(string path)

@@ -17,7 +17,8 @@ internal sealed record HypervisorProgram(bool IsFirecracker, string OnHost, stri
     {
         if (options.Hypervisor == Hypervisor.Qemu) return new HypervisorProgram(false, host.QemuPath!, host.QemuPath!);
         FirecrackerProgram firecracker = host.Firecracker!;
-        FirecrackerVersion.Check(firecracker.Path);
+        Version version = FirecrackerVersion.Check(firecracker.Path);
+        if (options.HugePages) FirecrackerVersion.CheckHugePages(version, options.Balloon);
         return new HypervisorProgram(true, firecracker.Path, SandboxSpec.Firecracker);
     }
 
@@ -25,7 +26,7 @@ internal sealed record HypervisorProgram(bool IsFirecracker, string OnHost, stri
     internal uint User => IsFirecracker ? MachineDescription.HypervisorUser : 0;
 
     /// <summary>Makes what the hypervisor opens by name accessible to the user that it is.</summary>
-    internal void GiveAccess(MachineFolder folder, IReadOnlyList<(string Source, MachineDisk Disk)> disks, string initramfs)
+    internal void GiveAccess(MachineFolder folder, IReadOnlyList<(string Source, MachineDisk Disk)> disks, IReadOnlyList<string> files)
     {
         uint user = User;
         foreach ((string source, MachineDisk disk) in disks)
@@ -37,7 +38,7 @@ internal sealed record HypervisorProgram(bool IsFirecracker, string OnHost, stri
         }
 
         if (!IsFirecracker) return;
-        MakeReadable(initramfs);
+        foreach (string file in files) MakeReadable(file);
         folder.MakeHypervisorFolder(user);
     }
 

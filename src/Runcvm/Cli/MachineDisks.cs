@@ -63,13 +63,10 @@ internal sealed record MachineDisks(
 
     private static MachineDisk Disk(string serial, bool readOnly) => new(serial, $"/disks/{serial}", readOnly);
 
-    // What was applied is remembered beside the disk to which it was applied, so that the two live and die together.
     private static PackedUpper? PackUpper(LayerChain chain, ScratchDisk scratch, MachineFolder folder)
     {
-        string memory = scratch.Path + ".applied";
-        long? applied = !scratch.IsNew && File.Exists(memory) ? BitConverter.ToInt64(File.ReadAllBytes(memory)) : null;
-        PackedUpper? upper = UpperLayer.Pack(chain, applied, folder.LayerImage);
-        if (upper != null) File.WriteAllBytes(memory, BitConverter.GetBytes(upper.AppliedUpTo));
+        PackedUpper? upper = UpperLayer.Pack(chain, scratch.IsNew ? null : LayerMark.Read(scratch.Path), folder.LayerImage);
+        if (upper != null) LayerMark.Propose(folder, scratch.Path, upper.AppliedUpTo);
         return upper;
     }
 

@@ -27,7 +27,7 @@ internal static class KernelVerb
                 List(store, emulated, output);
                 return 0;
             case ["list", "--json"]:
-                ListJson(store, output);
+                ListJson(store, emulated, output);
                 return 0;
             case ["add", "--as", var dist, _, ..]:
                 return Add(store, args[3..], dist, output);
@@ -60,10 +60,10 @@ internal static class KernelVerb
             output.WriteLine(kernel.Name == taken ? $"{kernel.Name}  (default)" : kernel.Name);
     }
 
-    private static void ListJson(KernelStore store, TextWriter output)
+    private static void ListJson(KernelStore store, bool emulated, TextWriter output)
     {
         List<Kernel> all = store.All();
-        string? taken = all.Count == 0 ? null : store.Find(null).Name;
+        string? taken = all.Count == 0 ? null : store.Find(null, emulated).Name;
         var list = new JsonArray([.. all.Select(kernel => new JsonObject { ["name"] = kernel.Name, ["default"] = kernel.Name == taken, ["vmlinux"] = kernel.VmlinuxPath })]);
         output.WriteLine(list.ToJsonString());
     }

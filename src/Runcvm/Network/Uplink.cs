@@ -29,6 +29,7 @@ internal static class Uplink
         }
         catch
         {
+            using SafeFileHandle turn = UplinkSlot.LockAll();
             Remove(slot, iptablesRestore);
             throw;
         }
@@ -39,6 +40,8 @@ internal static class Uplink
     /// <param name="iptablesRestore">finds the host's program; asked only if there is something to remove</param>
     internal static void RemoveWhere(Func<string, bool> isGone, Func<string> iptablesRestore)
     {
+        if (!UplinkSlot.Taken().Any()) return;
+        using SafeFileHandle turn = UplinkSlot.LockAll();
         foreach (UplinkSlot slot in UplinkSlot.Taken())
         {
             // Without an owner it is being claimed at this moment.

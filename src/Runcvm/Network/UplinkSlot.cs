@@ -69,10 +69,19 @@ internal sealed record UplinkSlot(int Number)
         }
     }
 
+    /// <summary>Waits for its turn to take or give back numbers: what belongs to one is found by the number alone.</summary>
+    internal static SafeFileHandle LockAll()
+    {
+        Directory.CreateDirectory(Root);
+        SafeFileHandle file = FileDescriptor.Open($"{Root}/.lock", OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
+        FileDescriptor.Lock(file);
+        return file;
+    }
+
     /// <summary>The first free one, which is the container's from here on.</summary>
     internal static UplinkSlot Take(string id)
     {
-        Directory.CreateDirectory(Root);
+        using SafeFileHandle turn = LockAll();
         for (int number = 0; number < Count; number++)
         {
             var slot = new UplinkSlot(number);
@@ -102,6 +111,7 @@ internal sealed record UplinkSlot(int Number)
         int number = (Number * 2) + end;
         return [169, 254, (byte)(192 + (number >> 8)), (byte)number];
     }
+
     private byte[] Address6(int end)
     {
         byte[] address = new byte[16];

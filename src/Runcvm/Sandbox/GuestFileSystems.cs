@@ -13,6 +13,10 @@ namespace Runcvm.Sandbox;
 internal sealed class GuestFileSystems
 {
     private const MountFlags Plain = MountFlags.NoSuid | MountFlags.NoDev | MountFlags.NoExec;
+
+    // The guest's kernel has its own of these, and a /dev.
+    private static readonly string[] OfEveryGuest = ["proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", "tmpfs", "devtmpfs"];
+
     private const string DefaultSharedMemory = "size=65536k";
 
     private readonly List<GuestMount> _more = [];
@@ -93,8 +97,9 @@ internal sealed class GuestFileSystems
         bool isBind = type == "bind" || Array.Exists(options, static option => option is "bind" or "rbind");
         if (isBind) AddBind(source, target, options);
         else if (target == "/dev/shm") _sharedMemory = Array.Find(options, static o => o.StartsWith("size=", StringComparison.Ordinal)) ?? DefaultSharedMemory;
-        else if (type == "tmpfs" && target != "/dev") AddTmpfs(target, options);
-        // proc, sysfs, devpts, mqueue, cgroup and /dev: the guest has its own.
+        else if (type is "tmpfs" or "ramfs" && target != "/dev") AddTmpfs(target, options);
+        else if (Array.IndexOf(OfEveryGuest, type) < 0)
+            throw new UsageException($"the mount of type '{type}' at {target} cannot be had in a machine: it takes bind mounts, volumes and tmpfs");
     }
 
     private void AddTmpfs(string target, string[] options)

@@ -21,6 +21,20 @@ internal static class HostDevices
         }
     }
 
+    /// <summary>Refuses the hooks by which engines hand out graphics processors: they would work on the sandbox, and the guest would see nothing of it.</summary>
+    internal static void CheckHooks(JsonNode? hooks)
+    {
+        foreach (string stage in (string[])["prestart", "createRuntime"])
+        {
+            foreach (JsonNode? hook in ProcessReader.Items(hooks?[stage]))
+            {
+                string program = Path.GetFileName(hook?["path"]?.GetValue<string>() ?? "");
+                if (program is "nvidia-container-runtime-hook" or "nvidia-container-toolkit")
+                    throw new UsageException("--gpus: a device of the host cannot be handed to a microVM; leave it out");
+            }
+        }
+    }
+
     private static bool AllowsAll(JsonNode? rules)
         => ProcessReader.Items(rules).Any(static rule => rule?["allow"]?.GetValue<bool>() == true
             && rule["major"] == null && rule["minor"] == null && rule["type"]?.GetValue<string>() is null or "a" && rule?["access"]?.GetValue<string>() == "rwm");

@@ -44,13 +44,27 @@ internal sealed class MachineFolder
     /// <summary>What `create` found and how long it took, for whoever asks about the machine.</summary>
     internal string Record => Path.Combine(FullPath, "record.bin");
 
+    /// <summary>Is there when the guest has taken over what was put into the container while it was stopped, and has it on its disk.</summary>
+    internal string LayerTaken => Path.Combine(FullPath, "layer-taken");
+
     /// <summary>How the machine ended.</summary>
     internal string Outcome => Path.Combine(FullPath, "outcome.bin");
 
     /// <summary>What a hypervisor that is another user may write to: nothing else of this folder.</summary>
     internal string Hypervisor => Path.Combine(FullPath, "hypervisor");
 
+    /// <summary>From the moment on when `create` knew all of the machine.</summary>
     internal bool Exists => File.Exists(Description);
+
+    /// <summary>Whether its supervisor is there.</summary>
+    internal bool IsRunning
+    {
+        get
+        {
+            using SafeFileHandle? file = FileDescriptor.TryOpen(Lock, OpenFlags.ReadWrite | OpenFlags.NoFollow | OpenFlags.NonBlocking);
+            return file != null && !FileDescriptor.TryLock(file);
+        }
+    }
 
     internal static MachineFolder Of(string id)
     {

@@ -174,6 +174,7 @@ internal sealed class MachineLife(
             {
                 case MessageKind.Started when Read(body, Started.Read).Id == Start.Workload:
                     if (!_workloadStarted.TrySetResult()) throw new WireFormatException("it said twice that the workload runs");
+                    if (setup.LayerDisk != null) File.WriteAllBytes(MachineFolder.InSandbox.LayerTaken, []);
                     timeline.Ended(BootSteps.Workload);
                     _log.Info($"the workload runs, {Elapsed()} ms after the hypervisor's start");
                     BootSteps.Report(_log, timeline);

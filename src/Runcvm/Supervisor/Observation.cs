@@ -43,6 +43,8 @@ internal sealed class Observation(TextRing console, Timeline timeline, GuestLink
                 break;
             case MessageKind.SetLimits:
                 string failure = await limits.SetAsync(LimitsIn(body));
+                // Whoever asks moves the balloon next. A guest does one thing after the other: once it answers, the driver is there.
+                if (limits.OthersMoveTheBalloon) await AskGuestAsync(MessageKind.Flush, static id => new Flush(id).Write);
                 await SendAsync(client, MessageKind.LimitsSet, new LimitsSet(failure).Write);
                 break;
         }

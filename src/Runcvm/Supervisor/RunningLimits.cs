@@ -14,6 +14,9 @@ internal sealed class RunningLimits(IMachine machine, GuestLink link, MachineDes
 {
     private long _mebibytes = description.MemoryBytes / (1024 * 1024);
 
+    /// <summary>Firecracker takes its orders from the host, and its guest only what concerns the driver.</summary>
+    internal bool OthersMoveTheBalloon => description is { IsFirecracker: true, Balloon: true };
+
     /// <summary>Takes back what the guest shall not have from the start. Why not, or nothing.</summary>
     internal Task<string> BeginAsync()
         => description.BalloonMebibytes > 0 ? SetAsync(new SetLimits(_mebibytes - description.BalloonMebibytes, 0)) : Task.FromResult("");

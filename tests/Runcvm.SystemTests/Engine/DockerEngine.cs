@@ -53,6 +53,9 @@ public sealed class DockerEngine : IAsyncLifetime
     /// <summary>Whether tests that take minutes or gigabytes run too.</summary>
     public static bool RunsLarge { get; } = Environment.GetEnvironmentVariable("RUNCVM_TEST_LARGE") == "1";
 
+    /// <summary>Whether Firecracker is its test double, and so emulates.</summary>
+    public static bool RunsDouble => Hypervisor == "firecracker" && Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER_DOUBLE") != null;
+
     /// <summary>The real Firecracker, or its test double: then a host without KVM will do. Null: the one that the runtime finds.</summary>
     public static string? Firecracker { get; } =
         Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER") ?? Environment.GetEnvironmentVariable("RUNCVM_TEST_FIRECRACKER_DOUBLE");

@@ -17,10 +17,20 @@ internal sealed class FirecrackerApi(string socket)
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    /// <summary>PATCH /balloon: how much the guest shall give back.</summary>
-    internal void SetBalloon(long mebibytes) => Send("PATCH", "/balloon", new JsonObject { ["amount_mib"] = mebibytes });
+    /// <summary>PATCH /balloon: how much the guest shall give back. One that has not loaded its driver has nothing to take back, and cannot give.</summary>
+    /// <param name="mebibytes">0 for nothing</param>
+    internal void SetBalloon(long mebibytes)
+    {
+        if (TrySend("PATCH", "/balloon", new JsonObject { ["amount_mib"] = mebibytes }) is { } fault && !(mebibytes == 0 && IsInactive(fault)))
+            throw new UsageException($"Firecracker refused PATCH /balloon: {fault}");
+    }
 
-    private void Send(string method, string path, JsonObject body)
+    /// <summary>`Device is inactive` and `Device not activated yet`, by version.</summary>
+    internal static bool IsInactive(string fault)
+        => fault.Contains("inactive", StringComparison.OrdinalIgnoreCase) || fault.Contains("not activ", StringComparison.OrdinalIgnoreCase);
+
+    // Null, or the reason why not.
+    private string? TrySend(string method, string path, JsonObject body)
     {
         string json = body.ToJsonString();
         string request = $"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {Encoding.UTF8.GetByteCount(json)}\r\n\r\n{json}";
@@ -37,7 +47,7 @@ internal sealed class FirecrackerApi(string socket)
             throw new UsageException($"Firecracker could not be asked ({method} {path}): {e.Message}", e);
         }
 
-        if (Fault(answer) is { } fault) throw new UsageException($"Firecracker refused {method} {path}: {fault}");
+        return Fault(answer);
     }
 
     /// <summary>Null where the answer is a success, else why it is none.</summary>
