@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse.Handles;
 using Runcvm.Fuse.Wire;
 using Runcvm.Linux;
@@ -27,7 +28,7 @@ public sealed partial class FileServer
     {
         if (!body.TryRead(out WriteIn write) || write.Size > body.Rest.Length || write.Offset > long.MaxValue) return Fail(Errno.EINVAL);
         using HandleLease<OpenFile> file = _handles.Lease<OpenFile>(write.Fh);
-        if (file.Handle == null) return Fail(Errno.EBADF);
+        if (file.Handle is not { Writable: true }) return Fail(Errno.EBADF);
         if (write.WriteFlags.HasFlag(WriteFlags.KillSuidgid))
         {
             int error = DropPrivilegeBits(file.Handle.File);
@@ -40,7 +41,7 @@ public sealed partial class FileServer
         bool append = (write.Flags & GuestFlags.Append) != 0 && !write.WriteFlags.HasFlag(WriteFlags.Cache);
         long n = append
             ? FileCall.Append(file.Handle.File, data)
-            : FileCall.Write(file.Handle.File, data, (long)write.Offset);
+            : Write(file.Handle.File, data, (long)write.Offset, all: write.WriteFlags.HasFlag(WriteFlags.Cache));
         if (n < 0) return (int)n;
         // RWF_DSYNC and RWF_SYNC in the guest ask for one write what O_DSYNC asks for all.
         if ((write.Flags & GuestFlags.DataSynchronous) != 0 && !file.Handle.Synchronous)
@@ -51,6 +52,16 @@ public sealed partial class FileServer
 
         reply.Put(new WriteOut((uint)n, 0));
         return 0;
+    }
+
+    // The guest's kernel takes pages of its cache for written when there is no error, however much was written.
+    private static long Write(SafeFileHandle file, ReadOnlySpan<byte> data, long offset, bool all)
+    {
+        long n = FileCall.Write(file, data, offset);
+        if (!all) return n;
+        long done = 0;
+        for (; n > 0 && (done += n) < data.Length; n = FileCall.Write(file, data[(int)done..], offset + done)) { }
+        return n < 0 ? n : done;
     }
 
     private int Flush(RequestBody body)
@@ -75,7 +86,7 @@ public sealed partial class FileServer
         if (!body.TryRead(out FallocateIn allocate) || allocate.Offset > long.MaxValue || allocate.Length > long.MaxValue)
             return Fail(Errno.EINVAL);
         using HandleLease<OpenFile> file = _handles.Lease<OpenFile>(allocate.Fh);
-        if (file.Handle == null) return Fail(Errno.EBADF);
+        if (file.Handle is not { Writable: true }) return Fail(Errno.EBADF);
         int error = DropPrivilegeBits(header, file.Handle);
         if (error < 0) return error;
         return FileCall.Allocate(file.Handle.File, (int)allocate.Mode, (long)allocate.Offset, (long)allocate.Length);
@@ -99,7 +110,7 @@ public sealed partial class FileServer
             return Fail(Errno.EINVAL);
         using HandleLease<OpenFile> from = _handles.Lease<OpenFile>(copy.FhIn);
         using HandleLease<OpenFile> to = _handles.Lease<OpenFile>(copy.FhOut);
-        if (from.Handle == null || to.Handle == null) return Fail(Errno.EBADF);
+        if (from.Handle == null || to.Handle is not { Writable: true }) return Fail(Errno.EBADF);
         int error = DropPrivilegeBits(header, to.Handle);
         if (error < 0) return error;
         to.Handle.Written = true;

@@ -9,13 +9,21 @@ public sealed partial class FileServer
     private int Dispatch(in RequestHeader header, RequestBody body, ref Reply reply)
     {
         if (_rootsAreBelow && header.Nodeid == NodeTable.RootId) return OfRoots(header, body, ref reply);
-        if (Changes(header.Opcode))
-        {
-            if (_nodes.IsReadOnly(header.Nodeid)) return Fail(Errno.EROFS);
-            if (!_changed) Volatile.Write(ref _changed, true);
-        }
+        if (!Changes(header.Opcode)) return Serve(header, body, ref reply);
+        if (_nodes.IsReadOnly(header.Nodeid)) return Fail(Errno.EROFS);
+        int error = Serve(header, body, ref reply);
+        NoteChange();
+        return error;
+    }
 
-        return header.Opcode switch
+    // After the change and before the answer: a flush that begins in between would not take it along.
+    private void NoteChange()
+    {
+        if (!_changed) Volatile.Write(ref _changed, true);
+    }
+
+    private int Serve(in RequestHeader header, RequestBody body, ref Reply reply)
+        => header.Opcode switch
         {
             Opcode.Lookup => Lookup(header, body, ref reply),
             Opcode.Forget => Forget(header, body),
@@ -64,7 +72,6 @@ public sealed partial class FileServer
             Opcode.Ioctl => Fail(Errno.ENOTTY),
             _ => Fail(Errno.ENOSYS),
         };
-    }
 
     private static bool Changes(Opcode opcode) => opcode is Opcode.Setattr or Opcode.Symlink or Opcode.Mknod or Opcode.Mkdir
         or Opcode.Unlink or Opcode.Rmdir or Opcode.Rename or Opcode.Rename2 or Opcode.Link or Opcode.Create or Opcode.Tmpfile

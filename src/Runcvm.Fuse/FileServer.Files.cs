@@ -113,8 +113,16 @@ public sealed partial class FileServer
         if (node.Kind != FileKind.Regular) return Fail(node.Kind == FileKind.Directory ? Errno.EISDIR : Errno.EINVAL);
         if (node.ReadOnly && (IsForWriting(flags) || (flags & GuestFlags.Truncate) != 0)) return Fail(Errno.EROFS);
         int error = FileCall.Reopen(path, HostFlags(flags), 0, out SafeFileHandle file);
+        if (error == Fail(Errno.EAGAIN))
+        {
+            // Another server of the same file has a lease on it (fcntl(2), F_SETLEASE) and is asked to give it back.
+            file.Dispose();
+            error = FileCall.Reopen(path, HostFlags(flags) & ~OpenFlags.NonBlocking, 0, out file);
+        }
+
         if (error == 0 && IsTooMany(file)) error = Fail(Errno.ENFILE);
-        if (error == 0 && (openFlags & RequestBits.OpenKillSuidgid) != 0) error = DropPrivilegeBits(path);
+        if (error == 0 && (openFlags & RequestBits.OpenKillSuidgid) != 0 && !node.ReadOnly) error = DropPrivilegeBits(path);
+        if (error == 0 && (flags & GuestFlags.Truncate) != 0) NoteChange();
         if (error < 0)
         {
             file.Dispose();

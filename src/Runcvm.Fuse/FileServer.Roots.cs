@@ -13,6 +13,7 @@ public sealed partial class FileServer
     private const ulong Day = 86400;
 
     private readonly bool _rootsAreBelow;
+    private readonly Lock _flushing = new();
     private bool _changed;
 
     /// <summary>Requests for the folder that has nothing but the roots. The guest's init binds what is in it to where it
@@ -54,6 +55,12 @@ public sealed partial class FileServer
     /// <summary>sync(2) and syncfs(2) in the guest, whose kernel has all roots as one file system. Nothing changed by the guest
     /// means nothing to wait for: the host's disks may be busy with other things.</summary>
     private int SyncRoots()
+    {
+        // Who comes while another's flush is under way waits for it: what it asks for may be part of that.
+        lock (_flushing) return FlushRoots();
+    }
+
+    private int FlushRoots()
     {
         if (!Interlocked.Exchange(ref _changed, false)) return 0;
         int result = 0;

@@ -129,6 +129,10 @@ public sealed partial class FileServer : IDisposable
         return header.Opcode switch
         {
             Opcode.Read => !new RequestBody(request[RequestHeader.Size..]).TryRead(out ReadIn read) || read.Size >= MuchData,
+            Opcode.Write => !new RequestBody(request[RequestHeader.Size..]).TryRead(out WriteIn write) || (write.Flags & GuestFlags.DataSynchronous) != 0,
+            Opcode.Setattr => !new RequestBody(request[RequestHeader.Size..]).TryRead(out SetattrIn set) || set.Valid.HasFlag(SetattrValid.Size),
+            // An overlay copies the whole file up.
+            Opcode.Open => !new RequestBody(request[RequestHeader.Size..]).TryRead(out OpenIn open) || IsForWriting(open.Flags),
             Opcode.Fsync or Opcode.Fsyncdir or Opcode.Syncfs or Opcode.Fallocate or Opcode.CopyFileRange => true,
             _ => false,
         };

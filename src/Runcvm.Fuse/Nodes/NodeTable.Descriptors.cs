@@ -41,16 +41,13 @@ internal sealed partial class NodeTable
     /// <summary>The guest has opened a node by this descriptor: a name is not needed as long.</summary>
     internal void Opened(ServedNode node, SafeFileHandle file)
     {
-        lock (_lock) node.Opened = file;
+        lock (_lock) node.AddOpened(file);
     }
 
     /// <summary>The guest closes what it had opened.</summary>
     internal void Closed(ServedNode node, SafeFileHandle file)
     {
-        lock (_lock)
-        {
-            if (node.Opened == file) node.Opened = null;
-        }
+        lock (_lock) node.RemoveOpened(file);
     }
 
     /// <summary>The entry is going to lose its name: whoever in the guest still uses the node must find it without.</summary>
@@ -106,7 +103,9 @@ internal sealed partial class NodeTable
         if (error == -(int)Errno.EMFILE)
         {
             file.Dispose();
-            CloseUnused(Descriptors / 2);
+            // Each is looked at twice: the first time may find it used.
+            int all = Descriptors;
+            CloseUnused(all / 2, 2 * all);
             error = OpenPath(folder, name, out file);
         }
 
@@ -138,13 +137,14 @@ internal sealed partial class NodeTable
 
     private void CloseUnused()
     {
-        if (Volatile.Read(ref _descriptors) > _mostDescriptors) CloseUnused(_mostDescriptors);
+        // Some cannot be closed, and may be all that are left: the look for others goes on with the next new one.
+        const int MostLooks = 256;
+        if (Volatile.Read(ref _descriptors) > _mostDescriptors) CloseUnused(_mostDescriptors, MostLooks);
     }
 
-    private void CloseUnused(int leave)
+    private void CloseUnused(int leave, int looks)
     {
-        // Each is looked at twice at most: the first time may find it used.
-        for (int looks = 2 * Descriptors; looks > 0; looks--)
+        for (; looks > 0; looks--)
         {
             NodeLease candidate;
             lock (_lock)

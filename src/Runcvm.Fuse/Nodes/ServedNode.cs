@@ -10,6 +10,10 @@ namespace Runcvm.Fuse.Nodes;
 internal sealed class ServedNode(ulong id, NodeKey key, FileKind kind, bool readOnly)
 {
     private NodeLocks? _locks;
+    private SafeFileHandle? _opened;
+
+    // Hardly ever is a file opened twice at a time.
+    private List<SafeFileHandle>? _more;
 
     internal ulong Id { get; } = id;
 
@@ -36,8 +40,8 @@ internal sealed class ServedNode(ulong id, NodeKey key, FileKind kind, bool read
     /// <summary>The O_PATH descriptor, while there is one.</summary>
     internal SafeFileHandle? File { get; set; }
 
-    /// <summary>The guest's open file that stands in for the descriptor: the file may have no name any more.</summary>
-    internal SafeFileHandle? Opened { get; set; }
+    /// <summary>A file that the guest has open, which stands in for the descriptor: the file may have no name any more.</summary>
+    internal SafeFileHandle? Opened => _more is { Count: > 0 } ? _more[^1] : _opened;
 
     /// <summary>Whether it was used since somebody looked for descriptors to close.</summary>
     internal bool Used { get; set; }
@@ -58,6 +62,20 @@ internal sealed class ServedNode(ulong id, NodeKey key, FileKind kind, bool read
 
     /// <summary>What the file looked like when it was opened last; see <see cref="ContentStamp"/>.</summary>
     internal ContentStamp? LastOpened { get; set; }
+
+    /// <summary>The guest has opened it.</summary>
+    internal void AddOpened(SafeFileHandle file)
+    {
+        if (_opened == null) _opened = file;
+        else (_more ??= []).Add(file);
+    }
+
+    /// <summary>The guest closes what it had opened.</summary>
+    internal void RemoveOpened(SafeFileHandle file)
+    {
+        if (_opened != file) _more?.Remove(file);
+        else _opened = null;
+    }
 
     /// <summary>Gives up the locks of a node that nobody knows any more.</summary>
     internal void ReleaseLocks() => _locks?.Dispose();

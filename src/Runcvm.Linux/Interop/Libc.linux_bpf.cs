@@ -1,8 +1,6 @@
-using System.Runtime.InteropServices;
-
 namespace Runcvm.Linux.Interop;
 
-/// <summary>bpf(2): linux/bpf.h. Each argument is a part of union bpf_attr that ends with its last field used.</summary>
+/// <summary>bpf(2): linux/bpf.h</summary>
 internal static partial class Libc
 {
     internal const int BPF_MAP_CREATE = 0;
@@ -16,35 +14,4 @@ internal static partial class Libc
     internal const int BPF_FUNC_map_lookup_elem = 1;
     internal const int BPF_FUNC_sk_release = 86;
     internal const int BPF_FUNC_sk_assign = 124;
-
-    [StructLayout(LayoutKind.Sequential)]
-    internal struct bpf_map_create
-    {
-        internal uint map_type, key_size, value_size, max_entries;
-    }
-
-    [StructLayout(LayoutKind.Sequential)]
-    internal struct bpf_map_elem
-    {
-        internal uint map_fd, padding;
-        internal ulong key, value, flags;
-    }
-
-    [StructLayout(LayoutKind.Sequential)]
-    internal struct bpf_prog_load
-    {
-        internal uint prog_type, insn_cnt;
-        internal ulong insns, license;
-        internal uint log_level, log_size;
-        internal ulong log_buf;
-        internal uint kern_version, prog_flags;
-        internal ulong prog_name_low, prog_name_high;
-        internal uint prog_ifindex, expected_attach_type;
-    }
-
-    [StructLayout(LayoutKind.Sequential)]
-    internal struct bpf_link_create
-    {
-        internal uint prog_fd, target_fd, attach_type, flags;
-    }
 }

@@ -98,14 +98,16 @@ public static unsafe class CurrentProcess
         if (errno != Errno.EPERM) throw new LinuxException(errno, $"set the limit of open files to {files}");
     }
 
-    /// <summary>Raises the soft limit of open files to the hard one.</summary>
+    /// <summary>Raises the soft limit of open files to the hard one, but not beyond a million: that would be none.</summary>
     /// <returns>the limit</returns>
     public static long RaiseOpenFiles()
     {
+        const ulong Most = 1 << 20;
         Libc.rlimit limit;
         SystemCall.Check(Libc.prlimit(0, Rlimit.OpenFiles, null, &limit), $"read the limit of open files");
-        if (limit.rlim_cur != limit.rlim_max) SetLimit(Rlimit.OpenFiles, limit.rlim_max, limit.rlim_max);
-        return (long)Math.Min(limit.rlim_max, int.MaxValue);
+        ulong files = Math.Min(limit.rlim_max, Most);
+        if (limit.rlim_cur != files) SetLimit(Rlimit.OpenFiles, files, limit.rlim_max);
+        return (long)files;
     }
 
     /// <summary>Sets the ids for good: supplementary groups, group, user.</summary>

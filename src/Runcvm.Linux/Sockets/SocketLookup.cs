@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Interop;
@@ -43,8 +44,8 @@ public sealed unsafe class SocketLookup : IDisposable
         Put(map, Datagram, datagrams);
         using SafeFileHandle program = Load(Program(end, (int)map.DangerousGetHandle()));
         using SafeFileHandle ns = FileDescriptor.Open("/proc/thread-self/ns/net", OpenFlags.ReadOnly);
-        var link = new Libc.bpf_link_create { prog_fd = Number(program), target_fd = Number(ns), attach_type = Libc.BPF_SK_LOOKUP };
-        return new SocketLookup(Call(Libc.BPF_LINK_CREATE, &link, sizeof(Libc.bpf_link_create), "attach a socket lookup"));
+        var link = new LinkCreate { prog_fd = Number(program), target_fd = Number(ns), attach_type = Libc.BPF_SK_LOOKUP };
+        return new SocketLookup(Call(Libc.BPF_LINK_CREATE, &link, sizeof(LinkCreate), "attach a socket lookup"));
     }
 
     /// <summary>Ends it.</summary>
@@ -52,16 +53,16 @@ public sealed unsafe class SocketLookup : IDisposable
 
     private static SafeFileHandle MakeMap()
     {
-        var create = new Libc.bpf_map_create { map_type = Libc.BPF_MAP_TYPE_SOCKMAP, key_size = 4, value_size = 8, max_entries = 2 };
-        return Call(Libc.BPF_MAP_CREATE, &create, sizeof(Libc.bpf_map_create), "make a map of sockets");
+        var create = new MapCreate { map_type = Libc.BPF_MAP_TYPE_SOCKMAP, key_size = 4, value_size = 8, max_entries = 2 };
+        return Call(Libc.BPF_MAP_CREATE, &create, sizeof(MapCreate), "make a map of sockets");
     }
 
     private static void Put(SafeFileHandle map, int key, SafeFileHandle socket)
     {
         ulong value = Number(socket);
-        var element = new Libc.bpf_map_elem { map_fd = Number(map), key = (ulong)&key, value = (ulong)&value };
+        var element = new MapElement { map_fd = Number(map), key = (ulong)&key, value = (ulong)&value };
         SystemCall.Check(
-            Libc.syscall(SystemCallNumber.Here.bpf, Libc.BPF_MAP_UPDATE_ELEM, (nint)(&element), sizeof(Libc.bpf_map_elem)), $"put a socket into a map");
+            Libc.syscall(SystemCallNumber.Here.bpf, Libc.BPF_MAP_UPDATE_ELEM, (nint)(&element), sizeof(MapElement)), $"put a socket into a map");
     }
 
     private static SafeFileHandle Load(byte[] program)
@@ -69,7 +70,7 @@ public sealed unsafe class SocketLookup : IDisposable
         fixed (byte* instructions = program)
         fixed (byte* license = "Dual MIT/GPL\0"u8)
         {
-            var load = new Libc.bpf_prog_load
+            var load = new ProgramLoad
             {
                 prog_type = Libc.BPF_PROG_TYPE_SK_LOOKUP,
                 insn_cnt = (uint)(program.Length / InstructionSize),
@@ -77,7 +78,7 @@ public sealed unsafe class SocketLookup : IDisposable
                 license = (ulong)license,
                 expected_attach_type = Libc.BPF_SK_LOOKUP,
             };
-            return Call(Libc.BPF_PROG_LOAD, &load, sizeof(Libc.bpf_prog_load), "load a socket lookup");
+            return Call(Libc.BPF_PROG_LOAD, &load, sizeof(ProgramLoad), "load a socket lookup");
         }
     }
 
@@ -138,4 +139,36 @@ public sealed unsafe class SocketLookup : IDisposable
     }
 
     private static uint Number(SafeFileHandle file) => (uint)file.DangerousGetHandle();
+
+    // Members of union bpf_attr of linux/bpf.h, each up to the last field that is used here. The kernel takes any length, and 0 for the rest.
+    [StructLayout(LayoutKind.Sequential)]
+    private struct MapCreate
+    {
+        internal uint map_type, key_size, value_size, max_entries;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct MapElement
+    {
+        internal uint map_fd, padding;
+        internal ulong key, value, flags;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct ProgramLoad
+    {
+        internal uint prog_type, insn_cnt;
+        internal ulong insns, license;
+        internal uint log_level, log_size;
+        internal ulong log_buf;
+        internal uint kern_version, prog_flags;
+        internal ulong prog_name_low, prog_name_high;
+        internal uint prog_ifindex, expected_attach_type;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct LinkCreate
+    {
+        internal uint prog_fd, target_fd, attach_type, flags;
+    }
 }

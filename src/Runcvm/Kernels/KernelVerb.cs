@@ -5,15 +5,6 @@ namespace Runcvm.Kernels;
 /// <summary><c>runcvm kernel list|add|build|default|remove</c></summary>
 internal static class KernelVerb
 {
-    private const string Usage =
-        """
-        runcvm kernel list [--json]
-        runcvm kernel add debian|ubuntu|PACKAGE|FILE.deb...|ROOTFOLDER [--as DIST]
-        runcvm kernel build [--for kvm|tcg] [--source FOLDER|ARCHIVE] [--in FOLDER]
-        runcvm kernel default [DIST|DIST/VERSION]
-        runcvm kernel remove DIST/VERSION
-        """;
-
     /// <summary>Runs one of the verbs and returns the exit code.</summary>
     /// <param name="args">what follows <c>runcvm kernel</c></param>
     /// <param name="output">where answers go</param>
@@ -48,7 +39,7 @@ internal static class KernelVerb
                 Remove(store, name, output);
                 return 0;
             default:
-                throw new UsageException("unknown use of 'runcvm kernel'; these are known:\n" + Usage);
+                throw Unknown($"runcvm kernel {string.Join(' ', args)}");
         }
     }
 
@@ -83,11 +74,14 @@ internal static class KernelVerb
             if (i + 1 < options.Length && options[i] == "--source") source = options[i + 1];
             else if (i + 1 < options.Length && options[i] == "--in") folder = options[i + 1];
             else if (i + 1 < options.Length && options[i] == "--for" && options[i + 1] is "kvm" or "tcg") emulated = options[i + 1] == "tcg";
-            else throw new UsageException("unknown use of 'runcvm kernel build'; these are known:\n" + Usage);
+            else throw Unknown($"runcvm kernel build {string.Join(' ', options)}");
         }
 
         return KernelBuild.Run(store, emulated, source, folder, output);
     }
+
+    private static UsageException Unknown(string use)
+        => new($"'{use}' is no use of it that RunCVM knows; see runcvm kernel --help");
 
     private static void SetDefault(KernelStore store, string name, TextWriter output)
     {

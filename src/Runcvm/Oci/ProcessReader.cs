@@ -62,9 +62,10 @@ internal static class ProcessReader
         }
 
         ulong all = CapabilitySet.Full.Bits;
-        return user == 0
-            ? new CapabilityBits(all, all, all, Set("inheritable").Bits, Set("ambient").Bits)
-            : new CapabilityBits(all, Set("effective").Bits, Set("permitted").Bits, Set("inheritable").Bits & Set("permitted").Bits, Set("ambient").Bits);
+        if (user == 0) return new CapabilityBits(all, all, all, Set("inheritable").Bits, Set("ambient").Bits);
+        // A program of another user starts with those alone, whatever the other sets say: capabilities(7), "Transformation of capabilities during execve()".
+        ulong own = Set("ambient").Bits;
+        return new CapabilityBits(all, own, own, own, own);
 
         CapabilitySet Set(string name) => CapabilitySet.Of(Texts(sets?[name]));
     }

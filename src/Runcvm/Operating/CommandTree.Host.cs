@@ -28,15 +28,33 @@ internal static partial class CommandTree
         return verb;
     }
 
-    // The verbs below it read their arguments themselves.
     private static Command Kernel()
     {
-        Argument<string[]> arguments = new("ARGUMENT") { Description = "list [--json], add, build, default, remove; runcvm kernel help says all.", Arity = ArgumentArity.ZeroOrMore };
-        var verb = new Command("kernel", "kernels that machines boot: list, add, default, remove") { arguments };
-        verb.TreatUnmatchedTokensAsErrors = false;
+        Argument<string[]> sources = new("SOURCE") { Description = "debian, ubuntu, a package's name, files .deb, or a root folder.", Arity = ArgumentArity.OneOrMore };
+        Argument<string> choice = new("KERNEL") { Description = "DIST or DIST/VERSION; without it the default is shown.", Arity = ArgumentArity.ZeroOrOne };
+        Argument<string> name = new("KERNEL") { Description = "DIST/VERSION." };
+        return OfKernels("kernel", "kernels of machines: list, add, build, default, remove",
+            OfKernels("list", "shows them; so does runcvm kernel alone", Json()),
+            OfKernels("add", "takes one from a distribution, from packages or from a root folder", sources, Text("--as", "Call it so.", "DIST")),
+            OfKernels("build", "builds a tuned one from the distribution's sources, in ten minutes or so", Text("--for", "kvm or tcg; by default what this host's machines run on.", "KIND"),
+                Text("--source", "The source, a folder or an archive, instead of the distribution's package."), Text("--in", "Where to build, and leave what was built.")),
+            OfKernels("default", "chooses the one that machines boot unless they say it", choice),
+            OfKernels("remove", "removes one", name));
+    }
+
+    // KernelVerb reads the words itself.
+    private static Command OfKernels(string name, string description, params Symbol[] parts)
+    {
+        var verb = new Command(name, description);
+        foreach (Symbol part in parts)
+        {
+            if (part is Command command) verb.Add(command);
+            else if (part is System.CommandLine.Option option) verb.Add(option);
+            else verb.Add((Argument)part);
+        }
+
         verb.SetAction(parsed => ProgressLine.Around(
-            "working on kernels", parsed.GetValue(arguments) is ["add" or "build", ..],
-            () => KernelVerb.Run(Words(parsed), Console.Out, KernelStoreOfHost(), Emulates())));
+            "working on kernels", name is "add" or "build", () => KernelVerb.Run(Words(parsed), Console.Out, KernelStoreOfHost(), Emulates())));
         return verb;
     }
 
@@ -58,7 +76,7 @@ internal static partial class CommandTree
         {
             Text("--prefix", "Where to: /usr/local by default."), Text("--guest", "The guest program, where it is not beside this one."),
             Text("--daemon-json", "Docker's configuration, where it is elsewhere."),
-            Text("--firecracker", "Put this Firecracker, a file or an address, beside it."), Text("--sha256", "What the Firecracker must hash to.", "HEX"),
+            Text("--firecracker", "Put this Firecracker, a file or an address, beside it.", "SOURCE"), Text("--sha256", "What the Firecracker must hash to.", "HEX"),
             Flag("--no-docker", "Leave Docker as it is."), Flag("--no-files", "Leave the programs: a package has put them there."),
         };
         verb.SetAction(parsed => InstallVerb.Run(Words(parsed), Console.Out));

@@ -66,6 +66,25 @@ public class DescriptorTests
     }
 
     [Fact]
+    public void A_file_without_a_name_that_was_opened_twice_is_there_until_the_last_is_closed()
+    {
+        using var share = MountedShare.Start(sharers: Sharers);
+        MakeTree(share.Host, 1_000);
+        string file = Path.Combine(share.Guest, "file");
+        using (SafeFileHandle first = File.OpenHandle(file, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete))
+        {
+            SafeFileHandle second = File.OpenHandle(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            File.Delete(file);
+            second.Dispose();
+            CloseAll(share);
+            RandomAccess.SetLength(first, 3);
+            Assert.Equal(3, RandomAccess.GetLength(first));
+        }
+
+        share.UntilAllIsClosed();
+    }
+
+    [Fact]
     public void What_has_no_name_any_more_is_there_as_long_as_it_is_open()
     {
         using var share = MountedShare.Start(sharers: Sharers);

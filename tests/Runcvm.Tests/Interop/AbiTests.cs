@@ -25,7 +25,7 @@ public class AbiTests
         "sys/syscall.h", "sys/uio.h", "sys/wait.h", "netinet/in.h",
         // The kernel's struct termios, which the ioctls take; that of the C library is another.
         "asm/termbits.h",
-        "linux/bpf_common.h", "linux/capability.h", "linux/filter.h", "linux/fs.h", "linux/if.h", "linux/if_addr.h", "linux/if_link.h", "linux/if_tun.h", "linux/netlink.h",
+        "linux/bpf.h", "linux/bpf_common.h", "linux/capability.h", "linux/filter.h", "linux/fs.h", "linux/if.h", "linux/if_addr.h", "linux/if_link.h", "linux/if_tun.h", "linux/netlink.h",
         "linux/openat2.h", "linux/pkt_cls.h", "linux/pkt_sched.h", "linux/random.h", "linux/rtnetlink.h", "linux/tc_act/tc_mirred.h", "linux/veth.h",
     ];
 
