@@ -16,7 +16,7 @@ public class WorkloadTests(DockerEngine engine) : MachineTest(engine)
     [InlineData("id -u; id -g", "1000\n1000", "--user", "1000:1000")]
     [InlineData("id -u; id -G", "1000\n1000 50", "--user", "app")]
     [InlineData("id -G | tr ' ' '\\n' | sort -n | xargs", "0 7 50", "--group-add", "staff", "--group-add", "7")]
-    [InlineData("pwd", "/var", "-w", "/var")]
+    [InlineData("pwd", "/var", "--workdir", "/var")]
     [InlineData("pwd", "/made/on/the/way", "-w", "/made/on/the/way")]
     [InlineData("hostname; cat /etc/hostname", "kitchen\nkitchen", "--hostname", "kitchen")]
     [InlineData("grep -c '10.1.2.3.*larder' /etc/hosts", "1", "--add-host", "larder:10.1.2.3")]
