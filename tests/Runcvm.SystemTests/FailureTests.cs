@@ -83,6 +83,26 @@ public class FailureTests(DockerEngine engine) : MachineTest(engine)
         Assert.Equal(before + 1, await CachedImagesAsync());
     }
 
+    [Fact]
+    public async Task What_a_create_that_was_killed_has_left_goes_with_delete()
+    {
+        OnlyMachines();
+        const string Folder = "/run/runcvm/killed-while-created";
+        string script = $"mkdir -p {Folder} && echo image >{Folder}/root-image && {DockerEngine.Runtime} delete --force {Path.GetFileName(Folder)}; test ! -e {Folder}";
+        (await Engine.BesideAsync("sh", "-c", script)).Succeeded();
+    }
+
+    [Fact]
+    public async Task Another_machine_of_the_same_id_is_refused_and_the_first_goes_on()
+    {
+        OnlyMachines();
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        (await ExecAsync(name, "true")).Succeeded();
+        string id = await Docker.InspectAsync(name, "{{.Id}}");
+        (await Engine.BesideAsync(DockerEngine.Runtime, "create", "--bundle", "/nowhere", id)).Refused($"a machine with the id {id} runs already");
+        Assert.Equal("here", (await ExecAsync(name, "echo", "here")).Text);
+    }
+
     [Theory]
     [InlineData(6)]
     [InlineData(20)]

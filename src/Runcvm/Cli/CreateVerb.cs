@@ -29,9 +29,9 @@ internal static class CreateVerb
     internal static int Run(CommandLine command, HostConfig config)
     {
         string id = command.ContainerId(FlagsWithValue) ?? throw new UsageException($"{command.Verb} needs the container's id");
-        var bundle = new Bundle(command.ValueOf(FlagsWithValue, "--bundle", "-b") ?? Environment.CurrentDirectory);
         MachineFolder folder = MachineFolder.Of(id);
         if (folder.IsRunning) throw new UsageException($"a machine with the id {id} runs already");
+        var bundle = new Bundle(command.ValueOf(FlagsWithValue, "--bundle", "-b") ?? Environment.CurrentDirectory);
         if (folder.IsThere) LayerMark.Settle(folder);
         folder.Recreate();
         IReadOnlyList<SafeFileHandle> sockets = [];

@@ -56,6 +56,19 @@ public partial class OptionCatalogueTests
     public void What_reaches_the_host_needs_the_hosts_leave(string entry, string told)
         => Assert.Contains(told, Machine.Refusal(entry), StringComparison.Ordinal);
 
+    public static TheoryData<string> NamesThatNeedLeave => [.. OptionCatalogue.All.Where(static option => option.NeedsAllow).Select(static option => option.Name)];
+
+    [Theory]
+    [MemberData(nameof(NamesThatNeedLeave))]
+    public void No_container_switches_on_by_itself_what_needs_the_hosts_leave(string name)
+        => Assert.Contains($"list \"{Option.KeyOf(name)}\" under allow", Machine.Refusal("RUNCVM_HYPERVISOR=qemu", "RUNCVM_ACCEL=kvm", $"{name}=1"), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("runtime_debug = true", "RUNCVM_LOG_LEVEL=OFF", LogLevel.Off)]
+    [InlineData("log_level = \"INFO\"", "RUNCVM_LOG_LEVEL=ERROR", LogLevel.Error)]
+    public void What_a_container_sets_wins_over_the_hosts_settings(string host, string container, object level)
+        => Assert.Equal(level, Machine.With(Machine.Host, HostConfig.Parse(host, "config.toml"), Machine.NoLimits, container).LogLevel);
+
     [Theory]
     [InlineData("RUNCVM_NETWORK_MODE=bridge")]
     [InlineData("RUNCVM_NETWORK_MODE=host")]
