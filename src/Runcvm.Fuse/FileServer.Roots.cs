@@ -9,7 +9,6 @@ namespace Runcvm.Fuse;
 
 public sealed partial class FileServer
 {
-    private const uint OwnersFolder = 0x1C0; // 0700
     private const ulong Day = 86400;
 
     private readonly bool _rootsAreBelow;
@@ -42,7 +41,7 @@ public sealed partial class FileServer
 
     private static int GetattrOfRoots(ref Reply reply)
     {
-        reply.Put(new AttrOut(Day, 0, 0, new Attr { Ino = NodeTable.RootId, Mode = (uint)FileKind.Directory | OwnersFolder, Nlink = 2 }));
+        reply.Put(new AttrOut(Day, 0, 0, new Attr { Ino = NodeTable.RootId, Mode = (uint)FileKind.Directory | Permission.OwnersFolder, Nlink = 2 }));
         return 0;
     }
 

@@ -12,7 +12,6 @@ namespace Runcvm.FirecrackerDouble;
 /// <summary>The guest, run by QEMU's `microvm` under TCG, with vsock by vhost-device-vsock, whose Unix sockets are those of Firecracker.</summary>
 internal sealed class GuestProcess : IDisposable
 {
-    private const int SigKill = 9;
     private const int LastSlot = 23;
     private const int MonitorFile = 3;
     private const string Helper = "vhost-device-vsock";
@@ -68,7 +67,7 @@ internal sealed class GuestProcess : IDisposable
         _balloon.Dispose();
         Qemu.Dispose();
         if (_vsock == null) return;
-        _vsock.Kill(SigKill);
+        _vsock.Kill(SignalNumber.Kill);
         _vsock.Wait();
         _vsock.Dispose();
     }

@@ -40,10 +40,8 @@ internal sealed class Instance(EventLoop loop, CommandLine command, Log log)
     /// <summary>`PATCH /vm`: the guest's processors stand still, or go on.</summary>
     internal async Task SetPausedAsync(bool paused)
     {
-        const int SigStop = 19;
-        const int SigContinue = 18;
         GuestProcess guest = await _started.Task;
-        guest.Qemu.Kill(paused ? SigStop : SigContinue);
+        guest.Qemu.Kill(paused ? SignalNumber.Stop : SignalNumber.Continue);
         State = paused ? InstanceState.Paused : InstanceState.Running;
     }
 

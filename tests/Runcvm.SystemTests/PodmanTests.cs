@@ -63,6 +63,14 @@ public class PodmanTests(DockerEngine engine) : MachineTest(engine)
         => Assert.Contains("/dev/pts/0", (await _podman.AtTerminalAsync(["run", "--rm", .. _podman.RunArguments, "-it", _image, "sh", "-c", "tty; exit 4"])).Ended(4).Stdout, StringComparison.Ordinal);
 
     [Fact]
+    public async Task A_tmpfs_begins_with_what_the_image_has_there_and_another_user_keeps_a_capability_that_was_added()
+    {
+        const string Look = "grep -c root /etc/passwd; grep CapEff /proc/self/status";
+        CommandResult looked = await CommandAsync("run", "--rm", "--tmpfs", "/etc", "--user", "1000", "--cap-add", "NET_ADMIN", _image, "sh", "-c", Look);
+        Assert.Equal(["1", "CapEff:\t0000000000001000"], looked.Lines);
+    }
+
+    [Fact]
     public async Task Files_are_copied_into_a_container_before_its_start()
     {
         string name = New();

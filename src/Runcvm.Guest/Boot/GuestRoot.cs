@@ -42,7 +42,7 @@ internal sealed class GuestRoot
             }
         }
 
-        FileDescriptor.TryOpenInRoot(_root, path, OpenFlags.WriteOnly | OpenFlags.Create, 0x1A4)?.Dispose();
+        FileDescriptor.TryOpenInRoot(_root, path, OpenFlags.WriteOnly | OpenFlags.Create, Permission.PlainFile)?.Dispose();
         return TryFind(path) ?? throw new InvalidDataException($"{path} is a link to nowhere in the image");
     }
 }

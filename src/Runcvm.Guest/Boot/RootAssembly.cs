@@ -12,7 +12,6 @@ namespace Runcvm.Guest.Boot;
 internal static class RootAssembly
 {
     private const string Provided = "/run/provided";
-    private const uint Everybody = 0x1B6;
 
     internal static GuestRoot Run(Setup setup, BootTimes times, HostSockets sockets, out NetworkCards cards, out IReadOnlyList<string> notices)
     {
@@ -142,7 +141,7 @@ internal static class RootAssembly
         foreach (string name in (string[])["fuse", "net/tun"])
         {
             string path = $"{GuestRoot.Path}/dev/{name}";
-            if (FileStatus.TryOf(path) != null) Node.SetPermissions(path, Everybody);
+            if (FileStatus.TryOf(path) != null) Node.SetPermissions(path, Permission.EverybodysFile);
         }
     }
 

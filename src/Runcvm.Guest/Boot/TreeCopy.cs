@@ -107,7 +107,7 @@ internal static class TreeCopy
                 break;
             case FileKind.Regular:
                 using (SafeFileHandle from = source.Open(OpenFlags.ReadOnly))
-                using (SafeFileHandle to = target.Open(OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, 0x180))
+                using (SafeFileHandle to = target.Open(OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, Permission.OwnersFile))
                     SparseCopy.Copy(from, to);
                 break;
             case FileKind.Link:

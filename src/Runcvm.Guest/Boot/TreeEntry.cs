@@ -50,7 +50,7 @@ internal readonly struct TreeEntry
     /// <summary>Makes a folder, if none is there.</summary>
     internal void MakeFolder()
     {
-        int result = FileCall.MakeDirectory(_folder, Name, 0x1ED);
+        int result = FileCall.MakeDirectory(_folder, Name, Permission.PlainFolder);
         if (result != -(int)Errno.EEXIST) Check(result, "make folder");
     }
 

@@ -11,8 +11,6 @@ namespace Runcvm.Guest.Processes;
 /// <summary>A running process, its standard streams and their channels.</summary>
 internal sealed class GuestProcess
 {
-    private const int SigInt = 2;
-
     private readonly EventLoop _loop;
     private readonly Channel _input;
     private readonly Channel _output;
@@ -97,7 +95,7 @@ internal sealed class GuestProcess
         _held?.Dispose();
         // The first process of a PID namespace cannot die of SIGINT but by reboot(2): power off or halt, which is a clean
         // end. A restart is SIGHUP and stays 129, so that restart policies see it. pid_namespaces(7).
-        return Id == Start.Workload && status.Signal == SigInt ? 0 : status.ShellCode;
+        return Id == Start.Workload && status.Signal == SignalNumber.Interrupt ? 0 : status.ShellCode;
     }
 
     /// <summary>Ends when everything written before now was sent to the host.</summary>

@@ -4,6 +4,7 @@ using Runcvm.Guest.Network;
 using Runcvm.Guest.Shares;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
+using Runcvm.Linux.Processes;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
@@ -16,8 +17,6 @@ internal sealed class ProcessTable(
     PortReporter ports, NetworkUpdate network, HostSockets sockets, BootTimes times)
 {
     private const int Killed = 128 + 9;
-    private const int SigTerm = 15;
-    private const int SigRtMinPlus3 = 37;
 
     private static readonly TimeSpan PatienceWithReaders = TimeSpan.FromSeconds(2);
 
@@ -123,7 +122,7 @@ internal sealed class ProcessTable(
 
     // systemd re-executes itself on SIGTERM; SIGRTMIN+3 is its "halt". systemd(1), SIGNALS.
     private int Translate(Signal signal)
-        => setup.Systemd && signal.Id == Start.Workload && signal.Number == SigTerm ? SigRtMinPlus3 : signal.Number;
+        => setup.Systemd && signal.Id == Start.Workload && signal.Number == SignalNumber.Terminate ? SignalNumber.RealTimePlus3 : signal.Number;
 
     private async Task LiveAsync(GuestProcess process, ProcessSpec spec)
     {

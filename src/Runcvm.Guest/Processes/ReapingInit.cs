@@ -11,7 +11,6 @@ namespace Runcvm.Guest.Processes;
 /// workload, forwards signals to it, and takes the status of every process that nobody waits for.</summary>
 internal static class ReapingInit
 {
-    private const int SigChild = 17;
     private const int LaunchFile = 3;
     private const int ReportFile = 4;
 
@@ -61,7 +60,7 @@ internal static class ReapingInit
             await signals.ReadableAsync();
             for (int number; (number = SignalSet.TryTake(signals.Handle)) != 0;)
             {
-                if (number != SigChild) workload.Kill(number);
+                if (number != SignalNumber.Child) workload.Kill(number);
             }
         }
     }

@@ -85,8 +85,7 @@ internal sealed class Spawner : IDisposable
     /// <summary>Ends it and takes its status.</summary>
     internal void End()
     {
-        const int SigKill = 9;
-        Process.Kill(SigKill);
+        Process.Kill(SignalNumber.Kill);
         Process.Wait();
         Process.Dispose();
         Dispose();

@@ -6,7 +6,7 @@ namespace Runcvm.Linux.Files;
 public static class Node
 {
     /// <summary>mkdir(2) of the path and its missing parents; what exists already stays as it is.</summary>
-    public static void MakeDirectory(string path, uint mode = 0x1ED)
+    public static void MakeDirectory(string path, uint mode = Permission.PlainFolder)
     {
         if (FileStatus.TryOf(path, followLinks: true) is { Kind: FileKind.Directory }) return;
         string? parent = Path.GetDirectoryName(path);

@@ -19,8 +19,7 @@ public static unsafe class CurrentProcess
     /// because an ignored signal stays ignored across execve.</summary>
     public static void Execute(string path, IReadOnlyList<string> arguments, IReadOnlyList<string> environment)
     {
-        const int SigPipe = 13;
-        _ = Libc.signal(SigPipe, 0);
+        _ = Libc.signal(SignalNumber.BrokenPipe, 0);
         using var argv = new Utf8Array(arguments);
         using var envp = new Utf8Array(environment);
         byte* file = Utf8Array.Copy(path);
@@ -37,9 +36,8 @@ public static unsafe class CurrentProcess
     /// <summary>signal(SIGPIPE, SIG_IGN): writing to a closed pipe is an error with a message instead of the end.</summary>
     public static void IgnoreBrokenPipes()
     {
-        const int SigPipe = 13;
         const nint SigIgn = 1;
-        _ = Libc.signal(SigPipe, SigIgn);
+        _ = Libc.signal(SignalNumber.BrokenPipe, SigIgn);
     }
 
     /// <summary>This process's environment as execve takes it.</summary>

@@ -11,7 +11,6 @@ namespace Runcvm.Cli;
 internal sealed record HypervisorProgram(bool IsFirecracker, string OnHost, string InSandbox)
 {
     private const uint ReadableByOthers = 0x4;
-    private const uint PlainFile = 0x1A4;
 
     internal static HypervisorProgram Of(MachineOptions options, HostFacts host)
     {
@@ -46,6 +45,6 @@ internal sealed record HypervisorProgram(bool IsFirecracker, string OnHost, stri
     private static void MakeReadable(string path)
     {
         if (FileStatus.TryOf(path, followLinks: true) is { } status && (status.Permissions & ReadableByOthers) == 0)
-            Node.SetPermissions(path, PlainFile);
+            Node.SetPermissions(path, Permission.PlainFile);
     }
 }

@@ -8,7 +8,6 @@ namespace Runcvm.Images;
 /// mount namespace: join the layers where nobody else sees them, then become mkfs.erofs.</summary>
 internal static class BuildVerb
 {
-    private const int SigKill = 9;
     private const int CannotBuild = 1;
 
     /// <summary>What <see cref="Run"/> takes.</summary>
@@ -27,7 +26,7 @@ internal static class BuildVerb
         try
         {
             // Survives execve: mkfs.erofs does not go on writing for a builder that was killed.
-            CurrentProcess.SignalWhenParentEnds(SigKill);
+            CurrentProcess.SignalWhenParentEnds(SignalNumber.Kill);
             CurrentProcess.Unshare(Namespaces.Mount | Namespaces.FileSystemContext);
             MountPoint.SetPropagation("/", MountFlags.Recursive | MountFlags.Private);
             string root = Join(workFolder, layers);

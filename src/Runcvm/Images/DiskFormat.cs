@@ -44,7 +44,7 @@ internal sealed record DiskFormat(string Name, long MagicAt, byte[] Magic)
         try
         {
             File.Delete(@new);
-            using (SafeFileHandle empty = FileDescriptor.Open(@new, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, 0x180)) FileDescriptor.SetLength(empty, size);
+            using (SafeFileHandle empty = FileDescriptor.Open(@new, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, Permission.OwnersFile)) FileDescriptor.SetLength(empty, size);
             string program = Tool.Find($"mkfs.{Name}", Name == "xfs" ? "xfsprogs" : "btrfs-progs");
             if (Tool.Run(program, [$"mkfs.{Name}", "-q", @new]) is { } failure) throw Tool.Failure($"a disk with {Name}", folder, failure);
             using SafeFileHandle made = FileDescriptor.Open(@new, OpenFlags.ReadOnly);

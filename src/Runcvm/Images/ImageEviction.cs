@@ -40,7 +40,7 @@ internal sealed class ImageEviction(string folder = RootImageCache.DefaultFolder
     {
         using LockFile? builder = LockFile.TryAcquire(_cache.LockOf(image.Key));
         if (builder is null) return false;
-        using SafeFileHandle starts = FileDescriptor.Open(_cache.StartsLock, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
+        using SafeFileHandle starts = FileDescriptor.Open(_cache.StartsLock, OpenFlags.ReadWrite | OpenFlags.Create, Permission.OwnersFile);
         // From here on no start looks for its image; those that did have said before which one they use.
         FileDescriptor.Lock(starts);
         if (CachedImage.UsersOf(image.Key, stateFolder) > 0) return false;

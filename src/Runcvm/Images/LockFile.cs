@@ -20,7 +20,7 @@ internal sealed class LockFile : IDisposable
     {
         while (true)
         {
-            SafeFileHandle file = FileDescriptor.Open(path, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
+            SafeFileHandle file = FileDescriptor.Open(path, OpenFlags.ReadWrite | OpenFlags.Create, Permission.OwnersFile);
             FileDescriptor.Lock(file);
             if (IsStillAt(path, file)) return new LockFile(path, file);
             file.Dispose();
@@ -30,7 +30,7 @@ internal sealed class LockFile : IDisposable
     /// <summary>The lock, or null when somebody holds it.</summary>
     internal static LockFile? TryAcquire(string path)
     {
-        SafeFileHandle file = FileDescriptor.Open(path, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
+        SafeFileHandle file = FileDescriptor.Open(path, OpenFlags.ReadWrite | OpenFlags.Create, Permission.OwnersFile);
         if (FileDescriptor.TryLock(file) && IsStillAt(path, file)) return new LockFile(path, file);
         file.Dispose();
         return null;

@@ -10,7 +10,6 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
 {
     internal const string DefaultFolder = "/var/lib/runcvm/images";
 
-    private const uint OnlyOwner = 0x1C0;
     private const string Extension = ".erofs";
     private const string UnfinishedMark = ".tmp-";
 
@@ -24,7 +23,7 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
         built = null;
         if (IsThere(image)) return image;
 
-        Node.MakeDirectory(folder, OnlyOwner);
+        Node.MakeDirectory(folder, Permission.OwnersFolder);
         using LockFile @lock = LockFile.Acquire(LockOf(chain.Key));
         if (IsUsable(image, out string? fault)) return image;
         if (fault is not null) File.Delete(image);
@@ -71,7 +70,7 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
     // Shared with other starts; whoever removes images waits until none looks, and looks then who uses what.
     private bool IsThere(string image)
     {
-        using SafeFileHandle? starts = FileDescriptor.TryOpen(StartsLock, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
+        using SafeFileHandle? starts = FileDescriptor.TryOpen(StartsLock, OpenFlags.ReadWrite | OpenFlags.Create, Permission.OwnersFile);
         if (starts is null) return false;
         FileDescriptor.LockShared(starts);
         return IsUsable(image, out _);
@@ -103,7 +102,7 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
         try
         {
             // Only a mount point: each builder mounts in a namespace of its own, so all can use the same one.
-            Node.MakeDirectory(work, OnlyOwner);
+            Node.MakeDirectory(work, Permission.OwnersFolder);
             List<string> arguments = ["runcvm", "build-image", .. BuildVerb.Arguments(mkfs, unfinished, work, chain.Layers)];
             // First, so that people see which image is being built.
             File.WriteAllLines(LayersOf(chain.Key), chain.Layers);

@@ -14,7 +14,6 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
     private const string Name = "runcvm-scratch.ext4";
     private const string RootMark = ".root";
     private const string HoldsRootMark = ".holds-root";
-    private const uint OnlyOwner = 0x180;
 
     /// <summary>Whether a machine of this container has written its root's files to its disk, where nobody else finds them.</summary>
     internal static bool HoldsRootOf(LayerChain chain, string containerId, string folder = DefaultFolder)
@@ -36,7 +35,7 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
         {
             File.Delete(unfinished);
             using (SafeFileHandle from = FileDescriptor.Open(template, OpenFlags.ReadOnly))
-            using (SafeFileHandle to = FileDescriptor.Open(unfinished, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, OnlyOwner))
+            using (SafeFileHandle to = FileDescriptor.Open(unfinished, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, Permission.OwnersFile))
                 SparseCopy.Copy(from, to);
             File.Move(unfinished, path);
         }
@@ -63,7 +62,7 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
     private static void PrepareStore(string path, string root)
     {
         string store = System.IO.Path.GetDirectoryName(path)!;
-        Node.MakeDirectory(store, 0x1C0);
+        Node.MakeDirectory(store, Permission.OwnersFolder);
         Reap(store);
         File.WriteAllText(path + RootMark, root);
     }

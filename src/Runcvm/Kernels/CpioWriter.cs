@@ -14,7 +14,7 @@ internal sealed class CpioWriter(Stream output)
     private uint _lastInode;
     private long _written;
 
-    public void Directory(string name) => Entry(name, Mode(FileKind.Directory, 0x1ED), ++_lastInode, 2, []);
+    public void Directory(string name) => Entry(name, Mode(FileKind.Directory, Permission.PlainFolder), ++_lastInode, 2, []);
 
     public void CharacterDevice(string name, uint permissions, uint major, uint minor)
         => Entry(name, Mode(FileKind.CharacterDevice, permissions), ++_lastInode, 1, [], major, minor);

@@ -45,14 +45,14 @@ internal static class Initramfs
         // The guest mounts the modules image here, where modprobe looks for them.
         cpio.Directory($"lib/modules/{kernel.Release}");
         foreach (string index in FilesIn(kernel.ModuleIndexFolder, "*"))
-            cpio.File($"lib/modules/{kernel.Release}/{Path.GetFileName(index)}", 0x1A4, File.ReadAllBytes(index));
+            cpio.File($"lib/modules/{kernel.Release}/{Path.GetFileName(index)}", Permission.PlainFile, File.ReadAllBytes(index));
         // Without it the kernel starts the first process with no standard streams.
-        cpio.CharacterDevice("dev/console", 0x180, 5, 1);
-        cpio.File(["modprobe", "init"], 0x1ED, File.ReadAllBytes(guestInitPath));
+        cpio.CharacterDevice("dev/console", Permission.OwnersFile, 5, 1);
+        cpio.File(["modprobe", "init"], Permission.Program, File.ReadAllBytes(guestInitPath));
         // The guest takes its being there for "this kernel has modules".
         if (kernel.ModulesImagePath is not null) cpio.Directory("boot-modules");
         foreach (string module in FilesIn(kernel.BootModulesFolder, "*.ko"))
-            cpio.File("boot-modules/" + Path.GetFileName(module), 0x1A4, File.ReadAllBytes(module));
+            cpio.File("boot-modules/" + Path.GetFileName(module), Permission.PlainFile, File.ReadAllBytes(module));
         cpio.End();
     }
 

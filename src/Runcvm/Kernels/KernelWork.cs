@@ -14,7 +14,7 @@ internal sealed class KernelWork : IDisposable
     {
         _store = store;
         Node.MakeDirectory(store.Root);
-        _oneAtATime = FileDescriptor.Open(Path.Combine(store.Root, ".lock"), OpenFlags.WriteOnly | OpenFlags.Create, 0x180);
+        _oneAtATime = FileDescriptor.Open(Path.Combine(store.Root, ".lock"), OpenFlags.WriteOnly | OpenFlags.Create, Permission.OwnersFile);
         FileDescriptor.Lock(_oneAtATime);
         if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
         Node.MakeDirectory(Folder);

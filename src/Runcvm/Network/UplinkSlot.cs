@@ -73,7 +73,7 @@ internal sealed record UplinkSlot(int Number)
     internal static SafeFileHandle LockAll()
     {
         Directory.CreateDirectory(Root);
-        SafeFileHandle file = FileDescriptor.Open($"{Root}/.lock", OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
+        SafeFileHandle file = FileDescriptor.Open($"{Root}/.lock", OpenFlags.ReadWrite | OpenFlags.Create, Permission.OwnersFile);
         FileDescriptor.Lock(file);
         return file;
     }
@@ -87,7 +87,7 @@ internal sealed record UplinkSlot(int Number)
             var slot = new UplinkSlot(number);
             try
             {
-                using SafeFileHandle file = FileDescriptor.Open(slot.Claim, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, 0x180);
+                using SafeFileHandle file = FileDescriptor.Open(slot.Claim, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, Permission.OwnersFile);
                 FileDescriptor.WriteAll(file, System.Text.Encoding.UTF8.GetBytes(id));
                 return slot;
             }

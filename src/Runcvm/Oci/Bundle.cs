@@ -35,7 +35,7 @@ internal sealed class Bundle
     internal string SaveForSandbox()
     {
         string folder = Path.Combine(Folder, "runcvm");
-        Node.MakeDirectory(folder, 0x1C0);
+        Node.MakeDirectory(folder, Permission.OwnersFolder);
         WriteObject(Path.Combine(folder, "config.json"), Spec);
         return folder;
     }

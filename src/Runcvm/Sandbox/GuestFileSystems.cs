@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
 using Runcvm.Oci;
 using Runcvm.Options;
@@ -113,7 +114,7 @@ internal sealed class GuestFileSystems
         if (target == "/dev/shm") _sharedMemory = SizeOf(source);
         else if (ProvidedFiles.Includes(target))
         {
-            Files.Add(new GuestFile(target, [], 0x1A4, Array.IndexOf(options, "ro") >= 0));
+            Files.Add(new GuestFile(target, [], Permission.PlainFile, Array.IndexOf(options, "ro") >= 0));
             Sources.Add((source, ProvidedFiles.InSandbox(target)));
         }
         else if (target is "/sbin/docker-init" or "/dev/init" or "/run/podman-init") HasInit = true;

@@ -100,7 +100,7 @@ internal sealed class MachineFolder
     internal void Recreate()
     {
         Remove();
-        Node.MakeDirectory(FullPath, 0x1C0);
+        Node.MakeDirectory(FullPath, Permission.OwnersFolder);
     }
 
     /// <summary>The folder for a hypervisor that is another user; the supervisor, which has no capability to pass over modes,
@@ -122,7 +122,7 @@ internal sealed class MachineFolder
 
     internal static void WriteSecret(string path, ReadOnlySpan<byte> content)
     {
-        using var file = FileDescriptor.Open(path, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Truncate, 0x180);
+        using var file = FileDescriptor.Open(path, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Truncate, Permission.OwnersFile);
         FileDescriptor.WriteAll(file, content);
     }
 }

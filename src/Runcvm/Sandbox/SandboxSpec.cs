@@ -180,7 +180,7 @@ internal static class SandboxSpec
             ["major"] = (long)((status.SpecialDevice >> 8) & 0xfff),
             ["minor"] = (long)(status.SpecialDevice & 0xff),
             // The hypervisor may be another user than the supervisor; nobody else is in the sandbox.
-            ["fileMode"] = 0x1B6,
+            ["fileMode"] = Permission.EverybodysFile,
             ["uid"] = 0,
             ["gid"] = 0,
         };

@@ -15,9 +15,6 @@ namespace Runcvm.Supervisor;
 /// forwards signals, and ends with the code of the process in the guest.</summary>
 internal static class AttachVerb
 {
-    private const int SigChild = 17;
-    private const int SigWindowChanged = 28;
-
     internal static int Run(string processFile)
     {
         CurrentProcess.IgnoreBrokenPipes();
@@ -75,8 +72,8 @@ internal static class AttachVerb
                 await signals.ReadableAsync();
                 for (int number; (number = SignalSet.TryTake(signals.Handle)) != 0;)
                 {
-                    if (number == SigChild) continue;
-                    if (number == SigWindowChanged) await SendAsync(supervisor, MessageKind.Resize, new Resize(0, 0, 0).Write);
+                    if (number == SignalNumber.Child) continue;
+                    if (number == SignalNumber.WindowChanged) await SendAsync(supervisor, MessageKind.Resize, new Resize(0, 0, 0).Write);
                     else await SendAsync(supervisor, MessageKind.Signal, new Signal(0, (byte)number).Write);
                 }
             }

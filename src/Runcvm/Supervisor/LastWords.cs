@@ -1,4 +1,5 @@
 using Runcvm.Linux.Events;
+using Runcvm.Linux.Processes;
 using Runcvm.Machines;
 
 namespace Runcvm.Supervisor;
@@ -9,7 +10,6 @@ internal sealed class LastWords
     private const int ConsoleKept = 64 * 1024;
     private const int ErrorsKept = 8 * 1024;
     private const int LinesShown = 12;
-    private const int SigBadCall = 31;
     private const string Panic = "Kernel panic - not syncing: ";
     private const string ConsoleEnds = "the guest's console ends with";
 
@@ -40,7 +40,7 @@ internal sealed class LastWords
         if (machine.Exited is { IsCompletedSuccessfully: true, Result.Signal: 0 } && _console.LastAfter(Panic) is { } reason)
             return new UsageException($"the guest's kernel panicked ({reason}){Said(ConsoleEnds, _console.LastLines(LinesShown))}");
         string how = !machine.Exited.IsCompleted ? "closed the stream"
-            : machine.Exited.Result.Signal == SigBadCall ? "was stopped by its filter of system calls (a binary that is not its project's release?)"
+            : machine.Exited.Result.Signal == SignalNumber.BadSystemCall ? "was stopped by its filter of system calls (a binary that is not its project's release?)"
             : machine.Exited.Result.Signal != 0 ? $"was killed by signal {machine.Exited.Result.Signal}"
             : $"ended with code {machine.Exited.Result.Code}";
         return new UsageException(

@@ -25,9 +25,6 @@ internal sealed class MachineLife(
     EventLoop loop, MachineDescription description, SandboxNetwork network, NetworkWatch? watch, UserThread? user, Timeline timeline, ShareServer? shares,
     UserThread? capable)
 {
-    private const int SigChild = 17;
-    private const int SigWindowChanged = 28;
-
     private readonly MachineLog _log = new(description.LogLevel);
     private readonly LastWords _words = new();
     private readonly Queue<int> _earlySignals = new();
@@ -313,8 +310,8 @@ internal sealed class MachineLife(
                 await signals.ReadableAsync();
                 for (int number; (number = SignalSet.TryTake(signals.Handle)) != 0;)
                 {
-                    if (number == SigChild) continue;
-                    if (number == SigWindowChanged) await (_workload?.ResizeAsync() ?? Task.CompletedTask);
+                    if (number == SignalNumber.Child) continue;
+                    if (number == SignalNumber.WindowChanged) await (_workload?.ResizeAsync() ?? Task.CompletedTask);
                     else if (_workloadStarted.Task.IsCompleted) await _workload!.SignalAsync(number);
                     else _earlySignals.Enqueue(number);
                 }

@@ -14,7 +14,7 @@ internal sealed class MachineLog(int level)
     /// <summary>What a user may want to know of a machine that works.</summary>
     internal void Info(string message)
     {
-        if (level >= InfoLevel) Error(message);
+        if (level >= InfoLevel) Write(message);
     }
 
     internal bool ShowsDebug => level >= DebugLevel;
@@ -22,11 +22,11 @@ internal sealed class MachineLog(int level)
     /// <summary>What whoever looks for the reason of something wants to know.</summary>
     internal void Debug(string message)
     {
-        if (ShowsDebug) Error(message);
+        if (ShowsDebug) Write(message);
     }
 
     /// <summary>The end of the run itself is told at every level: nobody else knows why it failed.</summary>
-    internal static void Error(string message) => Console.Error.WriteLine($"runcvm: {message}");
+    internal static void Error(string message) => Write(message);
 
     /// <summary>Passes bytes on as they are.</summary>
     internal static void Copy(ReadOnlyMemory<byte> bytes)
@@ -34,4 +34,6 @@ internal sealed class MachineLog(int level)
         using var error = new SafeFileHandle(2, ownsHandle: false);
         FileDescriptor.WriteAll(error, bytes.Span);
     }
+
+    private static void Write(string message) => Console.Error.WriteLine($"runcvm: {message}");
 }

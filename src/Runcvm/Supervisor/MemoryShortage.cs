@@ -10,8 +10,6 @@ namespace Runcvm.Supervisor;
 /// have killed the workload of a container.</summary>
 internal static class MemoryShortage
 {
-    private const int SigKill = 9;
-
     // On hosts that swap the limit may be far away.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
@@ -26,7 +24,7 @@ internal static class MemoryShortage
             "/proc/self/exe", ["runcvm", "exhaust", limit.ToString(System.Globalization.CultureInfo.InvariantCulture)], [], [(0, nothing), (1, nothing), (2, nothing)]);
         using var ended = new CancellationTokenSource();
         Task<ExitStatus> exited = AsyncFile.WaitForExitAsync(loop, process);
-        if (await Task.WhenAny(exited, loop.DelayAsync(Patience, ended.Token)) != exited) process.Kill(SigKill);
+        if (await Task.WhenAny(exited, loop.DelayAsync(Patience, ended.Token)) != exited) process.Kill(SignalNumber.Kill);
         await exited;
         ended.Cancel();
     }

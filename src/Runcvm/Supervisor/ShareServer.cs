@@ -117,7 +117,7 @@ internal sealed class ShareServer
         }
         catch (Exception e)
         {
-            Fail("in the hypervisor's word of the shares", e);
+            Fail("in QEMU's vhost-user messages", e);
         }
     }
 

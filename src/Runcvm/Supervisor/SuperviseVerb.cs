@@ -30,7 +30,7 @@ internal static class SuperviseVerb
         try
         {
             MachineDescription description = ReadDescription();
-            using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
+            using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadWrite | OpenFlags.Create, Permission.OwnersFile);
             FileDescriptor.Lock(alive);
             IReadOnlyList<SafeFileHandle> backing = BackingLocks.Take(description.Disks);
             SafeFileHandle networkEvents = RouteEvents.Open();

@@ -9,8 +9,6 @@ namespace Runcvm.Machines.Firecracker;
 /// dials the stream.</summary>
 internal sealed class FirecrackerMachine : IMachine
 {
-    private const int SigKill = 9;
-
     private readonly UserThread _user;
     private readonly ChildProcess _process;
     private readonly GuestDial _dial;
@@ -89,7 +87,7 @@ internal sealed class FirecrackerMachine : IMachine
     // Who is another user may be signalled by that user only.
     public void Kill() => _user.Run(() =>
     {
-        _process.Kill(SigKill);
+        _process.Kill(SignalNumber.Kill);
         return 0;
     });
 

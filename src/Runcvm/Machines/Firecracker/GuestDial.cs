@@ -8,8 +8,6 @@ namespace Runcvm.Machines.Firecracker;
 /// <summary>Waits for the one connection that the guest makes to a port at boot.</summary>
 internal sealed class GuestDial : IDisposable
 {
-    private const uint Everybody = 0x1B6;
-
     private readonly string _path;
     private readonly AsyncFile _listener;
     private SafeFileHandle? _stream;
@@ -22,7 +20,7 @@ internal sealed class GuestDial : IDisposable
         File.Delete(path);
         _listener = new AsyncFile(loop, UnixSocket.Listen(path));
         // Only supervisor and hypervisor can reach the folder, and they are two users.
-        Node.SetPermissions(path, Everybody);
+        Node.SetPermissions(path, Permission.EverybodysFile);
     }
 
     /// <summary>The connection. After it nobody can make another one: the workload is root in the guest, and could dial too.</summary>

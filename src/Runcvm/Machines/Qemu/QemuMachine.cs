@@ -10,7 +10,6 @@ namespace Runcvm.Machines.Qemu;
 /// one left by a crash, and nobody else can connect.</summary>
 internal sealed class QemuMachine : IMachine
 {
-    private const int SigKill = 9;
     private const string VhostNet = "/dev/vhost-net";
 
     private readonly ChildProcess _process;
@@ -90,7 +89,7 @@ internal sealed class QemuMachine : IMachine
 
     public string Explain(string lines) => lines;
 
-    public void Kill() => _process.Kill(SigKill);
+    public void Kill() => _process.Kill(SignalNumber.Kill);
 
     public void Dispose()
     {
