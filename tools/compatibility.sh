@@ -30,7 +30,7 @@ awk -v rows="$rows" -F'|' -v OFS='|' '
         for (i = 1; i <= n; i++) {
             if (!index(wanted, " " flag[i] " ") || test[i] in seen) continue
             # Of a test with flags of its own for each row, those rows count that have this one.
-            if (test[i] ~ /flags:_\[/ && !index(test[i], "&quot;" flag[i] "&quot;")) continue
+            if (flag[i] ~ /^-/ && test[i] ~ /flags:_\[/ && !index(test[i], "&quot;" flag[i] "\\&quot;")) continue
             seen[test[i]]
             if (result[i] == "Pass") passed++; else if (result[i] == "Fail") failed++; else skipped++
             if (!(class[i] in named)) { named[class[i]]; classes = classes (classes ? ", " : "") "`" class[i] "`" }
