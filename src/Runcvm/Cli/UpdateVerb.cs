@@ -94,7 +94,7 @@ internal static class UpdateVerb
         // Engines name only what shall change, and -1 for no limit.
         long processes = ProcessLimit.Of(limits) ?? (limits["pids"]?["limit"]?.GetValue<long>() < 0 ? -1 : 0);
         if (asked == 0 && processes == 0) return;
-        Ask(folder, new SetLimits(asked, processes));
+        Ask(folder, machine, new SetLimits(asked, processes));
         if (asked > 0 && machine is { IsFirecracker: true, Balloon: true }) new FirecrackerApi(new FirecrackerFiles(folder.Hypervisor).Api).SetBalloon(has - asked);
     }
 
@@ -107,11 +107,11 @@ internal static class UpdateVerb
         }
     }
 
-    private static void Ask(MachineFolder folder, SetLimits limits)
+    private static void Ask(MachineFolder folder, MachineDescription machine, SetLimits limits)
     {
         try
         {
-            using SafeFileHandle socket = Connect(folder);
+            using SafeFileHandle socket = Connect(folder, TimeSpan.FromSeconds(machine.BootTimeout));
             byte[] answer = ControlQuestion.Ask(socket, MessageKind.SetLimits, limits.Write, MessageKind.LimitsSet, Patience)
                 ?? throw new UsageException($"the machine did not answer within {Patience.TotalSeconds} s; is it paused, or still booting?");
             var reader = new WireReader(answer);
@@ -124,17 +124,18 @@ internal static class UpdateVerb
         }
     }
 
-    // The update may come a moment after the start, before the supervisor listens; and one that dies never will.
-    private static SafeFileHandle Connect(MachineFolder folder)
+    // The update may come a moment after the start, before the supervisor listens, which where guests are emulated waits for its turn to
+    // boot; and one that dies never will.
+    private static SafeFileHandle Connect(MachineFolder folder, TimeSpan patience)
     {
         try
         {
-            Task.Run(() => FolderWatch.WaitFor(folder.ControlSocket)).WaitAsync(Patience).GetAwaiter().GetResult();
+            Task.Run(() => FolderWatch.WaitFor(folder.ControlSocket)).WaitAsync(patience).GetAwaiter().GetResult();
             return ControlQuestion.Connect(folder.ControlSocket);
         }
         catch (TimeoutException e)
         {
-            throw new UsageException($"the machine did not listen within {Patience.TotalSeconds} s; is it paused?", e);
+            throw new UsageException($"the machine did not listen within {patience.TotalSeconds} s; is it paused?", e);
         }
         catch (LinuxException e) when (e.Errno == Errno.ECONNREFUSED)
         {
