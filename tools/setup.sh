@@ -20,10 +20,17 @@ missing_of() { # PACKAGE...
 
 install() { # PACKAGE...
     [ $# -gt 0 ] || return 0
-    say "installing with apt: $*"
     apt-get -q update
+    install_known "$@"
+}
+
+# By the lists that are there.
+install_known() { # PACKAGE...
+    say "installing with apt: $*"
     DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@"
 }
+
+is_packaged() { [ -n "$(apt-cache madison "$1")" ]; } # PACKAGE
 
 # A test skips, and says so, where the distribution does not have its engine.
 install_engines() {
@@ -33,7 +40,7 @@ install_engines() {
     [ ${#missing[@]} -gt 0 ] || return 0
     apt-get -q update
     for package in "${missing[@]}"; do
-        [ -z "$(apt-cache madison "$package")" ] || available+=("$package")
+        ! is_packaged "$package" || available+=("$package")
     done
     install "${available[@]}"
 }
@@ -45,14 +52,11 @@ install_packages() {
     mapfile -t missing < <(missing_of $qemu erofs-utils e2fsprogs xfsprogs btrfs-progs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
         clang binutils zlib1g-dev curl ca-certificates debian-archive-keyring procps busybox-static)
     have docker && have dockerd || missing+=(docker.io)
-    # From Debian 13 on the client is a package of its own.
-    have docker || [ -z "$(apt-cache madison docker-cli)" ] || missing+=(docker-cli)
     install "${missing[@]}"
+    # From Debian 13 on the client is a package of its own.
+    if ! have docker && is_packaged docker-cli; then install_known docker-cli; fi
     # For tests/kvm-lab. QEMU's own package had it until QEMU 8.
-    if [ ! -x /usr/lib/qemu/virtiofsd ] && [ ! -x /usr/libexec/virtiofsd ] && apt-cache show virtiofsd >/dev/null 2>&1; then
-        say "installing with apt: virtiofsd"
-        DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends virtiofsd
-    fi
+    if [ ! -x /usr/lib/qemu/virtiofsd ] && [ ! -x /usr/libexec/virtiofsd ] && is_packaged virtiofsd; then install_known virtiofsd; fi
 }
 
 # Packages of this machine's own architecture: dpkg learns of no other.
@@ -67,9 +71,8 @@ has_sdk() { "$1" --list-sdks 2>/dev/null | grep -q '^10\.'; }
 
 install_dotnet() {
     if { have dotnet && has_sdk dotnet; } || has_sdk /usr/local/share/dotnet/dotnet; then return; fi
-    if apt-cache show dotnet-sdk-10.0 >/dev/null 2>&1; then
-        say "installing with apt: dotnet-sdk-10.0"
-        DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends dotnet-sdk-10.0
+    if is_packaged dotnet-sdk-10.0; then
+        install_known dotnet-sdk-10.0
         return
     fi
     say "this distribution has no .NET SDK 10: installing Microsoft's to /usr/local/share/dotnet with their dotnet-install.sh"

@@ -19,8 +19,8 @@ run() {
 remove() { docker ps -aq --filter "label=$label" | xargs -r docker rm --force >/dev/null; }
 
 clean() {
-    remove || true
     rm -rf "$work"
+    remove
 }
 trap clean EXIT
 remove

@@ -57,11 +57,14 @@ public sealed partial class FileServer
     // The guest's kernel takes pages of its cache for written when there is no error, however much was written.
     private static long Write(SafeFileHandle file, ReadOnlySpan<byte> data, long offset, bool all)
     {
-        long n = FileCall.Write(file, data, offset);
-        if (!all) return n;
-        long done = 0;
-        for (; n > 0 && (done += n) < data.Length; n = FileCall.Write(file, data[(int)done..], offset + done)) { }
-        return n < 0 ? n : done;
+        int done = 0;
+        while (true)
+        {
+            long n = FileCall.Write(file, data[done..], offset + done);
+            if (n < 0) return n;
+            done += (int)n;
+            if (!all || n == 0 || done == data.Length) return done;
+        }
     }
 
     private int Flush(RequestBody body)

@@ -126,13 +126,14 @@ public sealed partial class FileServer : IDisposable
     public static bool MayTakeLong(ReadOnlySpan<byte> request)
     {
         if (request.Length >= MuchData || !MemoryMarshal.TryRead(request, out RequestHeader header)) return true;
+        var body = new RequestBody(request[RequestHeader.Size..]);
         return header.Opcode switch
         {
-            Opcode.Read => !new RequestBody(request[RequestHeader.Size..]).TryRead(out ReadIn read) || read.Size >= MuchData,
-            Opcode.Write => !new RequestBody(request[RequestHeader.Size..]).TryRead(out WriteIn write) || (write.Flags & GuestFlags.DataSynchronous) != 0,
-            Opcode.Setattr => !new RequestBody(request[RequestHeader.Size..]).TryRead(out SetattrIn set) || set.Valid.HasFlag(SetattrValid.Size),
+            Opcode.Read => !body.TryRead(out ReadIn read) || read.Size >= MuchData,
+            Opcode.Write => !body.TryRead(out WriteIn write) || (write.Flags & GuestFlags.DataSynchronous) != 0,
+            Opcode.Setattr => !body.TryRead(out SetattrIn set) || set.Valid.HasFlag(SetattrValid.Size),
             // An overlay copies the whole file up.
-            Opcode.Open => !new RequestBody(request[RequestHeader.Size..]).TryRead(out OpenIn open) || IsForWriting(open.Flags),
+            Opcode.Open => !body.TryRead(out OpenIn open) || IsForWriting(open.Flags),
             Opcode.Fsync or Opcode.Fsyncdir or Opcode.Syncfs or Opcode.Fallocate or Opcode.CopyFileRange => true,
             _ => false,
         };

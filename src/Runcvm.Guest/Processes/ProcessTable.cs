@@ -16,7 +16,7 @@ internal sealed class ProcessTable(
     EventLoop loop, Multiplexer multiplexer, ControlChannel control, GuestRoot root, Setup setup, Spawner workloadSpawner,
     PortReporter ports, NetworkUpdate network, HostSockets sockets, BootTimes times)
 {
-    private const int Killed = 128 + 9;
+    private const int Killed = 128 + SignalNumber.Kill;
 
     private static readonly TimeSpan PatienceWithReaders = TimeSpan.FromSeconds(2);
 

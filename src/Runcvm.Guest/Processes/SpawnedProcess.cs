@@ -150,15 +150,14 @@ internal static class SpawnedProcess
         for (int number = 0; number < 3; number++)
         {
             using SafeFileHandle stream = new(number, ownsHandle: false);
-            if (FileStatus.Of(stream).SpecialDevice != FileStatus.Device(1, 3)) FileDescriptor.SetOwner(number, user, null);
+            if (!FileStatus.Of(stream).IsNullDevice) FileDescriptor.SetOwner(number, user, null);
         }
     }
 
     private static void SetLimit(ResourceLimit limit)
     {
-        // The kernel's own, where nobody has raised it: fs.nr_open of proc_sys_fs(5). systemd raises it on most hosts.
-        const ulong MostFiles = 1_048_576;
-        if (limit.Resource == Rlimit.OpenFiles && limit.Hard is > MostFiles and not ulong.MaxValue)
+        // On most hosts systemd has raised what the kernel allows.
+        if (limit.Resource == Rlimit.OpenFiles && limit.Hard is > Rlimit.MostOpenFiles and not ulong.MaxValue)
             File.WriteAllText("/proc/sys/fs/nr_open", limit.Hard.ToString(CultureInfo.InvariantCulture));
         CurrentProcess.SetLimit(limit.Resource, limit.Soft, limit.Hard);
     }

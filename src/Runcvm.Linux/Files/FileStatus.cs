@@ -29,6 +29,9 @@ public readonly record struct FileStatus(
 {
     internal const uint BasicStats = 0x7ff;
 
+    /// <summary>Whether it is /dev/null, by whatever name.</summary>
+    public bool IsNullDevice => Kind == FileKind.CharacterDevice && SpecialDevice == Device(1, 3);
+
     /// <summary>The file's status, or null where there is none.</summary>
     public static FileStatus? TryOf(string path, bool followLinks = false)
     {

@@ -84,7 +84,7 @@ public static unsafe class CurrentProcess
     }
 
     /// <summary>Raises the limits of open files, the hard one too, where this process may (CAP_SYS_RESOURCE) and they are lower.</summary>
-    /// <param name="files">at most fs.nr_open, 1 048 576 where nobody has changed it</param>
+    /// <param name="files">at most fs.nr_open, see <see cref="Rlimit.MostOpenFiles"/></param>
     public static void TryRaiseOpenFiles(ulong files)
     {
         Libc.rlimit limit;
@@ -96,14 +96,13 @@ public static unsafe class CurrentProcess
         if (errno != Errno.EPERM) throw new LinuxException(errno, $"set the limit of open files to {files}");
     }
 
-    /// <summary>Raises the soft limit of open files to the hard one, but not beyond a million: that would be none.</summary>
+    /// <summary>Raises the soft limit of open files to the hard one, but not beyond <see cref="Rlimit.MostOpenFiles"/>: that would be none.</summary>
     /// <returns>the limit</returns>
     public static long RaiseOpenFiles()
     {
-        const ulong Most = 1 << 20;
         Libc.rlimit limit;
         SystemCall.Check(Libc.prlimit(0, Rlimit.OpenFiles, null, &limit), $"read the limit of open files");
-        ulong files = Math.Min(limit.rlim_max, Most);
+        ulong files = Math.Min(limit.rlim_max, Rlimit.MostOpenFiles);
         if (limit.rlim_cur != files) SetLimit(Rlimit.OpenFiles, files, limit.rlim_max);
         return (long)files;
     }

@@ -22,6 +22,9 @@ public static class Rlimit
     /// <summary>The number of RLIMIT_NOFILE.</summary>
     public const int OpenFiles = 7;
 
+    /// <summary>The most of RLIMIT_NOFILE where nobody has changed fs.nr_open; proc_sys_fs(5).</summary>
+    public const ulong MostOpenFiles = 1_048_576;
+
     /// <summary>The limit's number, or -1 for an unknown name.</summary>
     public static int NumberOf(string name) => Array.IndexOf(Names, name);
 }

@@ -18,9 +18,6 @@ namespace Runcvm.Cli;
 /// runtime with the same arguments.</summary>
 internal static class CreateVerb
 {
-    /// <summary>The kernel's own default for the most files that a process may have open (fs.nr_open).</summary>
-    private const ulong MostSharedFiles = 1_048_576;
-
     private const string InitramfsCache = InstalledFiles.Cache + "/initramfs";
     private const string ImageKernelCache = InstalledFiles.Cache + "/image-kernels";
 
@@ -87,7 +84,7 @@ internal static class CreateVerb
         timeline.Ended("root image and disks");
         if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
         // Inherited through the low-level runtime: the file server holds each file that the guest has open.
-        if (systems.Shares.Count > 0) CurrentProcess.TryRaiseOpenFiles(MostSharedFiles);
+        if (systems.Shares.Count > 0) CurrentProcess.TryRaiseOpenFiles(Rlimit.MostOpenFiles);
         program.GiveAccess(folder, disks.Disks, [kernel.VmlinuxPath, initramfs]);
 
         var setup = new Setup

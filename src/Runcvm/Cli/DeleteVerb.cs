@@ -1,4 +1,3 @@
-using Runcvm.Linux;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Sandbox;
@@ -21,21 +20,8 @@ internal static class DeleteVerb
             folder.Remove();
         }
 
-        RemoveLeftOvers();
+        MachineNetwork.RemoveLeftOvers();
         LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
         return 1;
-    }
-
-    // What cannot be taken away now is tried again by the next call; no container's end may depend on it, least of all one that shares nothing.
-    private static void RemoveLeftOvers()
-    {
-        try
-        {
-            MachineNetwork.RemoveLeftOvers();
-        }
-        catch (Exception e) when (e is UsageException or LinuxException or IOException or UnauthorizedAccessException)
-        {
-            Journal.Write(Journal.Error, $"what machines left in shared networks could not be removed: {Reason.Of(e)}", [("RUNCVM_EVENT", "leftover")]);
-        }
     }
 }

@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Images;
+using Runcvm.Linux;
 using Runcvm.Network;
+using Runcvm.Oci;
 using Runcvm.Sandbox;
 
 namespace Runcvm.Cli;
@@ -20,7 +22,17 @@ internal static class MachineNetwork
         return sockets;
     }
 
-    /// <summary>Takes away what is left of machines whose state folder is gone, however they ended.</summary>
+    /// <summary>Takes away what is left of machines whose state folder is gone, however they ended. What cannot be taken away now is tried
+    /// again by the next call: neither another machine's start nor any container's end may depend on it.</summary>
     internal static void RemoveLeftOvers()
-        => Uplink.RemoveWhere(static id => !MachineFolder.Of(id).IsThere, static () => Tool.Find("iptables-restore", "iptables"));
+    {
+        try
+        {
+            Uplink.RemoveWhere(static id => !MachineFolder.Of(id).IsThere, static () => Tool.Find("iptables-restore", "iptables"));
+        }
+        catch (Exception e) when (e is UsageException or LinuxException or IOException or UnauthorizedAccessException)
+        {
+            Journal.Write(Journal.Error, $"what machines left in shared networks could not be removed: {Reason.Of(e)}", [("RUNCVM_EVENT", "leftover")]);
+        }
+    }
 }

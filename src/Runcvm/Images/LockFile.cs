@@ -36,10 +36,10 @@ internal sealed class LockFile : IDisposable
         return null;
     }
 
-    /// <summary>Whether somebody holds the lock now.</summary>
+    /// <summary>Whether somebody holds the lock now. A machine's lies where its sandbox can write: what is there instead may be a link or a pipe.</summary>
     internal static bool IsHeld(string path)
     {
-        using SafeFileHandle? file = FileDescriptor.TryOpen(path, OpenFlags.ReadWrite);
+        using SafeFileHandle? file = FileDescriptor.TryOpen(path, OpenFlags.ReadWrite | OpenFlags.NoFollow | OpenFlags.NonBlocking);
         return file is not null && !FileDescriptor.TryLock(file);
     }
 

@@ -1,4 +1,5 @@
 using Runcvm.Linux.Netlink;
+using Runcvm.Protocol;
 
 namespace Runcvm.Network;
 
@@ -65,13 +66,13 @@ internal static class Redirection
     }
 
     /// <summary>Ports are where they are looked for only in a header without options (version 4, length 5) and in the
-    /// first fragment (offset 0).</summary>
+    /// first fragment (offset 0). Reserved are those with all bits of the first one.</summary>
     private static WordMatch[] ReservedPortV4(uint protocol) =>
     [
         new(0, 0x4500_0000, 0xFF00_0000),
         new(4, 0, 0x0000_1FFF),
         new(8, protocol << 16, 0x00FF_0000),
-        new(20, 0xF000, 0xF000),
+        new(20, NamespacePorts.First, NamespacePorts.First),
     ];
 
     private static WordMatch[] IcmpV4Type(uint type) =>
@@ -86,7 +87,7 @@ internal static class Redirection
     private static WordMatch[] ReservedPortV6(uint protocol) =>
     [
         new(4, protocol << 8, 0xFF00),
-        new(40, 0xF000, 0xF000),
+        new(40, NamespacePorts.First, NamespacePorts.First),
     ];
 
     private static WordMatch[] IcmpV6Types(uint type, uint mask) =>

@@ -10,9 +10,6 @@ internal static class ProcessReader
 {
     private const uint DefaultUmask = 0x12;
 
-    /// <summary>What dockerd sets where nobody asks for anything else: as many files as the kernel allows by default.</summary>
-    private const ulong OpenFiles = 1048576;
-
     // What Podman grants by default, and what Docker does: whoever has all of one of them asked for no restriction.
     private static readonly CapabilitySet PodmanDefault = CapabilitySet.Of(
     [
@@ -90,8 +87,9 @@ internal static class ProcessReader
             limits.Add(new ResourceLimit((byte)number, item!["soft"]!.GetValue<ulong>(), item["hard"]!.GetValue<ulong>()));
         }
 
+        // What dockerd sets where nobody asks for anything else.
         if (!limits.Exists(static limit => limit.Resource == Rlimit.OpenFiles))
-            limits.Add(new ResourceLimit(Rlimit.OpenFiles, OpenFiles, OpenFiles));
+            limits.Add(new ResourceLimit(Rlimit.OpenFiles, Rlimit.MostOpenFiles, Rlimit.MostOpenFiles));
         return limits;
     }
 }

@@ -33,28 +33,25 @@ internal static partial class CommandTree
         Argument<string[]> sources = new("SOURCE") { Description = "debian, ubuntu, a package's name, files .deb, or a root folder.", Arity = ArgumentArity.OneOrMore };
         Argument<string> choice = new("KERNEL") { Description = "DIST or DIST/VERSION; without it the default is shown.", Arity = ArgumentArity.ZeroOrOne };
         Argument<string> name = new("KERNEL") { Description = "DIST/VERSION." };
-        return OfKernels("kernel", "kernels of machines: list, add, build, default, remove",
-            OfKernels("list", "shows them; so does runcvm kernel alone", Json()),
-            OfKernels("add", "takes one from a distribution, from packages or from a root folder", sources, Text("--as", "Call it so.", "DIST")),
-            OfKernels("build", "builds a tuned one from the distribution's sources, in ten minutes or so", Text("--for", "kvm or tcg; by default what this host's machines run on.", "KIND"),
-                Text("--source", "The source, a folder or an archive, instead of the distribution's package."), Text("--in", "Where to build, and leave what was built.")),
-            OfKernels("default", "chooses the one that machines boot unless they say it", choice),
-            OfKernels("remove", "removes one", name));
-    }
-
-    // KernelVerb reads the words itself.
-    private static Command OfKernels(string name, string description, params Symbol[] parts)
-    {
-        var verb = new Command(name, description);
-        foreach (Symbol part in parts)
+        var verb = new Command("kernel", "kernels of machines: list, add, build, default, remove")
         {
-            if (part is Command command) verb.Add(command);
-            else if (part is System.CommandLine.Option option) verb.Add(option);
-            else verb.Add((Argument)part);
+            new Command("list", "shows them; so does runcvm kernel alone") { Json() },
+            new Command("add", "takes one from a distribution, from packages or from a root folder") { sources, Text("--as", "Call it so.", "DIST") },
+            new Command("build", "builds a tuned one from the distribution's sources, in ten minutes or so")
+            {
+                Text("--for", "kvm or tcg; by default what this host's machines run on.", "KIND"),
+                Text("--source", "The source, a folder or an archive, instead of the distribution's package."), Text("--in", "Where to build, and leave what was built."),
+            },
+            new Command("default", "chooses the one that machines boot unless they say it") { choice },
+            new Command("remove", "removes one") { name },
+        };
+        // KernelVerb reads the words itself.
+        foreach (Command part in verb.Subcommands.Append(verb))
+        {
+            part.SetAction(parsed => ProgressLine.Around(
+                "working on kernels", part.Name is "add" or "build", () => KernelVerb.Run(Words(parsed), Console.Out, KernelStoreOfHost(), Emulates())));
         }
 
-        verb.SetAction(parsed => ProgressLine.Around(
-            "working on kernels", name is "add" or "build", () => KernelVerb.Run(Words(parsed), Console.Out, KernelStoreOfHost(), Emulates())));
         return verb;
     }
 

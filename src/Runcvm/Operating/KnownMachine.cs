@@ -1,4 +1,3 @@
-using Runcvm.Images;
 using Runcvm.Linux.Files;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
@@ -25,7 +24,7 @@ internal sealed record KnownMachine
 
     internal string ShortId => Id.Length <= 12 ? Id : Id[..12];
 
-    internal string Status => ProcessId != null ? "running" : LockFile.IsHeld(Folder.Lock) ? "running elsewhere" : "created";
+    internal string Status => ProcessId != null ? "running" : Folder.IsRunning ? "running elsewhere" : "created";
 
     internal string Hypervisor => Description.IsFirecracker ? "firecracker" : "qemu";
 

@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Images;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
 
@@ -57,14 +58,7 @@ internal sealed class MachineFolder
     internal bool Exists => File.Exists(Description);
 
     /// <summary>Whether its supervisor is there.</summary>
-    internal bool IsRunning
-    {
-        get
-        {
-            using SafeFileHandle? file = FileDescriptor.TryOpen(Lock, OpenFlags.ReadWrite | OpenFlags.NoFollow | OpenFlags.NonBlocking);
-            return file != null && !FileDescriptor.TryLock(file);
-        }
-    }
+    internal bool IsRunning => LockFile.IsHeld(Lock);
 
     internal static MachineFolder Of(string id)
     {

@@ -329,7 +329,5 @@ internal sealed class MachineLife(
 
     private static SafeFileHandle Standard(int number) => new(number, ownsHandle: false);
 
-    private static bool IsNullDevice(int number)
-        => FileStatus.TryOf($"/proc/self/fd/{number}", followLinks: true) is { Kind: FileKind.CharacterDevice } status
-            && status.SpecialDevice == FileStatus.Device(1, 3);
+    private static bool IsNullDevice(int number) => FileStatus.TryOf($"/proc/self/fd/{number}", followLinks: true) is { IsNullDevice: true };
 }
