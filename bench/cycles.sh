@@ -97,6 +97,10 @@ load() {
     done
     for child in "${children[@]}"; do wait "$child" || echo "one of the lives ended early" >>"$WORK/failures"; done
     note "$(wc -l <"$WORK/lives") lives in $minutes minutes, $machines at a time"
+}
+
+# After the comparison: what a failed command left is the more interesting.
+report_failures() {
     [ ! -s "$WORK/failures" ] || { cat "$WORK/failures" >&2; die "$(wc -l <"$WORK/failures") commands failed"; }
 }
 
@@ -118,6 +122,7 @@ main() {
     amounts
     "$what" "${@:2}"
     compare
+    report_failures
 }
 
 main "$@"

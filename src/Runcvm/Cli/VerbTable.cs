@@ -16,6 +16,7 @@ internal static class VerbTable
         ["run"] = static command => CreateVerb.Run(command, HostConfig.Load()),
         ["exec"] = static command => ExecVerb.Run(command, HostConfig.Load()),
         ["kill"] = static command => KillVerb.Run(command, HostConfig.Load()),
+        ["pause"] = static command => PauseVerb.Run(command, HostConfig.Load()),
         ["update"] = static command => UpdateVerb.Run(command, HostConfig.Load()),
         ["delete"] = static command => DeleteVerb.Run(command, HostConfig.Load()),
 
@@ -28,7 +29,7 @@ internal static class VerbTable
 
     // Anything else may be a flag's value that was taken for the verb: to pass it on could start a container without a machine.
     private static readonly string[] PassedOn =
-        ["checkpoint", "events", "features", "list", "pause", "ps", "restore", "resume", "spec", "start", "state"];
+        ["checkpoint", "events", "features", "list", "ps", "restore", "resume", "spec", "start", "state"];
 
     private static string OnlyArgument(CommandLine command)
         => command.AfterVerb.Count == 1 ? command.AfterVerb[0] : throw new UsageException($"'{command.Verb}' is what RunCVM's own parts call; see runcvm help");

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Processes;
 
 namespace Runcvm.Oci;
@@ -13,9 +14,23 @@ internal static class LowLevelRuntime
     /// <param name="variables">more environment for it</param>
     internal static void Execute(string? configured, IReadOnlyList<string> arguments, params string[] variables)
     {
-        string path = configured == null ? Find() : configured.Contains('/', StringComparison.Ordinal) ? configured : OnPath(configured);
+        string path = PathOf(configured);
         CurrentProcess.Execute(path, [Path.GetFileName(path), .. arguments], [.. CurrentProcess.Environment, .. variables]);
     }
+
+    /// <summary>Runs it to its end as a child, with this process's standard input and output.</summary>
+    /// <param name="configured">its name or path, if the host says one</param>
+    /// <param name="arguments">its arguments</param>
+    /// <param name="error">where its standard error goes</param>
+    internal static ExitStatus Run(string? configured, IReadOnlyList<string> arguments, SafeFileHandle error)
+    {
+        string path = PathOf(configured);
+        using ChildProcess child = ChildProcess.Start(path, [Path.GetFileName(path), .. arguments], CurrentProcess.Environment, [(2, error)]);
+        return child.Wait();
+    }
+
+    private static string PathOf(string? configured)
+        => configured == null ? Find() : configured.Contains('/', StringComparison.Ordinal) ? configured : OnPath(configured);
 
     private static string OnPath(string name)
         => ProgramPath.TryFind(name) ?? throw new UsageException($"{name}, which /etc/runcvm/config.toml names as low_level_runtime, is not on PATH");

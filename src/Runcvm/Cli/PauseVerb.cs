@@ -1,0 +1,54 @@
+using System.Diagnostics;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
+using Runcvm.Oci;
+using Runcvm.Options;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Cli;
+
+/// <summary>`runcvm pause`: the low-level runtime's, tried again for a while where a machine cannot be frozen at that moment. The kernel
+/// freezes no thread that waits for a disk, as a hypervisor's do whenever their guest writes; runc gives up after some milliseconds.</summary>
+internal static class PauseVerb
+{
+    private const int StandardError = 2;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    // runc's words with cgroup v1 and v2 (libcontainer/cgroups/fs/freezer.go, fs2/freezer.go).
+    private static readonly string[] NotNow = ["unable to freeze", "waiting for the cgroup to freeze"];
+
+    internal static int Run(CommandLine command, HostConfig config)
+    {
+        if (command.ContainerId() is { } id && MachineFolder.Of(id).Exists) return Pause(config.LowLevelRuntime, command.Arguments, Patience);
+        LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
+        return 1;
+    }
+
+    /// <summary>Runs the low-level runtime until it succeeds, fails for another reason, or the time is over.</summary>
+    /// <returns>its last exit code</returns>
+    internal static int Pause(string? lowLevelRuntime, IReadOnlyList<string> arguments, TimeSpan patience)
+    {
+        long began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            using SafeFileHandle words = FileDescriptor.InMemory("stderr", []);
+            ExitStatus end = LowLevelRuntime.Run(lowLevelRuntime, arguments, words);
+            FileDescriptor.Rewind(words);
+            byte[] said = FileDescriptor.ReadToEnd(words);
+            // A failed try has thawed what it froze, so the next begins anew; its own start is all the pause there is between them.
+            if (end.ShellCode != 0 && IsNotNow(said) && Stopwatch.GetElapsedTime(began) < patience) continue;
+            using var error = new SafeFileHandle(StandardError, false);
+            FileDescriptor.WriteAll(error, said);
+            return end.ShellCode;
+        }
+    }
+
+    private static bool IsNotNow(byte[] said)
+    {
+        string text = Encoding.UTF8.GetString(said);
+        return NotNow.Any(words => text.Contains(words, StringComparison.Ordinal));
+    }
+}
