@@ -86,14 +86,15 @@ public sealed partial class FileServer
     private int Syncfs(in RequestHeader header)
     {
         using NodeLease node = _nodes.Lease(header.Nodeid);
-        return Sync(node);
+        int error = Sync(node);
+        int below = SyncMounts();
+        return error < 0 ? error : below;
     }
 
     private static int Sync(in NodeLease node)
     {
         if (node.Node?.Kind is not (FileKind.Directory or FileKind.Regular)) return Fail(Errno.EINVAL);
-        int error = FileCall.Reopen(node.File, OpenFlags.ReadOnly, 0, out Microsoft.Win32.SafeHandles.SafeFileHandle file);
-        using (file) return error < 0 ? error : FileCall.SyncFileSystem(file);
+        return Sync(node.File);
     }
 
     /// <summary>FUSE_ACCESS comes only from a mount without <c>default_permissions</c>; the mode decides then.</summary>

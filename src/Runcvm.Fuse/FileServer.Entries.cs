@@ -50,6 +50,7 @@ public sealed partial class FileServer
         if (IsHidden(parent.Node, name.Bytes)) return Fail(Errno.ENOENT);
         int error = FileCall.Status(parent.File, name, out NodeStatus status);
         if (error < 0) return error;
+        if (status.Mount != parent.Node.Key.Mount) NoteMount(parent, name, status);
         SafeFileHandle? file = null;
         // Where the file system does not tell when a file was made, only a descriptor makes sure that it stays the same one.
         if (status.Born == null && !_nodes.Has(status))

@@ -145,7 +145,7 @@ public sealed partial class FileServer
         if (!body.TryRead(out ReleaseIn release)) return Fail(Errno.EINVAL);
         if (_handles.Remove<OpenFile>(release.Fh) is not { } file) return Fail(Errno.EBADF);
         if ((release.ReleaseFlags & RequestBits.ReleaseFlush) != 0) ReleaseLocks(file.Node, release.LockOwner);
-        bool hadLocks = file.Node.Locks.ReleaseHandle(release.Fh);
+        bool hadLocks = file.Node.Locks?.ReleaseHandle(release.Fh) == true;
         if (hadLocks || (release.ReleaseFlags & RequestBits.ReleaseFlockUnlock) != 0) _waiting.Retry();
         return 0;
     }

@@ -18,7 +18,7 @@ public sealed partial class FileServer
         if (file.Handle == null) return Fail(Errno.EBADF);
         using NodeLease node = _nodes.Lease(file.Handle.Node.Id);
         if (node.Node == null) return Fail(Errno.EBADF);
-        int error = node.Node.Locks.Get(get.Owner, node.File, ref range, out uint process);
+        int error = _nodes.LocksOf(node.Node).Get(get.Owner, node.File, ref range, out uint process);
         if (error < 0) return error;
         ulong end = range.Length == 0 ? long.MaxValue : (ulong)(range.Start + range.Length - 1);
         reply.Put(new LkOut(new FileLock((ulong)range.Start, end, (uint)range.Kind, process)));
@@ -42,12 +42,13 @@ public sealed partial class FileServer
         if (file.Handle == null) return Fail(Errno.EBADF);
         if ((set.LkFlags & RequestBits.LockIsFlock) != 0) return FileCall.LockWhole(file.Handle.File, range.Kind);
         using NodeLease node = _nodes.Lease(file.Handle.Node.Id);
-        return node.Node == null ? Fail(Errno.EBADF) : node.Node.Locks.Set(set.Owner, set.Fh, set.Lk.Pid, node.File, range);
+        if (node.Node == null) return Fail(Errno.EBADF);
+        return _nodes.LocksOf(node.Node).Set(new LockRequest(set.Owner, set.Fh, file.Handle.Writable, set.Lk.Pid), node.File, range);
     }
 
     private void ReleaseLocks(ServedNode node, ulong owner)
     {
-        if (node.Locks.Release(owner)) _waiting.Retry();
+        if (node.Locks?.Release(owner) == true) _waiting.Retry();
     }
 
     /// <summary>FUSE_INTERRUPT has no answer; the request that it ends has.</summary>

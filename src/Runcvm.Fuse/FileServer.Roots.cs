@@ -70,6 +70,8 @@ public sealed partial class FileServer
             if (error < 0) result = error;
         }
 
+        int below = SyncMounts();
+        if (below < 0) result = below;
         if (result < 0) Volatile.Write(ref _changed, true);
         return result;
     }

@@ -134,6 +134,8 @@ public sealed partial class FileServer : IDisposable
             Opcode.Setattr => !body.TryRead(out SetattrIn set) || set.Valid.HasFlag(SetattrValid.Size),
             // An overlay copies the whole file up.
             Opcode.Open => !body.TryRead(out OpenIn open) || IsForWriting(open.Flags),
+            // The last name of a large file takes its blocks along.
+            Opcode.Unlink or Opcode.Rename or Opcode.Rename2 => true,
             Opcode.Fsync or Opcode.Fsyncdir or Opcode.Syncfs or Opcode.Fallocate or Opcode.CopyFileRange => true,
             _ => false,
         };
@@ -178,6 +180,7 @@ public sealed partial class FileServer : IDisposable
         _waiting.Dispose();
         _handles.Dispose();
         _nodes.Dispose();
+        foreach (SafeFileHandle mount in _mounts.Values) mount.Dispose();
     }
 
     private void Open(SharedRoot root)

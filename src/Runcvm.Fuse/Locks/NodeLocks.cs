@@ -1,13 +1,13 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
-using Runcvm.Linux.Files;
 using Runcvm.Linux.Forwarding;
 
 namespace Runcvm.Fuse.Locks;
 
 /// <summary>POSIX locks of the guest's processes on one file. Each owner has an open file description of its own on the
 /// host, whose locks are the owner's: so the host's kernel decides, and other users of the volume take part.</summary>
-internal sealed class NodeLocks : IDisposable
+/// <param name="highest">number that no descriptor may have</param>
+internal sealed class NodeLocks(nint highest) : IDisposable
 {
     // An owner costs a descriptor. A guest has this many processes that lock one file, or it means harm.
     private const int MostOwners = 4096;
@@ -17,15 +17,17 @@ internal sealed class NodeLocks : IDisposable
     private bool _disposed;
 
     /// <summary>F_SETLK for an owner, not waiting.</summary>
-    internal int Set(ulong owner, ulong handle, uint process, SafeFileHandle node, RangeLock range)
+    internal int Set(in LockRequest asked, SafeFileHandle node, RangeLock range)
     {
+        // Whether the guest's file may have it was checked by its kernel, if that can be believed.
+        if (range.Kind == RangeLock.Write && !asked.Writable) return -(int)Errno.EBADF;
         lock (_lock)
         {
-            bool isNew = _owners == null || !_owners.ContainsKey(owner);
+            bool isNew = _owners == null || !_owners.ContainsKey(asked.Owner);
             if (isNew && range.Kind == RangeLock.None) return 0;
-            int error = FileOf(owner, handle, process, node, out SafeFileHandle file);
+            int error = FileOf(asked, node, forWriting: range.Kind == RangeLock.Write, out SafeFileHandle file);
             if (error == 0) error = FileCall.SetLock(file, range);
-            if (error < 0 && isNew) Release(owner);
+            if (error < 0 && isNew) Release(asked.Owner);
             return error;
         }
     }
@@ -41,7 +43,7 @@ internal sealed class NodeLocks : IDisposable
         lock (_lock)
         {
             bool isNew = _owners == null || !_owners.ContainsKey(owner);
-            int error = FileOf(owner, 0, 0, node, out SafeFileHandle file);
+            int error = FileOf(new LockRequest(owner, 0, false, 0), node, forWriting: false, out SafeFileHandle file);
             if (error == 0) error = FileCall.GetLock(file, ref range);
             if (isNew) Release(owner);
             if (error == 0 && range.Kind != RangeLock.None) process = HolderOf(range, owner);
@@ -99,28 +101,31 @@ internal sealed class NodeLocks : IDisposable
         return 0;
     }
 
-    private int FileOf(ulong owner, ulong handle, uint process, SafeFileHandle node, out SafeFileHandle file)
+    private int FileOf(in LockRequest asked, SafeFileHandle node, bool forWriting, out SafeFileHandle file)
     {
         file = null!;
         if (_disposed) return -(int)Errno.EBADF;
         _owners ??= [];
-        if (_owners.TryGetValue(owner, out LockOwner? known))
+        bool isKnown = _owners.TryGetValue(asked.Owner, out LockOwner? known);
+        if (isKnown && (known!.Writable || !forWriting))
         {
             file = known.File;
             return 0;
         }
 
-        if (_owners.Count >= MostOwners) return -(int)Errno.ENOLCK;
-        // A write lock needs a descriptor that can write. Whether the guest's may was checked by its kernel.
-        int error = FileCall.Reopen(node, OpenFlags.ReadWrite | OpenFlags.NonBlocking, 0, out file);
+        if (!isKnown && _owners.Count >= MostOwners) return -(int)Errno.ENOLCK;
+        int error = LockFiles.Open(node, asked.Writable, highest, out file);
+        if (error < 0) return error;
+        // It held read locks by a file that cannot have others; they stay held all the time.
+        if (isKnown) error = LockFiles.CopyLocks(known!.File, file);
         if (error < 0)
         {
             file.Dispose();
-            error = FileCall.Reopen(node, OpenFlags.ReadOnly | OpenFlags.NonBlocking, 0, out file);
+            return error;
         }
 
-        if (error == 0) _owners.Add(owner, new LockOwner(file, handle, process));
-        else file.Dispose();
-        return error;
+        _owners[asked.Owner] = new LockOwner(file, asked.Handle, asked.Writable, asked.Process);
+        known?.File.Dispose();
+        return 0;
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Fuse.Locks;
 using Runcvm.Linux.Forwarding;
 
 namespace Runcvm.Fuse.Nodes;
@@ -98,6 +99,12 @@ internal sealed partial class NodeTable : IDisposable
     internal bool Has(in NodeStatus status)
     {
         lock (_lock) return _byKey.TryGetValue(KeyOf(status), out ServedNode? node) && node.File != null;
+    }
+
+    /// <summary>The locks on a node's file.</summary>
+    internal NodeLocks LocksOf(ServedNode node)
+    {
+        lock (_lock) return node.Locks ??= new NodeLocks(_highest);
     }
 
     /// <summary>A node has another name now.</summary>

@@ -9,7 +9,6 @@ namespace Runcvm.Fuse.Nodes;
 /// used: see <see cref="NodeTable"/>, which guards all that changes here.</summary>
 internal sealed class ServedNode(ulong id, NodeKey key, FileKind kind, bool readOnly)
 {
-    private NodeLocks? _locks;
     private SafeFileHandle? _opened;
 
     // Hardly ever is a file opened twice at a time.
@@ -49,16 +48,8 @@ internal sealed class ServedNode(ulong id, NodeKey key, FileKind kind, bool read
     /// <summary>Whether it is in the queue of those that have descriptors.</summary>
     internal bool Queued { get; set; }
 
-    /// <summary>POSIX locks that the guest's processes hold on the file.</summary>
-    internal NodeLocks Locks
-    {
-        get
-        {
-            if (_locks is { } locks) return locks;
-            Interlocked.CompareExchange(ref _locks, new NodeLocks(), null);
-            return _locks;
-        }
-    }
+    /// <summary>POSIX locks that the guest's processes hold on the file; null where none ever had one.</summary>
+    internal NodeLocks? Locks { get; set; }
 
     /// <summary>What the file looked like when it was opened last; see <see cref="ContentStamp"/>.</summary>
     internal ContentStamp? LastOpened { get; set; }
@@ -78,5 +69,5 @@ internal sealed class ServedNode(ulong id, NodeKey key, FileKind kind, bool read
     }
 
     /// <summary>Gives up the locks of a node that nobody knows any more.</summary>
-    internal void ReleaseLocks() => _locks?.Dispose();
+    internal void ReleaseLocks() => Locks?.Dispose();
 }

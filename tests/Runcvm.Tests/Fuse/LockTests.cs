@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Fuse.Locks;
+using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Forwarding;
 
@@ -8,6 +10,8 @@ namespace Runcvm.Tests.Fuse;
 /// <summary>Locks are shared between the guest and the host, and who waits for one keeps nobody else waiting.</summary>
 public class LockTests
 {
+    private const int WouldBlock = -(int)Errno.EAGAIN;
+
     [Fact]
     public void A_lock_of_the_host_counts_in_the_guest_and_the_other_way_round()
     {
@@ -15,7 +19,6 @@ public class LockTests
         File.WriteAllText(Path.Combine(share.Host, "f"), "0123456789");
         using SafeFileHandle host = FileDescriptor.Open(Path.Combine(share.Host, "f"), OpenFlags.ReadWrite);
         using SafeFileHandle guest = FileDescriptor.Open(Path.Combine(share.Guest, "f"), OpenFlags.ReadWrite);
-        const int WouldBlock = -11;
         Assert.Equal(0, FileCall.SetLock(host, new RangeLock(RangeLock.Write, 0, 5)));
         Assert.Equal(WouldBlock, FileCall.SetLock(guest, new RangeLock(RangeLock.Write, 4, 1)));
         Assert.Equal(0, FileCall.SetLock(guest, new RangeLock(RangeLock.Write, 5, 1)));
@@ -59,4 +62,57 @@ public class LockTests
         Assert.True(waiting.WaitForExit(TimeSpan.FromSeconds(20)));
         Assert.Equal(0, share.Server.Waiting);
     }
+
+    [Fact]
+    public void A_read_lock_opens_no_file_for_writing_and_stays_when_a_write_lock_is_added()
+    {
+        using var share = MountedShare.Start();
+        string path = Path.Combine(share.Host, "f");
+        File.WriteAllText(path, "0123456789");
+        using SafeFileHandle host = FileDescriptor.Open(path, OpenFlags.ReadWrite);
+        using var reading = new FileStream(Path.Combine(share.Guest, "f"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        // fcntl(F_SETLK) with F_RDLCK for a stream that only reads.
+        Lock(reading, 0, 5);
+        Assert.Equal(WouldBlock, FileCall.SetLock(host, new RangeLock(RangeLock.Write, 4, 1)));
+        Assert.Equal(1, OpenForWriting(path)); // this test's own
+        using (var writing = new FileStream(Path.Combine(share.Guest, "f"), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
+        {
+            Lock(writing, 7, 1);
+            Assert.Equal(WouldBlock, FileCall.SetLock(host, new RangeLock(0, 7, 1)));
+            Assert.Equal(WouldBlock, FileCall.SetLock(host, new RangeLock(RangeLock.Write, 4, 1)));
+            Assert.Equal(0, FileCall.SetLock(host, new RangeLock(0, 4, 1)));
+            Assert.Equal(0, FileCall.SetLock(host, new RangeLock(RangeLock.Write, 5, 1)));
+        }
+
+        // close(2) gives all of a process's locks up, whichever of its descriptors it closes.
+        Assert.Equal(0, FileCall.SetLock(host, new RangeLock(RangeLock.Write, 0, 0)));
+    }
+
+    [Fact]
+    public void Locks_take_no_more_descriptors_than_there_are()
+    {
+        string path = Path.GetTempFileName();
+        using SafeFileHandle file = FileDescriptor.Open(path, OpenFlags.ReadWrite);
+        File.Delete(path);
+        using var locks = new NodeLocks(highest: 0);
+        Assert.Equal(-(int)Errno.ENOLCK, locks.Set(new LockRequest(1, 1, true, 1), file, new RangeLock(RangeLock.Write, 0, 1)));
+    }
+
+    [Fact]
+    public void A_file_that_is_open_for_reading_gets_no_write_lock()
+    {
+        string path = Path.GetTempFileName();
+        using SafeFileHandle file = FileDescriptor.Open(path, OpenFlags.ReadWrite);
+        File.Delete(path);
+        using var locks = new NodeLocks(highest: nint.MaxValue);
+        Assert.Equal(-(int)Errno.EBADF, locks.Set(new LockRequest(1, 1, false, 1), file, new RangeLock(RangeLock.Write, 0, 1)));
+        Assert.Equal(0, locks.Set(new LockRequest(1, 1, false, 1), file, new RangeLock(0, 0, 1)));
+    }
+
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Interoperability", "CA1416", Justification = "only macOS lacks it")]
+    private static void Lock(FileStream file, long first, long length) => file.Lock(first, length);
+
+    private static int OpenForWriting(string path) => Directory.EnumerateFiles("/proc/self/fd")
+        .Where(link => File.ResolveLinkTarget(link, false)?.FullName == path)
+        .Count(static link => (Convert.ToInt32(File.ReadLines($"/proc/self/fdinfo/{Path.GetFileName(link)}").Single(static line => line.StartsWith("flags:", StringComparison.Ordinal))[6..].Trim(), 8) & 3) != 0);
 }

@@ -1,9 +1,11 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using Runcvm.Fuse;
 using Runcvm.Fuse.Wire;
 using Runcvm.Linux;
+using Runcvm.Linux.Mounts;
 
 namespace Runcvm.Tests.Fuse;
 
@@ -86,6 +88,41 @@ public sealed class RootsTests : IDisposable
         Send(Opcode.Lookup, Top, Name("0"), out EntryOut other);
         Assert.Equal(Errno.None, Send(Opcode.Mkdir, other.Nodeid, [0xED, 1, 0, 0, 0, 0, 0, 0, .. Name("new")], out EntryOut _));
         Assert.True(Directory.Exists(Path.Combine(_place, "a", "new")));
+    }
+
+    [Fact]
+    public void A_sync_reaches_what_is_mounted_below_a_root()
+    {
+        string disk = Path.Combine(_place, "disk");
+        string mounted = Directory.CreateDirectory(Path.Combine(_place, "a", "mounted")).FullName;
+        using (FileStream file = File.Create(disk)) file.SetLength(16 << 20);
+        if (Run("mkfs.ext4", "-q", disk) != 0 || Run("mount", "-o", "loop", disk, mounted) != 0) Assert.Skip("this machine mounts no disk from a file");
+        try
+        {
+            const string Text = "flushed-with-the-rest";
+            // A file that was truncated before would be flushed when it is closed (ext4's auto_da_alloc).
+            using (var file = new FileStream(Path.Combine(mounted, "file"), FileMode.CreateNew)) file.Write(Encoding.ASCII.GetBytes(Text));
+            Assert.False(Holds(disk, Text));
+            Send(Opcode.Lookup, Top, Name("0"), out EntryOut folder);
+            Assert.Equal(Errno.None, Send(Opcode.Lookup, folder.Nodeid, Name("mounted"), out EntryOut below));
+            Assert.Equal(Errno.None, Send(Opcode.Mkdir, below.Nodeid, [0xED, 1, 0, 0, 0, 0, 0, 0, .. Name("new")], out EntryOut _));
+            Send(Opcode.Forget, below.Nodeid, BitConverter.GetBytes(1ul), out EntryOut _);
+            Assert.Equal(Errno.None, Send(Opcode.Syncfs, Top, new byte[8], out EntryOut _));
+            Assert.True(Holds(disk, Text));
+        }
+        finally
+        {
+            MountPoint.Remove(mounted, detach: true);
+        }
+    }
+
+    private static bool Holds(string path, string text) => File.ReadAllBytes(path).AsSpan().IndexOf(Encoding.ASCII.GetBytes(text)) >= 0;
+
+    private static int Run(string program, params string[] arguments)
+    {
+        using var process = Process.Start(program, arguments);
+        process.WaitForExit();
+        return process.ExitCode;
     }
 
     public void Dispose()

@@ -1,0 +1,52 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Fuse.Nodes;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Forwarding;
+
+namespace Runcvm.Fuse;
+
+public sealed partial class FileServer
+{
+    // File systems of the host that are mounted below a root, each by what is mounted, as far as the guest has seen them. To its kernel
+    // they are one with the root's, so a sync of that is for them as well, also when the guest has forgotten their files.
+    private readonly Dictionary<ulong, SafeFileHandle> _mounts = [];
+
+    private void NoteMount(in NodeLease folder, scoped EntryName name, in NodeStatus status)
+    {
+        if (status.Kind is not (FileKind.Directory or FileKind.Regular)) return;
+        lock (_mounts)
+        {
+            if (_mounts.ContainsKey(status.Mount)) return;
+        }
+
+        int error = FileCall.Open(folder.File, name, OpenFlags.Path, 0, out SafeFileHandle file);
+        if (error == 0) error = FileCall.Status(file, out NodeStatus opened) is < 0 and int failure ? failure : opened.Mount == status.Mount ? 0 : -1;
+        lock (_mounts)
+        {
+            if (error == 0 && !IsTooMany(file) && _mounts.TryAdd(status.Mount, file)) return;
+        }
+
+        // Unmounted meanwhile, or noted by another thread.
+        file.Dispose();
+    }
+
+    private int SyncMounts()
+    {
+        SafeFileHandle[] mounts;
+        lock (_mounts) mounts = [.. _mounts.Values];
+        int result = 0;
+        foreach (SafeFileHandle mount in mounts)
+        {
+            int error = Sync(mount);
+            if (error < 0) result = error;
+        }
+
+        return result;
+    }
+
+    private static int Sync(SafeFileHandle path)
+    {
+        int error = FileCall.Reopen(path, OpenFlags.ReadOnly, 0, out SafeFileHandle file);
+        using (file) return error < 0 ? error : FileCall.SyncFileSystem(file);
+    }
+}
