@@ -62,6 +62,18 @@ public class OperatorTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task A_workload_that_removes_the_machines_devices_keeps_nobody_from_looking_inside()
+    {
+        OnlyMachines();
+        (string name, _) = await MachineAsync("--cap-add", "SYS_ADMIN");
+        // A kernel has one devtmpfs, whoever mounts it.
+        (await ExecAsync(name, "sh", "-c", "mkdir -p /tmp/dev && mount -t devtmpfs none /tmp/dev && rm /tmp/dev/kmsg /tmp/dev/null")).Succeeded();
+        (await ExecAsync(name, "true")).Succeeded();
+        (await ExecAsync(name, "true")).Succeeded();
+        Assert.Contains("Linux version", (await OperateAsync("dmesg", name)).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_console_shows_what_the_guest_says_while_it_says_it_and_nothing_that_moves_the_cursor()
     {
         OnlyMachines();

@@ -113,7 +113,7 @@ internal static class GuestBoot
     // By way of the kernel's log at the level "error", which the host sees on whatever console the kernel uses.
     private static void WriteToKernelLog(string text)
     {
-        using SafeFileHandle log = FileDescriptor.Open("/dev/kmsg", OpenFlags.WriteOnly);
+        using SafeFileHandle log = OwnDevices.OpenKernelLog(OpenFlags.WriteOnly);
         FileDescriptor.WriteAll(log, Encoding.UTF8.GetBytes("<3>" + text.ReplaceLineEndings(" ") + "\n"));
     }
 }

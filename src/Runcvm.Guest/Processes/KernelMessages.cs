@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Guest.Boot;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Protocol.Messages;
@@ -35,7 +36,7 @@ internal static class KernelMessages
     // Documentation/ABI/testing/dev-kmsg: each read(2) gives one record; EPIPE says that some were overwritten meanwhile.
     private static IEnumerable<string> Records()
     {
-        using SafeFileHandle log = FileDescriptor.Open("/dev/kmsg", OpenFlags.ReadOnly | OpenFlags.NonBlocking);
+        using SafeFileHandle log = OwnDevices.OpenKernelLog(OpenFlags.ReadOnly | OpenFlags.NonBlocking);
         byte[] buffer = new byte[LongestRecord];
         while (true)
         {

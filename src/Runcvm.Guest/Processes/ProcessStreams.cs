@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Guest.Boot;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Terminals;
 using Runcvm.Protocol.Messages;
@@ -34,7 +35,7 @@ internal sealed class ProcessStreams : IDisposable
         if (!hasInput)
         {
             inRead.Dispose();
-            input = FileDescriptor.Open("/dev/null", OpenFlags.ReadOnly);
+            input = FileDescriptor.Duplicate(OwnDevices.Null);
         }
 
         return new ProcessStreams([input, outWrite, errWrite], [inWrite, outRead, errRead], process => process.Attach(inWrite, outRead, errRead));

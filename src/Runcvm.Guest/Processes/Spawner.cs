@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Guest.Boot;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
@@ -28,8 +29,8 @@ internal sealed class Spawner : IDisposable
     {
         (SafeFileHandle ours, SafeFileHandle theirs) = UnixSocket.Pair();
         using (theirs)
-        using (SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite))
         {
+            SafeFileHandle nothing = OwnDevices.Null;
             var files = new List<(int, SafeFileHandle)> { (0, nothing), (1, nothing), (2, nothing), (SpawnedProcess.OrdersFile, theirs) };
             return new Spawner(ChildProcess.Start("/proc/self/exe", ["runcvm-init", "spawn"], [], files, newSession: true), ours) { BecomesTheProgram = becomesTheProgram };
         }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Guest.Boot;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Protocol.Shares;
@@ -102,7 +103,7 @@ internal sealed class ShareRelay
 
     private static void Log(int level, string text)
     {
-        using SafeFileHandle log = FileDescriptor.Open("/dev/kmsg", OpenFlags.WriteOnly);
+        using SafeFileHandle log = OwnDevices.OpenKernelLog(OpenFlags.WriteOnly);
         FileDescriptor.WriteAll(log, Encoding.UTF8.GetBytes($"<{level}>runcvm-init: {text.ReplaceLineEndings(" ")}\n"));
     }
 }

@@ -101,6 +101,8 @@ internal sealed class RingServer
         if (mayWait && length == 0)
         {
             LockWait?.Invoke(request.Unique, request.Thread);
+            // The answer may have been faster, and its "no more" was then told too early.
+            if (!IsWaiting(request.Unique)) LockWait?.Invoke(request.Unique, 0);
             ring.Leave();
             return;
         }
@@ -122,6 +124,11 @@ internal sealed class RingServer
     private bool Forget(ulong unique, out (Ring Ring, RunningRing Running, RingAnswer Place) place)
     {
         lock (_lock) return _waiting.Remove(unique, out place);
+    }
+
+    private bool IsWaiting(ulong unique)
+    {
+        lock (_lock) return _waiting.ContainsKey(unique);
     }
 
     private void StartThread(Ring ring)
