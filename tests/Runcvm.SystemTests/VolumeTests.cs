@@ -146,6 +146,23 @@ public class VolumeTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task A_machine_has_as_many_disks_as_its_hypervisor_has_places_for()
+    {
+        OnlyMachines();
+        bool isFirecracker = DockerEngine.Hypervisor == "firecracker";
+        string volume = NewVolume();
+        static string Disks(int count) => "RUNCVM_DISKS=" + string.Join(';', Enumerable.Range(0, count).Select(static i => $"/disks/{i},/disk{i},ext4,64M"));
+        if (isFirecracker)
+        {
+            (await RunAsync("-v", $"{volume}:/disks", "-e", Disks(16), Busybox, "true")).Refused("has room for", "RUNCVM_DISKS");
+            Assert.Equal("0", (await RunAsync("-v", $"{volume}:/v", Busybox, "sh", "-c", "ls /v | wc -l")).Text);
+        }
+
+        int most = isFirecracker ? 9 : 16;
+        Assert.Equal($"{most}", (await RunAsync("-v", $"{volume}:/disks", "-e", Disks(most), Busybox, "sh", "-c", "grep -c '/disk[0-9]* ext4' /proc/mounts")).Text);
+    }
+
+    [Fact]
     public async Task A_disk_without_a_volume_takes_the_place_of_an_anonymous_one_and_goes_with_the_container()
     {
         OnlyMachines();

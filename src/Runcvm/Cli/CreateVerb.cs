@@ -80,6 +80,9 @@ internal static class CreateVerb
         if (!File.Exists(installed.Guest)) throw new UsageException($"there is no guest program for {ProcessorName.Of(installed.Machine)}: {installed.Guest} is missing; take it from a build for {ProcessorName.Of(installed.Machine)}");
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         timeline.Ended("kernel and initramfs");
+        // Before any is made. How many networks the machine has the supervisor will see; one card is there for those to come.
+        int ownDisks = 1 + (options.RootIsShare ? 0 : 1) + (kernel.ModulesImagePath == null ? 0 : 1);
+        DeviceLimit.Check(program.IsFirecracker, installed.Machine, options.Balloon, ownDisks + options.Disks.Count, cards: 1);
         var disks = MachineDisks.Prepare(chain, id, folder, kernel, options, mounts, program.User, config.ImageCacheBytes);
         timeline.Ended("root image and disks");
         if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));

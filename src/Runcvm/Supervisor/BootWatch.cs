@@ -18,32 +18,47 @@ internal sealed class BootWatch(EventLoop loop, MachineDescription description, 
     private int _boots = 1;
     private Task _reset = Never;
     private Task _stuck = Never;
+    private Task _timeout = Never;
+    private Task _heldUp = Never;
+    private bool _mayReset;
 
     /// <summary>Ends with the guest's first word, or with the stream on which it would come.</summary>
     /// <exception cref="UsageException">the hypervisor ended, or the time was over</exception>
     internal async Task AwaitAsync(Task hello, Task stream)
     {
+        _reset = machine.BootsAgain;
+        _mayReset = !description.UseKvm && machine.Reset != null;
+        Task first;
+        do first = await AwaitUnpausedAsync(hello, stream);
+        while (first == _heldUp);
+        if (first == machine.Exited) throw await words.OfDeadAsync(loop, machine);
+        if (first == _timeout) throw words.OfSilent(machine, description.BootTimeout);
+    }
+
+    // A guest that is paused, or asleep with its host, does not boot meanwhile, and has all of its time afterwards.
+    private async Task<Task> AwaitUnpausedAsync(Task hello, Task stream)
+    {
         var patience = TimeSpan.FromSeconds(description.BootTimeout);
         using var over = new CancellationTokenSource();
-        Task timeout = loop.DelayAsync(patience, over.Token);
-        _reset = machine.BootsAgain;
-        if (!description.UseKvm && machine.Reset != null) _stuck = loop.DelayAsync(patience / PartUntilReset, over.Token);
-        Task first;
+        _timeout = loop.DelayAsync(patience, over.Token);
+        _stuck = _mayReset ? loop.DelayAsync(patience / PartUntilReset, over.Token) : Never;
+        _heldUp = loop.HeldUpAsync();
         while (true)
         {
-            first = await Task.WhenAny(hello, machine.Exited, timeout, stream, _reset, _stuck);
+            Task first = await Task.WhenAny(hello, machine.Exited, _heldUp, _timeout, stream, _reset, _stuck);
             if (first == _stuck) await ResetOnceAsync();
             else if (first == _reset) await CountResetAsync();
-            else break;
+            else
+            {
+                over.Cancel();
+                return first;
+            }
         }
-
-        over.Cancel();
-        if (first == machine.Exited) throw await words.OfDeadAsync(loop, machine);
-        if (first == timeout) throw words.OfSilent(machine, description.BootTimeout);
     }
 
     private async Task ResetOnceAsync()
     {
+        _mayReset = false;
         _stuck = Never;
         if (_boots < MostBoots) await machine.Reset!();
     }

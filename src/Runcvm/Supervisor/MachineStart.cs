@@ -22,6 +22,7 @@ internal static class MachineStart
     internal static IMachine Start(EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread? user)
     {
         MachineSettings settings = Settings(description, network);
+        DeviceLimit.Check(description.IsFirecracker, settings.Architecture, settings.Balloon, settings.Disks.Count, settings.Cards.Count);
         if (user == null)
         {
             IMachine machine = QemuMachine.Start(loop, settings);
