@@ -1,0 +1,137 @@
+using System.Text.Json.Nodes;
+using Runcvm.Installation;
+using Runcvm.Kernels;
+using Runcvm.Machines;
+using Runcvm.Oci;
+using Runcvm.Options;
+using Runcvm.Protocol.Messages;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Cli;
+
+/// <summary>All that `create` decided and found, and what it tells each part of the machine.</summary>
+internal sealed record PlannedMachine
+{
+    internal required Bundle Bundle { get; init; }
+
+    /// <summary>The machine's state folder.</summary>
+    internal required string Folder { get; init; }
+
+    internal required InstalledFiles Installed { get; init; }
+
+    internal required MachineOptions Options { get; init; }
+
+    internal required HypervisorProgram Program { get; init; }
+
+    internal required Kernel Kernel { get; init; }
+
+    internal required string Initramfs { get; init; }
+
+    internal required GuestFileSystems Systems { get; init; }
+
+    internal required MachineDisks Disks { get; init; }
+
+    internal required ProcessSpec Workload { get; init; }
+
+    /// <summary>Whether it may send with addresses that are not its own.</summary>
+    internal required bool MaySpoof { get; init; }
+
+    /// <summary>Whether other containers are in its network namespace.</summary>
+    internal required bool SharesAddresses { get; init; }
+
+    internal required TimeSpan BootTimeout { get; init; }
+
+    /// <summary>About options, for the log.</summary>
+    internal required IReadOnlyList<string> Warnings { get; init; }
+
+    private JsonObject Spec => Bundle.Spec;
+
+    private JsonNode? Resources => Spec["linux"]?["resources"];
+
+    private long MostProcesses => ProcessLimit.Of(Resources) ?? 0;
+
+    private long Overhead => MemoryOverhead.Of(Options.UseKvm, Systems.Shares.Count > 0);
+
+    /// <summary>For the guest's init.</summary>
+    internal Setup Setup() => new()
+    {
+        HostName = Spec["hostname"]?.GetValue<string>() ?? "",
+        DomainName = Spec["domainname"]?.GetValue<string>() ?? "",
+        RootDisk = Options.RootIsShare ? null : MachineDisks.Root,
+        RootShare = Options.RootIsShare ? (uint)Systems.Shares.Count : 0,
+        ScratchDisk = MachineDisks.Scratch,
+        ModulesDisk = Kernel.ModulesImagePath == null ? null : MachineDisks.Modules,
+        LayerDisk = Disks.LayerPaths.Count == 0 ? null : MachineDisks.Layer,
+        LayerPaths = Disks.LayerPaths,
+        MountAllModules = Options.MountAllModules,
+        Mounts = Systems.Mounts(Options.Systemd),
+        Sockets = [.. Systems.Sockets.Select(static socket => new HostSocket(socket.Status.Owner, socket.Status.Group, socket.Status.Permissions))],
+        Files = Systems.Files,
+        Sysctls = [.. (Spec["linux"]?["sysctl"] as JsonObject ?? []).Select(static item => KeyValuePair.Create(item.Key, item.Value!.GetValue<string>()))],
+        Cgroups = Options.Systemd ? CgroupLayout.None : (CgroupLayout)Options.CgroupMode,
+        Systemd = Options.Systemd,
+        // systemd is an init itself, and has to be the first process.
+        Init = !Options.Systemd && (Options.Init || Systems.HasInit),
+        ProcessLimit = MostProcesses,
+        ReadOnlyRoot = Spec["root"]?["readonly"]?.GetValue<bool>() ?? false,
+    };
+
+    /// <summary>For the supervisor.</summary>
+    internal MachineDescription Description() => new()
+    {
+        IsFirecracker = Program.IsFirecracker,
+        Architecture = Installed.Machine,
+        UseKvm = Options.UseKvm,
+        Cpus = Options.Cpus,
+        MemoryBytes = Options.MemoryBytes,
+        Balloon = Options.Balloon,
+        BalloonMebibytes = Options.BalloonMebibytes,
+        HugePages = Options.HugePages,
+        PreallocateMemory = Options.PreallocateMemory,
+        VhostNet = Options.VhostNet,
+        Hypervisor = Program.InSandbox,
+        KernelCommandLine = KernelCommandLine.Build(
+            Installed.Machine, Program.IsFirecracker, Options.UseKvm, HostClock.TimestampKilohertz(), Options.KernelDebug, Options.KernelArguments),
+        Disks = [.. Disks.Disks.Select(static item => item.Disk)],
+        BootTimeout = (int)BootTimeout.TotalSeconds,
+        LogLevel = (int)Options.LogLevel,
+        KernelDebug = Options.KernelDebug,
+        SharesAddresses = SharesAddresses,
+        MaySpoof = MaySpoof,
+        Notices = [.. Warnings, .. Systems.Notices, .. Disks.Notices],
+        Shares = [.. Systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly, share.Hidden))],
+        Sockets = [.. Systems.Sockets.Select(static socket => socket.Source)],
+        ShareCache = (byte)Options.ShareCache,
+        SandboxMemoryLimit = MemoryLimit.Of(Resources) is { } limit ? limit + Overhead : 0,
+        CountsProcesses = MostProcesses > 0,
+    };
+
+    /// <summary>For the sandbox.</summary>
+    internal SandboxParts Parts() => new()
+    {
+        Skeleton = Installed.Sandbox,
+        Program = Installed.Host,
+        Folder = Folder,
+        Vmlinux = Kernel.VmlinuxPath,
+        Initramfs = Initramfs,
+        Disks = Disks.Disks,
+        Files = SharesAddresses ? [.. Systems.Sources.Select(static file => (NetworkChoice.ResolverOf(file.Source), file.Target))] : Systems.Sources,
+        Firecracker = Program.IsFirecracker ? Program.OnHost : null,
+        Shares = Systems.Shares,
+        Sockets = Systems.Sockets,
+        UseKvm = Options.UseKvm,
+        VhostNet = Options.VhostNet,
+        SharesAddresses = SharesAddresses,
+        MemoryOverhead = Overhead,
+    };
+
+    /// <summary>For whoever operates the host.</summary>
+    internal MachineRecord Record(Timeline timeline) => new()
+    {
+        Kernel = Kernel.Name,
+        Bundle = Bundle.Folder,
+        Created = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
+        Disks = [.. Disks.Disks.Select(static item => KeyValuePair.Create(item.Disk.Serial, item.Source))],
+        Steps = timeline.Steps,
+    };
+}
