@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Runcvm.SystemTests;
 
 public class WorkloadTests(DockerEngine engine) : MachineTest(engine)
@@ -59,6 +61,18 @@ public class WorkloadTests(DockerEngine engine) : MachineTest(engine)
         CommandResult result = await RunAsync("-m", "300m", "--cpus", "1", Busybox, "sh", "-c", "nproc; awk '/MemTotal/{print $2}' /proc/meminfo");
         Assert.Equal("1", result.Lines[0]);
         Assert.InRange(long.Parse(result.Lines[1], System.Globalization.CultureInfo.InvariantCulture), 200_000, 307_200);
+    }
+
+    [Fact]
+    public async Task A_shell_may_come_before_the_workload_and_what_it_does_is_there_afterwards()
+    {
+        OnlyMachines();
+        byte[] typed = Encoding.ASCII.GetBytes("echo $$ is not 1; echo brought >/made; exit 3\n");
+        CommandResult result = await Docker.InputAsync(
+            typed, null, ["run", "-i", "--rm", .. RuntimeArguments, "-e", "RUNCVM_BREAK=preinit", Busybox, "sh", "-c", "cat /made; echo $$; exit 5"]);
+        Assert.Matches("^[0-9]+ is not 1\nbrought\n1$", result.Stdout.TrimEnd());
+        Assert.Contains("RUNCVM_BREAK=preinit", result.Stderr, StringComparison.Ordinal);
+        Assert.Equal(5, result.ExitCode);
     }
 
     [Fact]

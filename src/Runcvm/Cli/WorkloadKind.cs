@@ -14,6 +14,10 @@ internal static class WorkloadKind
 {
     private static readonly CapabilitySet Privileged = CapabilitySet.Of(["CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO"]);
 
+    // RUNCVM_BREAK. The workload takes the place of the outer shell, so it has the number that it would have had.
+    private static readonly string[] ShellFirst =
+        ["/bin/sh", "-c", "echo 'RUNCVM_BREAK=preinit: a shell before the workload, which begins when this ends' >&2; /bin/sh; exec \"$@\"", "runcvm-break"];
+
     /// <summary>Whether the command is systemd, or a link to it in this root.</summary>
     internal static bool IsSystemd(string rootPath, string[] arguments)
     {
@@ -33,13 +37,14 @@ internal static class WorkloadKind
     }
 
     /// <summary>The workload's process. An engine's own init (`--init`) is taken off its front: the guest has one.</summary>
-    internal static ProcessSpec Describe(JsonObject process, string[] environment, bool systemd, bool hasInit)
+    internal static ProcessSpec Describe(JsonObject process, string[] environment, MachineOptions options, bool hasInit)
     {
         // With "container" set, systemd leaves out what only a machine of its own may do.
         IEnumerable<string> visible = MachineOptions.WithoutRuncvm(environment)
-            .Where(entry => !systemd || !entry.StartsWith("container=", StringComparison.Ordinal));
+            .Where(entry => !options.Systemd || !entry.StartsWith("container=", StringComparison.Ordinal));
         ProcessSpec spec = ProcessReader.Read(process, [.. visible]);
-        return hasInit ? spec with { Arguments = WithoutInit(spec.Arguments) } : spec;
+        if (hasInit) spec = spec with { Arguments = WithoutInit(spec.Arguments) };
+        return options.Break ? spec with { Arguments = [.. ShellFirst, .. spec.Arguments] } : spec;
     }
 
     /// <summary>Whether `--privileged` was given: nothing else gives these all.</summary>

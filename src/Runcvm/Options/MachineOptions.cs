@@ -57,6 +57,9 @@ internal sealed record MachineOptions
     /// <summary>A small init reaps children in front of the workload. Default: false.</summary>
     internal required bool Init { get; init; }
 
+    /// <summary>A shell runs before the workload.</summary>
+    internal required bool Break { get; init; }
+
     /// <summary>The network is taken for the host's. Default: false.</summary>
     internal required bool SaysHostNetwork { get; init; }
 
@@ -136,6 +139,7 @@ internal sealed record MachineOptions
             CgroupMode = asked.CgroupMode ?? MachineChoice.CgroupModeOf(arguments),
             Systemd = systemd,
             Init = asked.Init,
+            Break = asked.Break,
             SaysHostNetwork = asked.SaysHostNetwork,
             MaySpoof = Allowed(asked.MaySpoof, usual.MaySpoof, "RUNCVM_NET_SPOOF", "reaches the host's network", config),
             VhostNet = Allowed(

@@ -15,23 +15,10 @@ internal static partial class OptionCatalogue
             text => text.OneOf("none or curses", [("none", true), ("curses", false)])),
         NotYet("RUNCVM_QEMU_USB", "A USB controller.", "off", IsOff),
         NotYet("RUNCVM_BIOS", "Firmware: `none` or `EFI`.", "`none`", text => text.OneOf("none or EFI", [("none", true), ("EFI", false)])),
-        NotYet("RUNCVM_BREAK", "Stop with a shell at `prenet`, `postnet`, `premachine` or `preinit` (several with commas).", "`none`", NoBreak),
     ];
 
     private static Option NotYet(string name, string meaning, string @default, Func<OptionText, bool> isDefault)
         => new(name, meaning, @default, (o, text) => isDefault(text) ? o : throw text.NotAvailable());
 
     private static bool IsOff(OptionText text) => !text.Flag();
-
-    private static bool NoBreak(OptionText text)
-    {
-        bool none = true;
-        foreach (string point in text.Value.Split(','))
-        {
-            none &= new OptionText(text.Name, point).OneOf("prenet, postnet, premachine or preinit, several with commas",
-                [("none", true), ("prenet", false), ("postnet", false), ("premachine", false), ("preinit", false)]);
-        }
-
-        return none;
-    }
 }

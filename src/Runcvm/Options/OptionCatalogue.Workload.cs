@@ -48,6 +48,9 @@ internal static partial class OptionCatalogue
         MeansDebug("RUNCVM_RUNTIME_DEBUG"),
         MeansDebug("RUNCVM_QEMU_DEBUG"),
         MeansDebug("RUNCVM_BIOS_DEBUG"),
+        new("RUNCVM_BREAK", "With `preinit` a shell of the image's (`/bin/sh`) runs in the workload's place first, as its user and with its terminal (`docker run -it`); "
+            + "when it ends, the workload begins.", "`none`",
+            (o, text) => o with { Break = IsBeforeInit(text) }),
         new(StrictName, "An unknown `RUNCVM_*` name is an error; with `0` it is a warning.", "on", (o, text) => text.Flag() ? o : o),
     ];
 
@@ -55,6 +58,10 @@ internal static partial class OptionCatalogue
     {
         ShareCache = text.OneOf("auto, none or always", [("auto", ShareCache.Auto), ("none", ShareCache.None), ("always", ShareCache.Always)]),
     };
+
+    private static bool IsBeforeInit(OptionText text)
+        => text.OneOf<bool?>("preinit or none", [("none", false), ("preinit", true), ("prenet", null), ("postnet", null), ("premachine", null)])
+            ?? throw new UsageException($"{text.Name}={text.Value} was a place in the scripts by which older systems made a machine inside the container, of which there are none here; preinit is before the workload");
 
     private static Option MeansDebug(string name)
         => new(name, "The same as `RUNCVM_LOG_LEVEL=DEBUG`.", "off", (o, text) => o with { Debug = text.Flag() || o.Debug });

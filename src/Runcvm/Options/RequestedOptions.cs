@@ -21,6 +21,8 @@ internal sealed record RequestedOptions
     internal CgroupMode? CgroupMode { get; init; }
     internal bool? Systemd { get; init; }
     internal bool Init { get; init; }
+
+    internal bool Break { get; init; }
     internal bool SaysHostNetwork { get; init; }
     internal bool MaySpoof { get; init; }
     internal bool? RootIsShare { get; init; }

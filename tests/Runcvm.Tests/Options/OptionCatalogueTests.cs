@@ -46,9 +46,15 @@ public partial class OptionCatalogueTests
     [InlineData("RUNCVM_QEMU_DISPLAY=curses")]
     [InlineData("RUNCVM_QEMU_USB=1")]
     [InlineData("RUNCVM_BIOS=EFI")]
-    [InlineData("RUNCVM_BREAK=prenet,preinit")]
     public void What_comes_later_is_refused_and_not_dropped(string entry)
         => Assert.Equal($"{entry} is not available in this version of RunCVM; leave it out", Machine.Refusal(entry));
+
+    [Theory]
+    [InlineData("prenet")]
+    [InlineData("postnet")]
+    [InlineData("premachine")]
+    public void A_machine_has_no_place_to_break_but_before_the_workload(string place)
+        => Assert.Contains("preinit is before the workload", Machine.Refusal($"RUNCVM_BREAK={place}"), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("RUNCVM_NET_SPOOF=1", "reaches the host's network; list \"net_spoof\" under allow in /etc/runcvm/config.toml")]
