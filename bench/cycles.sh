@@ -65,14 +65,20 @@ cycles() {
     done
 }
 
+# With what is left of the container, which the next command may take away.
+note_failure() { # NAME STEP STDERR
+    echo "$(date +%T) $1, step $2: $(tr '\n' ' ' <"$3")[$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}} oom={{.State.OOMKilled}} {{.State.Error}}' "$1" 2>&1)] $(docker logs --tail 5 "$1" 2>&1 | tr '\n' ' ')" >>"$WORK/failures"
+}
+
 # One of the machines of the mixed load: lives one after the other, each with its own mixture.
 live() {
-    local number=$1 end=$2 life=0 name
+    local number=$1 end=$2 life=0 name kind
     while ((SECONDS < end)); do
         name=runcvm-load-$$-$number-$((++life))
         run_machine --name "$name" --stop-timeout 1 "$IMAGE" sh -c 'while :; do busybox dd if=/dev/zero of=/file bs=1M count=16 2>/dev/null; busybox sync; sleep 1; done'
         for ((step = 0; step < 6 && SECONDS < end; step++)); do
-            case $((RANDOM % 8)) in
+            kind=$((RANDOM % 8))
+            case $kind in
                 0) docker exec "$name" sh -c 'busybox head -c 1000000 /dev/urandom | busybox md5sum' ;;
                 1) docker pause "$name" && docker unpause "$name" ;;
                 2) docker restart -t 0 "$name" ;;
@@ -81,7 +87,7 @@ live() {
                 5) docker exec -d "$name" sleep 1000 ;;
                 6) docker logs "$name" && docker stats --no-stream "$name" ;;
                 7) docker stop "$name" && docker start "$name" ;;
-            esac >/dev/null 2>"$WORK/stderr-$number" || { echo "$name: $(tr '\n' ' ' <"$WORK/stderr-$number")" >>"$WORK/failures"; }
+            esac >/dev/null 2>"$WORK/stderr-$number" || note_failure "$name" "$kind" "$WORK/stderr-$number"
         done
         docker rm -f "$name" >/dev/null
         echo >>"$WORK/lives"
