@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.Intrinsics.X86;
+using Runcvm.Protocol;
 
 namespace Runcvm.Guest.Boot;
 
@@ -46,7 +47,7 @@ internal static class LocalTimer
     }
 
     private static InvalidDataException Mistaken(string how)
-        => new($"the kernel {how}: the host was too busy while it measured it; start the machine again, with less beside it");
+        => new($"the kernel {how}: {BadTimer.Words}; start the machine again, with less beside it");
 
     private static long? Value(ReadOnlySpan<char> line, string name)
         => line.StartsWith(name) ? long.Parse(line[name.Length..], NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture) : null;

@@ -20,9 +20,6 @@ internal static class UpdateVerb
 {
     private const int StandardInput = 0;
 
-    // A machine that boots takes its orders when its workload runs, which on a busy host is late.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
     // Of runc and of crun.
     private static readonly string[] FlagsWithValue =
     [
@@ -111,9 +108,11 @@ internal static class UpdateVerb
     {
         try
         {
-            using SafeFileHandle socket = Connect(folder, TimeSpan.FromSeconds(machine.BootTimeout));
-            byte[] answer = ControlQuestion.Ask(socket, MessageKind.SetLimits, limits.Write, MessageKind.LimitsSet, Patience)
-                ?? throw new UsageException($"the machine did not answer within {Patience.TotalSeconds} s; is it paused, or still booting?");
+            // A machine that boots takes its orders when its workload runs, which on a busy host is late.
+            var patience = TimeSpan.FromSeconds(machine.BootTimeout);
+            using SafeFileHandle socket = Connect(folder, patience);
+            byte[] answer = ControlQuestion.Ask(socket, MessageKind.SetLimits, limits.Write, MessageKind.LimitsSet, patience)
+                ?? throw new UsageException($"the machine did not answer within {patience.TotalSeconds} s; is it paused, or still booting?");
             var reader = new WireReader(answer);
             string failure = TextRing.Printable(LimitsSet.Read(ref reader).Failure);
             if (failure.Length > 0) throw new UsageException(failure);

@@ -1,5 +1,6 @@
 using Runcvm.Linux.Events;
 using Runcvm.Machines;
+using Runcvm.Protocol;
 using Runcvm.Sandbox;
 
 namespace Runcvm.Supervisor;
@@ -7,8 +8,10 @@ namespace Runcvm.Supervisor;
 /// <summary>The time from a hypervisor's start to its guest's first word: how long that may take, and how often the guest may be reset meanwhile.</summary>
 internal sealed class BootWatch(EventLoop loop, MachineDescription description, IMachine machine, LastWords words, Timeline timeline, MachineLog log)
 {
-    // A kernel that measures its timer badly is unlucky; whatever else resets a guest three times does so every time.
+    // Whatever resets a guest three times does so every time. But a kernel that measures its timer badly is unlucky, on a host with too much
+    // to do one time in ten.
     private const int MostBoots = 3;
+    private const int MostUnluckyBoots = 6;
 
     // An emulated kernel that has no timer may stand still before it comes to its first program.
     private const int PartUntilReset = 4;
@@ -68,6 +71,7 @@ internal sealed class BootWatch(EventLoop loop, MachineDescription description, 
         _reset = machine.BootsAgain;
         timeline.Ended(BootSteps.GivenUp);
         log.Info($"the guest was reset while it booted, and boots once more{words.OfConsole()}");
-        if (++_boots == MostBoots) await machine.EndAtResetAsync();
+        int most = words.Console.LastAfter(BadTimer.Words) == null ? MostBoots : MostUnluckyBoots;
+        if (++_boots >= most) await machine.EndAtResetAsync();
     }
 }
