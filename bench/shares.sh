@@ -1,4 +1,4 @@
-# Files on a share, on the scratch disk, through virtiofsd, on the bare disk and under runc, one after the other.
+# Files on a share, on the scratch disk, through virtiofsd, on a bare disk (itself, and with the scratch disk's file system) and under runc, one after the other.
 
 # The image: busybox, fio with its libraries, and what runs there. The folder of a nested engine is straight on the scratch disk.
 import_files_image() {
@@ -21,7 +21,7 @@ make_files_initramfs() {
     local root=$WORK/files store=$1 module order=10
     mkdir -p "$root/modules" "$WORK/modules"
     mount -o loop,ro "$store/modules.erofs" "$WORK/modules"
-    for module in virtio_ring virtio virtio_mmio virtio_blk fuse virtiofs; do
+    for module in virtio_ring virtio virtio_mmio virtio_blk fuse virtiofs crc16 crc32c_generic mbcache jbd2 ext4; do
         find "$WORK/modules" -name "$module.ko" -exec cp {} "$root/modules/$((order++))-$module.ko" \;
     done
     umount "$WORK/modules"
@@ -31,6 +31,7 @@ mount -t devtmpfs dev /dev; mount -t proc proc /proc; mount -t sysfs sys /sys; m
 exec >/dev/ttyS0 2>&1
 for module in /modules/*.ko; do insmod \$module; done
 mount -t virtiofs share /share && site.sh virtiofsd /share $SIZE_MIB $SECONDS_EACH $FILES
+mkdir /ext4 && mount -t ext4 -o noatime,noinit_itable /dev/vdb /ext4 && site.sh ext4 /ext4 $SIZE_MIB $SECONDS_EACH $FILES
 site.sh device /dev/vda $SIZE_MIB $SECONDS_EACH
 reboot -f
 END
@@ -45,6 +46,8 @@ run_bare_machine() {
     id=$(run_detached --runtime runcvm -m 768m -e RUNCVM_ROOTFS=block -e "RUNCVM_KERNEL=$STOCK" "$IMAGE" sleep 1000)
     remember_cached "$id"
     bare_arguments "$(pid_of "$id")" | sed "s,^null\,id=console$,file\,id=console\,path=$WORK/bare.out," >"$WORK/bare"
+    docker stop -t 1 "$id" >/dev/null
+    cp --sparse=always "$(dirname "$(docker inspect -f '{{.GraphDriver.Data.UpperDir}}' "$id")")/runcvm-scratch.ext4" "$WORK/ext4"
     docker rm -f "$id" >/dev/null
     mapfile -t BARE <"$WORK/bare"
     store=$(find "$(dirname "$(readlink -f "$(command -v runcvm)")")/../lib/runcvm/kernels/$STOCK" -name modules.erofs | sort -V | tail -n 1)
@@ -58,8 +61,9 @@ run_bare_machine() {
     "${BARE[@]}" -global virtio-mmio.force-legacy=false \
         -object "memory-backend-memfd,id=shared,size=${memory}M,share=on" -machine memory-backend=shared \
         -chardev "socket,id=files,path=$socket" -device vhost-user-fs-device,chardev=files,tag=share,queue-size=1024 \
-        -drive "if=none,id=bare,format=raw,cache=writeback,discard=unmap,file.locking=off,file=$WORK/disk" -device virtio-blk-device,drive=bare
-    tr -d '\r' <"$WORK/bare.out" | grep -E '^(virtiofsd|device) ' >>"$WORK/figures" || die "the bare machine failed: $(tail -n 5 "$WORK/bare.out")"
+        -drive "if=none,id=bare,format=raw,cache=writeback,discard=unmap,file.locking=off,file=$WORK/disk" -device virtio-blk-device,drive=bare \
+        -drive "if=none,id=ext4,format=raw,cache=writeback,discard=unmap,file.locking=off,file=$WORK/ext4" -device virtio-blk-device,drive=ext4
+    tr -d '\r' <"$WORK/bare.out" | grep -E '^(virtiofsd|device|ext4) ' >>"$WORK/figures" || die "the bare machine failed: $(tail -n 5 "$WORK/bare.out")"
 }
 
 measure_shares() {
@@ -79,11 +83,11 @@ measure_shares() {
     collect "$id"
     run_bare_machine "$daemon"
 
-    printf '%-14s%12s%12s%12s%12s%12s%10s%10s\n' "" share virtiofsd runc scratch "bare disk" "of v'fsd" "of bare"
+    printf '%-14s%12s%12s%12s%12s%12s%12s%10s%10s\n' "" share virtiofsd runc scratch "bare ext4" "bare disk" "of v'fsd" "of ext4"
     for key in write-1m read-1m randread-4k randwrite-4k syncwrite-4k create stat-cold stat-warm walk-cold walk-warm read delete; do
         printf '%-14s' "$key"
-        for site in share virtiofsd runc scratch device; do printf '%12s' "$(figure $site $key)"; done
-        printf '%10s%10s\n' "$(quotient share virtiofsd "$key")" "$(quotient scratch device "$key")"
+        for site in share virtiofsd runc scratch ext4 device; do printf '%12s' "$(figure $site $key)"; done
+        printf '%10s%10s\n' "$(quotient share virtiofsd "$key")" "$(quotient scratch ext4 "$key")"
     done
     row "" "the first two in KiB/s, then requests or files a second; $SIZE_MIB MiB, $FILES files"
 }

@@ -5,7 +5,8 @@
 set -eu
 site=$1 place=$2 mib=$3 seconds=$4 files=${5:-}
 file=$place
-[ -b "$place" ] || file=$place/fio
+# From within: what the way to the place costs is not what is measured.
+[ -b "$place" ] || { cd "$place"; file=fio; }
 drop=drop
 (echo 3 >/proc/sys/vm/drop_caches) 2>/dev/null || drop= # in a container of runc the host's caches stay
 
@@ -25,6 +26,6 @@ measure randwrite-4k 49 --rw=randwrite --bs=4k --norandommap --end_fsync=1
 measure syncwrite-4k 49 --rw=randwrite --bs=4k --sync=1 --norandommap
 [ -b "$place" ] || rm "$file"
 [ -n "$files" ] || exit 0
-mkdir "$place/tree"
-tree "$place/tree" "$files" create stat-warm walk-warm $drop stat-cold $drop walk-cold $drop read delete | sed "s/^/$site /"
-rmdir "$place/tree"
+mkdir tree
+tree tree "$files" create stat-warm walk-warm $drop stat-cold $drop walk-cold $drop read delete | sed "s/^/$site /"
+rmdir tree

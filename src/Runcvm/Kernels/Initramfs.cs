@@ -82,12 +82,14 @@ internal static class Initramfs
 
     private static void RemoveOthers(string folder, string path)
     {
-        foreach (string other in Directory.GetFiles(folder))
+        string[] others = [.. Directory.GetFiles(folder).Where(other => other != path)];
+        string[] archives = [.. others.Where(static other => other.EndsWith(".cpio", StringComparison.Ordinal)).OrderBy(File.GetLastWriteTimeUtc)];
+        // The youngest stays: a start with the program that was there before may be on its way to it.
+        foreach (string archive in archives.SkipLast(1)) File.Delete(archive);
+        foreach (string other in others.Except(archives))
         {
-            if (other == path) continue;
             // A young temporary file is somebody's who is writing it right now.
-            bool abandoned = File.GetLastWriteTimeUtc(other) + AbandonedAfter < DateTime.UtcNow;
-            if (other.EndsWith(".cpio", StringComparison.Ordinal) || abandoned) File.Delete(other);
+            if (File.GetLastWriteTimeUtc(other) + AbandonedAfter < DateTime.UtcNow) File.Delete(other);
         }
     }
 }

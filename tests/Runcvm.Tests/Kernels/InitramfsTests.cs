@@ -29,13 +29,17 @@ public sealed class InitramfsTests : IDisposable
     }
 
     [Fact]
-    public void A_new_guest_program_makes_a_new_one_and_removes_the_old_one()
+    public void A_new_guest_program_makes_a_new_one_and_only_the_one_before_stays()
     {
-        string old = Ensure();
+        string first = Ensure();
+        File.SetLastWriteTimeUtc(first, DateTime.UtcNow - TimeSpan.FromMinutes(2));
         _folder.Write("runcvm-init", "another program");
-        string path = Ensure();
-        Assert.NotEqual(old, path);
-        Assert.Equal([path], Directory.GetFiles(Path.GetDirectoryName(path)!));
+        string second = Ensure();
+        File.SetLastWriteTimeUtc(second, DateTime.UtcNow - TimeSpan.FromMinutes(1));
+        _folder.Write("runcvm-init", "and one more program");
+        string third = Ensure();
+        Assert.Equal(3, new[] { first, second, third }.Distinct().Count());
+        Assert.Equal([second, third], Directory.GetFiles(Path.GetDirectoryName(third)!).OrderBy(File.GetLastWriteTimeUtc));
     }
 
     [Fact]
