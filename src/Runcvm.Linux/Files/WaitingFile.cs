@@ -29,6 +29,9 @@ public sealed unsafe class WaitingFile(SafeFileHandle handle)
         }
     }
 
+    /// <summary>Waits until there is something to read, or the end.</summary>
+    public void WaitReadable() => WaitFor(Libc.POLLIN);
+
     /// <summary>Waits until it takes something.</summary>
     public void WaitWritable() => WaitFor(Libc.POLLOUT);
 

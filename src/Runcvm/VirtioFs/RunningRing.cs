@@ -15,6 +15,8 @@ internal sealed record RunningRing(SplitQueue Queue, GuestMemory Memory, SafeFil
     internal void AwaitNotice()
     {
         Span<byte> count = stackalloc byte[sizeof(ulong)];
+        // Hardly ever is it there at once: to try would be one call more.
+        _kick.WaitReadable();
         _ = _kick.Read(count);
         Queue.Noticed();
     }
