@@ -19,14 +19,14 @@ public sealed partial class FileServer
             if (_mounts.ContainsKey(status.Mount)) return;
         }
 
-        int error = FileCall.Open(folder.File, name, OpenFlags.Path, 0, out SafeFileHandle file);
-        if (error == 0) error = FileCall.Status(file, out NodeStatus opened) is < 0 and int failure ? failure : opened.Mount == status.Mount ? 0 : -1;
+        bool isOpen = FileCall.Open(folder.File, name, OpenFlags.Path, 0, out SafeFileHandle file) == 0;
+        // Else it was unmounted meanwhile.
+        bool isTheSame = isOpen && FileCall.Status(file, out NodeStatus opened) == 0 && opened.Mount == status.Mount;
         lock (_mounts)
         {
-            if (error == 0 && !IsTooMany(file) && _mounts.TryAdd(status.Mount, file)) return;
+            if (isTheSame && !IsTooMany(file) && _mounts.TryAdd(status.Mount, file)) return;
         }
 
-        // Unmounted meanwhile, or noted by another thread.
         file.Dispose();
     }
 
