@@ -88,7 +88,7 @@ public class DatabaseTests(DockerEngine engine) : MachineTest(engine)
         Assert.SkipUnless(DockerEngine.RunsLarge, "takes minutes: RUNCVM_TEST_LARGE=1 runs it");
         const string Script = """
             set -eo pipefail; before=$(dpkg -l | grep -c ^ii); apt-get -q update >/dev/null
-            DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends build-essential git python3 vim-tiny man-db autoconf automake libtool pkg-config gdb tcl rsync >/dev/null
+            DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends build-essential git python3 vim-tiny man-db autoconf automake libtool pkg-config gdb tcl rsync bison flex gawk zip unzip strace lsof bc time >/dev/null
             dpkg --audit; dpkg --verify | awk '!/^missing +\/usr\/share\/(doc|man|info|locale|lintian)(\/|$)/'; echo $(($(dpkg -l | grep -c ^ii) - before)); printf 'int main(void) { return 7; }' | gcc -x c -o /made -; /made || echo $?
             """;
         CommandResult result = await Docker.WithinAsync(
