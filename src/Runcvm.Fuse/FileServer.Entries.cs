@@ -71,8 +71,7 @@ public sealed partial class FileServer
 
     private EntryOut EntryOf(ServedNode node, in NodeStatus status) => new(node.Id, 0, Validity, Validity, 0, 0, AttrOf(status));
 
-    // The kernel gives the lowest free number: that of a new descriptor tells how many there are.
-    private bool IsTooMany(SafeFileHandle file) => file.DangerousGetHandle() >= _mostDescriptors;
+    private bool IsTooMany(SafeFileHandle file) => DescriptorLimit.IsReachedBy(file, (nint)_mostDescriptors);
 
     private Attr AttrOf(in NodeStatus s) => new(
         _inodes.Of(s.Device, s.Inode), s.Size, s.Blocks, s.Accessed.Seconds, s.Modified.Seconds, s.Changed.Seconds,

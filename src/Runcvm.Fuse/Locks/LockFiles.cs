@@ -19,8 +19,7 @@ internal static class LockFiles
     internal static int Open(SafeFileHandle node, bool writable, nint highest, out SafeFileHandle file)
     {
         int error = FileCall.Reopen(node, (writable ? OpenFlags.ReadWrite : OpenFlags.ReadOnly) | OpenFlags.NonBlocking, 0, out file);
-        // The kernel gives the lowest free number: that of a new descriptor tells how many there are.
-        if (error == 0 && file.DangerousGetHandle() >= highest) error = -(int)Errno.ENOLCK;
+        if (error == 0 && DescriptorLimit.IsReachedBy(file, highest)) error = -(int)Errno.ENOLCK;
         if (error < 0) file.Dispose();
         return error;
     }

@@ -128,11 +128,10 @@ internal sealed partial class NodeTable
         lock (_lock) return node.File != null ? Use(node) : new NodeLease(-(int)Errno.ESTALE);
     }
 
-    // The kernel gives the lowest free number: that of a new descriptor tells how many there are.
     private int OpenPath(in NodeLease folder, EntryName name, out SafeFileHandle file)
     {
         int error = FileCall.Open(folder.File, name, OpenFlags.Path, 0, out file);
-        return error == 0 && file.DangerousGetHandle() >= _highest ? -(int)Errno.EMFILE : error;
+        return error == 0 && DescriptorLimit.IsReachedBy(file, _highest) ? -(int)Errno.EMFILE : error;
     }
 
     private void CloseUnused()

@@ -1,5 +1,3 @@
-using System.Text;
-using Microsoft.Win32.SafeHandles;
 using Runcvm.Guest.Modules;
 using Runcvm.Guest.Network;
 using Runcvm.Guest.Processes;
@@ -45,7 +43,7 @@ internal static class GuestBoot
         catch (Exception e)
         {
             // Nobody else can say it: the stream is not there, or was lost. The host shows the console's last lines.
-            WriteToKernelLog($"runcvm-init: {e.Message}");
+            OwnDevices.WriteToKernelLog(3, e.Message);
         }
 
         Linux.Machine.Restart();
@@ -108,12 +106,5 @@ internal static class GuestBoot
     {
         string seconds = File.ReadAllText("/proc/uptime").Split(' ')[0];
         return (uint)(double.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture) * 1000);
-    }
-
-    // By way of the kernel's log at the level "error", which the host sees on whatever console the kernel uses.
-    private static void WriteToKernelLog(string text)
-    {
-        using SafeFileHandle log = OwnDevices.OpenKernelLog(OpenFlags.WriteOnly);
-        FileDescriptor.WriteAll(log, Encoding.UTF8.GetBytes("<3>" + text.ReplaceLineEndings(" ") + "\n"));
     }
 }

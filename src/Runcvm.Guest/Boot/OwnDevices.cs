@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 
@@ -14,4 +15,11 @@ internal static class OwnDevices
 
     /// <summary>/dev/kmsg: whoever opens it for reading begins with the oldest record.</summary>
     internal static SafeFileHandle OpenKernelLog(OpenFlags flags) => FileDescriptor.Open(FileDescriptor.PathOf(KernelLog), flags);
+
+    /// <summary>Adds a line to the kernel's log, which at the level "error" (3) the host sees on whatever console the kernel uses.</summary>
+    internal static void WriteToKernelLog(int level, string text)
+    {
+        using SafeFileHandle log = OpenKernelLog(OpenFlags.WriteOnly);
+        FileDescriptor.WriteAll(log, Encoding.UTF8.GetBytes($"<{level}>runcvm-init: {text.ReplaceLineEndings(" ")}\n"));
+    }
 }

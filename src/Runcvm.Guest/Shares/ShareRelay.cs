@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Guest.Boot;
 using Runcvm.Linux;
@@ -64,7 +63,7 @@ internal sealed class ShareRelay
             }
             catch (LinuxException e)
             {
-                Log(4, e.Message);
+                OwnDevices.WriteToKernelLog(4, e.Message);
                 device.Write(Failure(message.Span));
             }
 
@@ -96,14 +95,8 @@ internal sealed class ShareRelay
         }
         catch (Exception e)
         {
-            Log(3, e.Message);
+            OwnDevices.WriteToKernelLog(3, e.Message);
             Machine.Restart();
         }
-    }
-
-    private static void Log(int level, string text)
-    {
-        using SafeFileHandle log = OwnDevices.OpenKernelLog(OpenFlags.WriteOnly);
-        FileDescriptor.WriteAll(log, Encoding.UTF8.GetBytes($"<{level}>runcvm-init: {text.ReplaceLineEndings(" ")}\n"));
     }
 }
