@@ -100,7 +100,8 @@ uninstall: root
 	runcvm uninstall
 
 ## kernel-build: the tuned kernel, from the distribution's kernel source package; ten minutes, and 2.5 GB in /var/tmp for that long
-kernel-build: root
+kernel-build: deps build install-files
+	tools/setup.sh kernel
 	TMPDIR=/var/tmp /usr/local/bin/runcvm kernel build
 
 ## kernel-config: notes what the built kernel's configuration came to; the tests check that

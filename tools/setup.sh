@@ -3,6 +3,7 @@
 #
 #   setup.sh packages   installs what is missing
 #   setup.sh cross      installs what building and trying arm64 takes on an x86-64 host
+#   setup.sh kernel     installs what building the tuned kernel takes ('runcvm kernel build' says the same)
 #   setup.sh engines    installs other engines, for the system tests
 #   setup.sh engine     starts Docker if it is not running
 set -euo pipefail
@@ -67,6 +68,12 @@ install_cross() {
     install "${missing[@]}"
 }
 
+install_kernel_build() {
+    local missing
+    mapfile -t missing < <(missing_of make gcc binutils flex bison bc libelf-dev patch perl kmod xz-utils)
+    install "${missing[@]}"
+}
+
 has_sdk() { "$1" --list-sdks 2>/dev/null | grep -q '^10\.'; }
 
 install_dotnet() {
@@ -104,7 +111,8 @@ start_engine() {
 case ${1-} in
     packages) install_packages && install_dotnet ;;
     cross) install_cross ;;
+    kernel) install_kernel_build ;;
     engines) install_engines ;;
     engine) start_engine ;;
-    *) echo "usage: setup.sh packages|cross|engines|engine" >&2; exit 2 ;;
+    *) echo "usage: setup.sh packages|cross|kernel|engines|engine" >&2; exit 2 ;;
 esac

@@ -1,0 +1,156 @@
+using System.Diagnostics;
+using Runcvm.Linux.Events;
+using Runcvm.Protocol.Frames;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>What the guest says to the supervisor and gets for an answer, from its first word until it has stopped.</summary>
+/// <param name="loop">runs all of it</param>
+/// <param name="description">what `create` decided</param>
+/// <param name="link">to the guest</param>
+/// <param name="workload">the container's process</param>
+/// <param name="observation">answers those who ask about the machine</param>
+/// <param name="timeline">where the time of the start goes</param>
+/// <param name="sinceStart">of the hypervisor</param>
+/// <param name="log">what users see of it</param>
+internal sealed class GuestSession(
+    EventLoop loop, MachineDescription description, GuestLink link, Workload workload, Observation observation, Timeline timeline, Stopwatch sinceStart,
+    MachineLog log)
+{
+    private delegate T Reading<T>(ref WireReader reader);
+
+    /// <summary>The guest's next message; null when the stream has ended.</summary>
+    internal async Task<(MessageKind Kind, byte[] Body)?> ReceiveAsync()
+    {
+        try
+        {
+            return await link.ReceiveAsync();
+        }
+        catch (ChannelClosedException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Takes the guest's first message.</summary>
+    internal void TakeHello(MessageKind kind, byte[] body)
+    {
+        if (kind != MessageKind.Hello) throw new WireFormatException($"it began with message {(byte)kind}");
+        Hello hello = Read(body, Hello.Read);
+        if (hello.Version != Hello.CurrentVersion)
+        {
+            throw new UsageException(
+                $"runcvm speaks version {Hello.CurrentVersion} of its protocol and runcvm-init version {hello.Version}; install both from one build (runcvm install)");
+        }
+
+        BootSteps.AddHello(timeline, hello);
+        observation.KernelRelease = TextRing.Printable(hello.KernelRelease);
+        log.Info($"guest kernel {TextRing.Printable(hello.KernelRelease)} was up {hello.BootMilliseconds} ms after its start, "
+            + $"{sinceStart.ElapsedMilliseconds} ms after the hypervisor's");
+    }
+
+    /// <summary>Has the guest made ready and the workload started, and goes through the guest's messages until it has stopped.</summary>
+    /// <returns>the workload's exit code; null when the stream ended too early</returns>
+    internal async Task<int?> RunAsync(Setup setup, ControlServer control, PortRelay ports, SocketDialler? sockets)
+    {
+        _ = link.SendAsync(MessageKind.Setup, setup.Write);
+        LogTime("the set-up was sent");
+        workload.Start();
+        ProcessEnd? end = null;
+        while (await ReceiveAsync() is var (kind, body))
+        {
+            switch (kind)
+            {
+                case MessageKind.Started when Read(body, Started.Read).Id == Start.Workload:
+                    await TakeStartAsync(setup);
+                    break;
+                case MessageKind.Exited when Read(body, Exited.Read) is { Id: Start.Workload } exited:
+                    end = new ProcessEnd(exited.Code) { OutOfMemory = exited.OutOfMemory };
+                    LogTime($"the workload has ended with code {exited.Code}");
+                    break;
+                case MessageKind.StartFailed when Read(body, StartFailed.Read) is { Id: Start.Workload } failure:
+                    end = new ProcessEnd(failure.Code, TextRing.Printable(failure.Message));
+                    break;
+                case MessageKind.Started or MessageKind.Exited or MessageKind.StartFailed:
+                    control.Deliver(kind, body);
+                    break;
+                case MessageKind.Notice:
+                    LogNotice(Read(body, Notice.Read));
+                    break;
+                case MessageKind.Listening:
+                    ports.Update(Read(body, Listening.Read).Ports);
+                    break;
+                case MessageKind.DialSocket when sockets != null:
+                    sockets.Dial(link, Read(body, DialSocket.Read));
+                    break;
+                case MessageKind.KernelLog or MessageKind.Flushed:
+                    observation.Deliver(kind, body);
+                    break;
+                case MessageKind.Failed:
+                    throw new UsageException($"the guest could not make the machine ready: {TextRing.Printable(Read(body, Failed.Read).Message)}");
+                case MessageKind.Stopped:
+                    LogTime("the guest has flushed its disks");
+                    return end == null ? null : await FinishAsync(end);
+                default:
+                    throw new WireFormatException($"it sent message {(byte)kind}");
+            }
+        }
+
+        return null;
+    }
+
+    private static T Read<T>(byte[] body, Reading<T> read)
+    {
+        var reader = new WireReader(body);
+        return read(ref reader);
+    }
+
+    private async Task TakeStartAsync(Setup setup)
+    {
+        workload.SetStarted();
+        if (setup.LayerDisk != null) File.WriteAllBytes(MachineFolder.InSandbox.LayerTaken, []);
+        timeline.Ended(BootSteps.Workload);
+        log.Info($"the workload runs, {sinceStart.ElapsedMilliseconds} ms after the hypervisor's start");
+        BootSteps.Report(log, timeline);
+        _ = KeepClockAsync();
+        await workload.SendEarlySignalsAsync();
+    }
+
+    private void LogNotice(Notice notice)
+    {
+        string message = "guest: " + TextRing.Printable(notice.Message);
+        if (notice.IsDetail) log.Debug(message);
+        else log.Info(message);
+    }
+
+    private async Task<int> FinishAsync(ProcessEnd end)
+    {
+        await workload.CompleteAsync(end);
+        if (end.Failure != null) MachineLog.Error(end.Failure);
+        // As long as the hypervisor holds the guest's memory.
+        if (end.OutOfMemory) await MemoryShortage.ReportAsync(loop, description.SandboxMemoryLimit);
+        return end.Code;
+    }
+
+    // A guest does not see for how long it was paused, or the host asleep, and its clock may have stood still.
+    private async Task KeepClockAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                await loop.HeldUpAsync();
+                await link.SendAsync(MessageKind.Adjust, new Adjust(MachineStart.Clock).Write);
+            }
+        }
+        catch (ChannelClosedException)
+        {
+            // The machine has ended.
+        }
+    }
+
+    private void LogTime(string what) => log.Debug($"{what}, {sinceStart.ElapsedMilliseconds} ms after the hypervisor's start");
+}
