@@ -8,13 +8,14 @@ cd "$(dirname "$0")"
 . ./shares.sh
 . ./rootfs.sh
 . ./network.sh
+. ./emulation.sh
 
 readonly RUNS=${RUNS:-7}
 readonly IMAGE_MIB=${IMAGE_MIB:-512}
 readonly FILES=${FILES:-5000}
 readonly SIZE_MIB=${SIZE_MIB:-128}
 readonly STOCK=${STOCK_KERNEL:-debian}
-readonly ALL=(start exec image create kernel shares rootfs network)
+readonly ALL=(start exec image create kernel shares rootfs network emulation)
 
 main() {
     [ "$(id -u)" = 0 ] || die "this needs root, try: sudo $0"

@@ -27,6 +27,15 @@ public class ResourceTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task An_emulated_processor_does_not_claim_to_be_fast_at_what_is_emulated_byte_by_byte()
+    {
+        OnlyMachines();
+        CommandResult processor = await RunAsync(Busybox, "sh", "-c", "grep -m 1 'model name' /proc/cpuinfo; grep -owE 'avx2|erms|fsrm|fsrs' /proc/cpuinfo | sort -u");
+        Assert.SkipUnless(processor.Text.Contains("QEMU TCG", StringComparison.Ordinal), "this machine's processor is not an emulated x86-64");
+        Assert.Equal("avx2", processor.Text.Split('\n', 2)[1].Trim());
+    }
+
+    [Fact]
     [Proves("--memory")]
     public async Task A_limit_below_the_smallest_machine_is_refused_with_the_smallest()
     {

@@ -46,6 +46,8 @@ internal static class BootModules
         // The stream is a console port or vsock. Buses come before both.
         if (file.Contains("vsock", StringComparison.Ordinal)) return VirtioDevices.Any(VirtioDevices.Vsock);
         if (file.Contains("virtio_console", StringComparison.Ordinal)) return VirtioDevices.Any(VirtioDevices.Console);
+        // Emulated, the processor's instructions for ext4's checksums take longer than the kernel's own tables: files were created a third slower.
+        if (file.Contains("crc32c_intel", StringComparison.Ordinal)) return !Processor.IsEmulated;
         return true;
     }
 

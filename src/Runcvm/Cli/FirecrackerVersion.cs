@@ -1,14 +1,8 @@
-using System.Globalization;
-using System.Text;
-using Microsoft.Win32.SafeHandles;
-using Runcvm.Linux;
-using Runcvm.Linux.Files;
-using Runcvm.Linux.Processes;
 using Runcvm.Sandbox;
 
 namespace Runcvm.Cli;
 
-/// <summary>Which Firecracker a file is. It is asked once; later the file's size and times stand for its answer.</summary>
+/// <summary>Which Firecracker a file is.</summary>
 internal static class FirecrackerVersion
 {
     /// <summary>The first that describes its devices by ACPI, which is where distribution kernels look.</summary>
@@ -18,21 +12,7 @@ internal static class FirecrackerVersion
 
     /// <summary>Refuses a file that is none, or one that is too old. Else its version.</summary>
     internal static Version Check(string path, string memory = Memory)
-    {
-        FileStatus status = FileStatus.TryOf(path, followLinks: true) ?? throw new LinuxException(Errno.ENOENT, $"look at {path}");
-        string key = string.Create(CultureInfo.InvariantCulture, $"{path}\n{status.Size}\n{status.ModifiedNanoseconds}\n");
-        if (File.Exists(memory) && File.ReadAllText(memory) is { } known && known.StartsWith(key, StringComparison.Ordinal)
-            && Version.TryParse(known.AsSpan(key.Length), out Version? before))
-        {
-            return before;
-        }
-
-        Version version = CheckAnswer(path, Ask(path));
-        string unfinished = $"{memory}.{Environment.ProcessId}";
-        File.WriteAllText(unfinished, key + version);
-        File.Move(unfinished, memory, overwrite: true);
-        return version;
-    }
+        => ProgramVersion.Of(path, memory, answer => CheckAnswer(path, answer));
 
     /// <summary>Refuses huge pages where Firecracker does: with an initramfs, which every machine of ours has, before 1.11, and with a
     /// balloon before 1.14 (src/vmm/src/resources.rs of its releases).</summary>
@@ -64,22 +44,5 @@ internal static class FirecrackerVersion
         }
 
         return version;
-    }
-
-    private static string Ask(string path)
-    {
-        (SafeFileHandle output, SafeFileHandle end) = FileDescriptor.Pipe();
-        using (output)
-        {
-            using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
-            ChildProcess process;
-            using (end) process = ChildProcess.Start(path, ["firecracker", "--version"], [], [(0, nothing), (1, end), (2, nothing)]);
-            using (process)
-            {
-                string answer = Encoding.UTF8.GetString(FileDescriptor.ReadToEnd(output));
-                process.Wait();
-                return answer;
-            }
-        }
     }
 }

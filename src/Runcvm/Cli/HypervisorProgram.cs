@@ -8,17 +8,23 @@ namespace Runcvm.Cli;
 /// <param name="IsFirecracker">else QEMU</param>
 /// <param name="OnHost">its file</param>
 /// <param name="InSandbox">the same as the sandbox sees it</param>
-internal sealed record HypervisorProgram(bool IsFirecracker, string OnHost, string InSandbox)
+/// <param name="Version">its version, where it matters; else 0.0</param>
+internal sealed record HypervisorProgram(bool IsFirecracker, string OnHost, string InSandbox, Version Version)
 {
     private const uint ReadableByOthers = 0x4;
 
     internal static HypervisorProgram Of(MachineOptions options, HostFacts host)
     {
-        if (options.Hypervisor == Hypervisor.Qemu) return new HypervisorProgram(false, host.QemuPath!, host.QemuPath!);
+        if (options.Hypervisor == Hypervisor.Qemu)
+        {
+            string qemu = host.QemuPath!;
+            return new HypervisorProgram(false, qemu, qemu, options.UseKvm ? new Version(0, 0) : QemuVersion.Of(qemu));
+        }
+
         FirecrackerProgram firecracker = host.Firecracker!;
         Version version = FirecrackerVersion.Check(firecracker.Path);
         if (options.HugePages) FirecrackerVersion.CheckHugePages(version, options.Balloon);
-        return new HypervisorProgram(true, firecracker.Path, SandboxSpec.Firecracker);
+        return new HypervisorProgram(true, firecracker.Path, SandboxSpec.Firecracker, version);
     }
 
     /// <summary>The user that it is.</summary>

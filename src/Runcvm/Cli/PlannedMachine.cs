@@ -90,6 +90,7 @@ internal sealed record PlannedMachine
         PreallocateMemory = Options.PreallocateMemory,
         VhostNet = Options.VhostNet,
         Hypervisor = Program.InSandbox,
+        HypervisorVersion = Program.Version,
         KernelCommandLine = KernelCommandLine.Build(
             Installed.Machine, Program.IsFirecracker, Options.UseKvm, HostClock.TimestampKilohertz(), Options.KernelDebug, Options.KernelArguments),
         Disks = [.. Disks.Disks.Select(static item => item.Disk)],

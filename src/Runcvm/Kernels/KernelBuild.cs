@@ -12,6 +12,8 @@ internal static class KernelBuild
     // The release for which the configuration was written and tried.
     private const string SourcePackage = "linux-source-6.12";
 
+    private static readonly string[] Patches = ["early-clock.patch", "init-memory.patch", "local-timer.patch", "terminals.patch"];
+
     private static readonly (string Program, string Package)[] Programs =
     [
         ("make", "make"), ("gcc", "gcc"), ("ld", "binutils"), ("flex", "flex"), ("bison", "bison"), ("bc", "bc"), ("tar", "tar"),
@@ -81,9 +83,13 @@ internal static class KernelBuild
         string archive = source ?? Download(work, output);
         output.WriteLine($"unpacking {Path.GetFileName(archive)}");
         Tool.Run("tar", "-x", "-f", archive, "-C", tree, "--strip-components=1");
-        string patch = Path.Combine(work, "local-timer.patch");
-        File.WriteAllText(patch, Carried("local-timer.patch"));
-        Tool.Run("patch", "--strip=1", "--forward", "--quiet", "-d", tree, "-i", patch);
+        foreach (string name in Patches)
+        {
+            string patch = Path.Combine(work, name);
+            File.WriteAllText(patch, Carried(name));
+            Tool.Run("patch", "--strip=1", "--forward", "--quiet", "-d", tree, "-i", patch);
+        }
+
         return tree;
     }
 

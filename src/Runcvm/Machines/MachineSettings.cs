@@ -8,6 +8,9 @@ internal sealed record MachineSettings
 {
     internal required string Program { get; init; }
 
+    /// <summary>of the program, where it matters; else 0.0</summary>
+    internal Version Version { get; init; } = new(0, 0);
+
     /// <summary>the processors that the machine has</summary>
     internal required Architecture Architecture { get; init; }
 

@@ -43,6 +43,9 @@ internal sealed record MachineDescription
     /// <summary>the hypervisor's program as the sandbox sees it</summary>
     internal required string Hypervisor { get; init; }
 
+    /// <summary>of that program, where it matters, up to 255.255; else 0.0</summary>
+    internal Version HypervisorVersion { get; init; } = new(0, 0);
+
     internal required string KernelCommandLine { get; init; }
 
     /// <summary>disks in the order in which they are attached</summary>
@@ -95,6 +98,8 @@ internal sealed record MachineDescription
         w.Flag(PreallocateMemory);
         w.Flag(VhostNet);
         w.Text(Hypervisor);
+        w.Byte((byte)HypervisorVersion.Major);
+        w.Byte((byte)HypervisorVersion.Minor);
         w.Text(KernelCommandLine);
         w.List(Disks, static (w, disk) =>
         {
@@ -135,6 +140,7 @@ internal sealed record MachineDescription
         PreallocateMemory = r.Flag(),
         VhostNet = r.Flag(),
         Hypervisor = r.Text(),
+        HypervisorVersion = new Version(r.Byte(), r.Byte()),
         KernelCommandLine = r.Text(),
         Disks = r.List(static (ref WireReader r) => new MachineDisk(r.Text(), r.Text(), r.Flag()) { FileSystem = r.UInt64(), Inode = r.UInt64() }),
         BootTimeout = r.Int32(),

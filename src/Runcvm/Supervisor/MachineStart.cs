@@ -71,6 +71,7 @@ internal static class MachineStart
     private static MachineSettings Settings(MachineDescription description, SandboxNetwork network) => new()
     {
         Program = description.Hypervisor,
+        Version = description.HypervisorVersion,
         Architecture = description.Architecture,
         UseKvm = description.UseKvm,
         Cpus = description.Cpus,

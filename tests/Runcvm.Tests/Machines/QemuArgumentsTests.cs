@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Cli;
 using Runcvm.Machines;
 using Runcvm.Machines.Qemu;
 
@@ -14,7 +15,7 @@ public class QemuArgumentsTests
         -nodefaults -no-user-config -nographic
         -action reboot=reset
         -accel tcg,thread=multi,tb-size=128
-        -cpu max
+        -cpu max,-erms,-fsrm
         -smp 2
         -m 512
         -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
@@ -88,6 +89,15 @@ public class QemuArgumentsTests
             ["tap,id=net0,fd=6,vhost=on,vhostfd=10", "tap,id=net1,fd=7,vhost=on,vhostfd=11"],
             with.Where(static argument => argument.Contains("vhostfd", StringComparison.Ordinal)));
     }
+
+    [Theory]
+    [InlineData("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)\nCopyright", "max,-erms,-fsrm")]
+    [InlineData("QEMU emulator version 8.0.5\n", "max,-erms,-fsrm")]
+    [InlineData("QEMU emulator version 8.1.0-rc2\n", "max,-erms,-fsrm,-fsrs")]
+    [InlineData("QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)\n", "max,-erms,-fsrm,-fsrs")]
+    [InlineData("somebody's own\n", "max,-erms,-fsrm")]
+    public void An_emulated_processor_does_not_claim_to_be_fast_at_what_is_emulated_byte_by_byte(string answer, string processor)
+        => Assert.Contains(processor, QemuArguments.Build(Settings with { Version = QemuVersion.Read(answer) }));
 
     [Fact]
     public void On_arm64_program_machine_and_processor_differ()

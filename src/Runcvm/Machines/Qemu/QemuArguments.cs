@@ -27,9 +27,6 @@ internal static class QemuArguments
     // Its virtio devices are on MMIO as well, in a device tree. The second version of the interrupt controller has eight CPUs at most.
     private const string VirtMachine = "virt,gic-version=max,its=off";
 
-    // Pointer authentication by the book takes longer to emulate than all else that boot does.
-    private const string EmulatedArm64 = "max,pauth-impdef=on";
-
     internal static List<string> Build(MachineSettings settings) =>
     [
         Program(settings),
@@ -57,7 +54,7 @@ internal static class QemuArguments
         // Until the guest has answered it may boot again.
         "-action", "reboot=reset",
         "-accel", settings.UseKvm ? "kvm" : "tcg,thread=multi,tb-size=128",
-        "-cpu", settings.UseKvm ? "host" : IsArm64(settings) ? EmulatedArm64 : "max",
+        "-cpu", settings.UseKvm ? "host" : EmulatedProcessor.Model(settings.Architecture, settings.Version),
         "-smp", settings.Cpus.ToString(CultureInfo.InvariantCulture),
         "-m", settings.MemoryMebibytes.ToString(CultureInfo.InvariantCulture),
         // QEMU's own filter on system calls, beside the one of the sandbox.

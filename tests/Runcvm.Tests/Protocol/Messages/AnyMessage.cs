@@ -20,6 +20,7 @@ internal static class AnyMessage
         if (type == typeof(int)) return unchecked((int)random.NextInt64());
         if (type == typeof(long)) return random.NextInt64(long.MinValue, long.MaxValue);
         if (type == typeof(ulong)) return unchecked((ulong)random.NextInt64(long.MinValue, long.MaxValue));
+        if (type == typeof(Version)) return new Version(random.Next(256), random.Next(256));
         if (type.IsEnum) return Enum.GetValues(type).GetValue(random.Next(Enum.GetValues(type).Length))!;
         if (type.IsArray) return List(type.GetElementType()!, random);
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>)) return List(type.GenericTypeArguments[0], random);
@@ -32,6 +33,7 @@ internal static class AnyMessage
         {
             case null: return "null";
             case string text: return $"\"{text}\"";
+            case Version version: return version.ToString();
             case byte[] bytes: return Convert.ToHexString(bytes);
             case IEnumerable items: return $"[{string.Join(", ", items.Cast<object>().Select(Show))}]";
         }
