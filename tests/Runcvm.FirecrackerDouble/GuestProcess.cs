@@ -82,7 +82,7 @@ internal sealed class GuestProcess : IDisposable
             "-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=ram", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
             "-accel", "tcg,thread=multi,tb-size=128", "-cpu", "max,-erms,-fsrm", "-smp", machine.Cpus.ToString(CultureInfo.InvariantCulture), "-m", $"{machine.Memory}",
             "-object", $"memory-backend-memfd,id=ram,size={machine.Memory}M,share=on{(machine.HugePages == "2M" ? ",hugetlb=on,hugetlbsize=2M" : "")}",
-            "-kernel", MachineModel.Text(boot, "kernel_image_path")!,
+            "-bios", "qboot.rom", "-kernel", MachineModel.Text(boot, "kernel_image_path")!,
             "-append", MachineModel.Text(boot, "boot_args") ?? "",
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
             "-chardev", $"socket,id=monitor,fd={MonitorFile}", "-mon", "chardev=monitor,mode=control",

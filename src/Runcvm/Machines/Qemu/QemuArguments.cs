@@ -24,6 +24,9 @@ internal static class QemuArguments
     // Interval timer and old interrupt controller stay: without them one boot in many hangs on a busy host.
     private const string MicrovmMachine = "microvm,x-option-roms=off,isa-serial=on,rtc=on";
 
+    // Of the two that QEMU brings for it, the one that starts a kernel by itself. Which one is the default differs between distributions.
+    private const string MicrovmFirmware = "qboot.rom";
+
     // Its virtio devices are on MMIO as well, in a device tree. The second version of the interrupt controller has eight CPUs at most.
     private const string VirtMachine = "virt,gic-version=max,its=off";
 
@@ -74,8 +77,11 @@ internal static class QemuArguments
 
     private static bool HasOwnMemory(MachineSettings settings) => settings.HasShares || settings.HugePages || settings.PreallocateMemory;
 
-    private static IEnumerable<string> Boot(MachineSettings settings)
-        => ["-kernel", settings.Vmlinux, "-initrd", settings.Initramfs, "-append", settings.KernelCommandLine];
+    private static IEnumerable<string> Boot(MachineSettings settings) =>
+    [
+        .. IsArm64(settings) ? [] : (string[])["-bios", MicrovmFirmware],
+        "-kernel", settings.Vmlinux, "-initrd", settings.Initramfs, "-append", settings.KernelCommandLine,
+    ];
 
     private static IEnumerable<string> Console()
         => ["-chardev", $"socket,id=console,fd={ConsoleFile}", "-serial", "chardev:console"];
