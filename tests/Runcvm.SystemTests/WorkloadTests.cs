@@ -34,6 +34,7 @@ public class WorkloadTests(DockerEngine engine) : MachineTest(engine)
     [InlineData("df -k /scratch | tail -1 | awk '{print $1, $2}'", "tmpfs 10240", "--tmpfs", "/scratch:size=10m")]
     [InlineData("touch /file 2>&1; touch /tmp/file && echo tmp", "touch: /file: Read-only file system\ntmp", "--read-only", "--tmpfs", "/tmp")]
     [InlineData("chown 7 /tmp 2>&1", "chown: /tmp: Operation not permitted", "--cap-drop", "CHOWN")]
+    [InlineData("grep CapBnd /proc/self/status", "CapBnd:\t00000000800405fb", "--cap-drop", "MKNOD", "--cap-drop", "NET_RAW", "--cap-drop", "AUDIT_WRITE")]
     [InlineData("grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t1", "--security-opt", "no-new-privileges")]
     [InlineData("umask", "0022")]
     [InlineData("echo $HOME", "/home/app", "--user", "app")]

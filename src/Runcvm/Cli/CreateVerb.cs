@@ -92,7 +92,7 @@ internal static class CreateVerb
         HostDevices.CheckHooks(bundle.Spec["hooks"]);
         JsonNode? mounts = bundle.Spec["mounts"];
         var systems = GuestFileSystems.From(mounts, options.Disks, options.SharesSockets);
-        ProcessSpec workload = WorkloadKind.Describe(process, environment, options, systems.HasInit);
+        ProcessSpec workload = WorkloadKind.Describe(process, environment, options, systems.HasInit, bundle.IsPodmans);
         timeline.Ended("options");
         Kernel kernel = ChooseKernel(options, installed, bundle.RootPath);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);

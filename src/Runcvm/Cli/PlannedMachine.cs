@@ -105,6 +105,7 @@ internal sealed record PlannedMachine
         ShareCache = (byte)Options.ShareCache,
         SandboxMemoryLimit = MemoryLimit.Of(Resources) is { } limit ? limit + Overhead : 0,
         CountsProcesses = MostProcesses > 0,
+        IsPodmans = Bundle.IsPodmans,
     };
 
     /// <summary>For the sandbox.</summary>

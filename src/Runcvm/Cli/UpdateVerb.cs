@@ -37,7 +37,7 @@ internal static class UpdateVerb
         if (folder is { Exists: true })
         {
             if (resources == null) throw new UsageException("update of a machine needs --resources FILE; use docker update or podman update, which give it");
-            arguments = Rewrite(command, resources, ReadDescription(folder), folder);
+            arguments = Rewrite(command, resources, folder.ReadDescription(), folder);
         }
 
         LowLevelRuntime.Execute(config.LowLevelRuntime, arguments);
@@ -143,16 +143,4 @@ internal static class UpdateVerb
     }
 
     // The sandbox can write to that folder: a link there is not followed, and what is no description is an error in plain words.
-    private static MachineDescription ReadDescription(MachineFolder folder)
-    {
-        try
-        {
-            var reader = new WireReader(MachineFolder.TryRead(folder.Description) ?? throw new WireFormatException("the file cannot be read"));
-            return MachineDescription.Read(ref reader);
-        }
-        catch (WireFormatException e)
-        {
-            throw new UsageException($"{folder.Description} does not describe a machine of this version of RunCVM ({e.Message}); stop the container and start it again", e);
-        }
-    }
 }

@@ -37,12 +37,12 @@ internal static class WorkloadKind
     }
 
     /// <summary>The workload's process. An engine's own init (`--init`) is taken off its front: the guest has one.</summary>
-    internal static ProcessSpec Describe(JsonObject process, string[] environment, MachineOptions options, bool hasInit)
+    internal static ProcessSpec Describe(JsonObject process, string[] environment, MachineOptions options, bool hasInit, bool isPodmans)
     {
         // With "container" set, systemd leaves out what only a machine of its own may do.
         IEnumerable<string> visible = MachineOptions.WithoutRuncvm(environment)
             .Where(entry => !options.Systemd || !entry.StartsWith("container=", StringComparison.Ordinal));
-        ProcessSpec spec = ProcessReader.Read(process, [.. visible]);
+        ProcessSpec spec = ProcessReader.Read(process, [.. visible], isPodmans);
         if (hasInit) spec = spec with { Arguments = WithoutInit(spec.Arguments) };
         return options.Break ? spec with { Arguments = [.. ShellFirst, .. spec.Arguments] } : spec;
     }

@@ -28,6 +28,9 @@ internal sealed class Bundle
     internal string RootPath => Path.GetFullPath(Path.Combine(Folder, Spec["root"]?["path"]?.GetValue<string>()
         ?? throw new UsageException($"{_path} names no root file system (root.path)")));
 
+    /// <summary>Whether Podman made it: its libpod says so in each one (pkg/annotations of Podman).</summary>
+    internal bool IsPodmans => Spec["annotations"]?["io.container.manager"]?.GetValue<string>() == "libpod";
+
     internal void Save() => WriteObject(_path, Spec);
 
     /// <summary>Writes the spec as it is now to a bundle of its own, in this one, and gives its folder. This one stays as the

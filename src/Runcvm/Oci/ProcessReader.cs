@@ -10,7 +10,7 @@ internal static class ProcessReader
 {
     private const uint DefaultUmask = 0x12;
 
-    // What Podman grants by default, and what Docker does: whoever has all of one of them asked for no restriction.
+    // What Podman grants by default, and what Docker does besides: whoever has all of that asked for no restriction.
     private static readonly CapabilitySet PodmanDefault = CapabilitySet.Of(
     [
         "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP",
@@ -19,7 +19,10 @@ internal static class ProcessReader
 
     private static readonly CapabilitySet OnlyDockerDefault = CapabilitySet.Of(["CAP_MKNOD", "CAP_NET_RAW", "CAP_AUDIT_WRITE"]);
 
-    internal static ProcessSpec Read(JsonObject process, IReadOnlyList<string> environment)
+    /// <param name="process">the object</param>
+    /// <param name="environment">of the process, without what is meant for RunCVM</param>
+    /// <param name="isPodmans">whether the engine is Podman</param>
+    internal static ProcessSpec Read(JsonObject process, IReadOnlyList<string> environment, bool isPodmans)
     {
         JsonNode? user = process["user"];
         uint uid = user?["uid"]?.GetValue<uint>() ?? 0;
@@ -35,7 +38,7 @@ internal static class ProcessReader
             Terminal = process["terminal"]?.GetValue<bool>() ?? false,
             Rows = (ushort)(process["consoleSize"]?["height"]?.GetValue<uint>() ?? 0),
             Columns = (ushort)(process["consoleSize"]?["width"]?.GetValue<uint>() ?? 0),
-            Capabilities = Capabilities(process["capabilities"], uid),
+            Capabilities = Capabilities(process["capabilities"], uid, isPodmans),
             NoNewPrivileges = process["noNewPrivileges"]?.GetValue<bool>() ?? false,
             Limits = Limits(process["rlimits"]),
             OomScoreAdjust = process["oomScoreAdj"]?.GetValue<int>() ?? 0,
@@ -47,12 +50,13 @@ internal static class ProcessReader
     internal static IEnumerable<JsonNode?> Items(JsonNode? list) => list as JsonArray ?? [];
 
     // The workload is root of a whole machine. Once any capability was dropped, it gets exactly what runc would give it.
-    private static CapabilityBits Capabilities(JsonNode? sets, uint user)
+    private static CapabilityBits Capabilities(JsonNode? sets, uint user, bool isPodmans)
     {
         CapabilitySet bounding = Set("bounding");
-        // None of Docker's three: Podman's default. Some of them, or less than Podman's: something was dropped.
+        // Of the three that Docker gives and Podman does not, Podman's containers have none, or all when they were added.
         ulong dockers = bounding.Bits & OnlyDockerDefault.Bits;
-        if (!bounding.Contains(PodmanDefault) || (dockers != 0 && dockers != OnlyDockerDefault.Bits) || IsAllButSome(bounding))
+        bool hasDefault = bounding.Contains(PodmanDefault) && (dockers == OnlyDockerDefault.Bits || (isPodmans && dockers == 0));
+        if (!hasDefault || IsAllButSome(bounding))
         {
             return new CapabilityBits(
                 bounding.Bits, Set("effective").Bits, Set("permitted").Bits, Set("inheritable").Bits, Set("ambient").Bits);

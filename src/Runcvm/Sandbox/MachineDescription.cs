@@ -85,6 +85,9 @@ internal sealed record MachineDescription
     /// <summary>whether the guest counts the workload's processes, because their number is limited</summary>
     internal bool CountsProcesses { get; init; }
 
+    /// <summary>whether the engine is Podman, which gives a container fewer capabilities by default than Docker</summary>
+    internal bool IsPodmans { get; init; }
+
     internal void Write(WireWriter w)
     {
         w.Flag(IsFirecracker);
@@ -125,6 +128,7 @@ internal sealed record MachineDescription
         w.Byte(ShareCache);
         w.Int64(SandboxMemoryLimit);
         w.Flag(CountsProcesses);
+        w.Flag(IsPodmans);
     }
 
     internal static MachineDescription Read(ref WireReader r) => new()
@@ -154,6 +158,7 @@ internal sealed record MachineDescription
         ShareCache = r.Byte(),
         SandboxMemoryLimit = r.Int64(),
         CountsProcesses = r.Flag(),
+        IsPodmans = r.Flag(),
     };
 }
 

@@ -2,6 +2,7 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Images;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
+using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Sandbox;
 
@@ -71,6 +72,21 @@ internal sealed class MachineFolder
     internal static IEnumerable<MachineFolder> All(string root = Root)
         => !Directory.Exists(root) ? [] : Directory.EnumerateDirectories(root).Order(StringComparer.Ordinal)
             .Select(static path => new MachineFolder(path)).Where(static folder => folder.Exists);
+
+    /// <summary>What `create` decided.</summary>
+    /// <exception cref="UsageException">another version of RunCVM wrote it, or somebody else</exception>
+    internal MachineDescription ReadDescription()
+    {
+        try
+        {
+            var reader = new WireReader(TryRead(Description) ?? throw new WireFormatException("the file cannot be read"));
+            return MachineDescription.Read(ref reader);
+        }
+        catch (WireFormatException e)
+        {
+            throw new UsageException($"{Description} does not describe a machine of this version of RunCVM ({e.Message}); stop the container and start it again", e);
+        }
+    }
 
     /// <summary>A file of this folder, or null. The sandbox can write here, so what lies here may be anything: a link to a file
     /// of the host, a pipe that never ends, a file of any size.</summary>

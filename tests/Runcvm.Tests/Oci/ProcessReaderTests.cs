@@ -74,6 +74,28 @@ public class ProcessReaderTests
         Assert.Equal(0u, (uint)bits & 1);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_Docker_gives_and_Podman_does_not_is_missed_in_Dockers_containers_only(bool isPodmans)
+    {
+        string list = DockerDefault;
+        foreach (string one in (string[])["CAP_MKNOD", "CAP_NET_RAW", "CAP_AUDIT_WRITE"])
+            list = list.Replace($"\"{one}\"", "", StringComparison.Ordinal).Replace(",,", ",", StringComparison.Ordinal).TrimEnd(',');
+        ulong bits = CapabilitySet.Of(list.Replace("\"", "", StringComparison.Ordinal).Split(',')).Bits;
+        Assert.Equal(11, System.Numerics.BitOperations.PopCount(bits));
+        Assert.Equal(isPodmans ? Full : bits, ReadCapabilities(list, 0, isPodmans).Bounding);
+    }
+
+    [Theory]
+    [InlineData("CAP_NET_RAW")]
+    [InlineData("CAP_CHOWN")]
+    public void Podmans_containers_with_some_of_Dockers_or_less_than_Podmans_are_restricted(string missing)
+    {
+        string list = DockerDefault.Replace($"\"{missing}\",", "", StringComparison.Ordinal);
+        Assert.NotEqual(Full, ReadCapabilities(list, 0, isPodmans: true).Bounding);
+    }
+
     [Fact]
     public void With_all_capabilities_dropped_none_is_left()
     {
@@ -81,9 +103,11 @@ public class ProcessReaderTests
         Assert.Equal(new CapabilityBits(0, 0, 0, 0, 0), Read("{}").Capabilities);
     }
 
-    private static CapabilityBits ReadCapabilities(string list, uint user)
-        => Read($$$"""{"user":{"uid":{{{user}}}},"capabilities":{"bounding":[{{{list}}}],"effective":[{{{list}}}],"permitted":[{{{list}}}]}}""").Capabilities;
+    private static CapabilityBits ReadCapabilities(string list, uint user, bool isPodmans = false)
+        => ReadFrom($$$"""{"user":{"uid":{{{user}}}},"capabilities":{"bounding":[{{{list}}}],"effective":[{{{list}}}],"permitted":[{{{list}}}]}}""", isPodmans).Capabilities;
 
-    private static ProcessSpec Read(string json, params string[] environment)
-        => ProcessReader.Read(JsonNode.Parse(json)!.AsObject(), environment);
+    private static ProcessSpec Read(string json, params string[] environment) => ReadFrom(json, isPodmans: false, environment);
+
+    private static ProcessSpec ReadFrom(string json, bool isPodmans, params string[] environment)
+        => ProcessReader.Read(JsonNode.Parse(json)!.AsObject(), environment, isPodmans);
 }
