@@ -26,6 +26,10 @@ public readonly record struct FrameHeader(uint Channel, FrameKind Kind, int Leng
     /// <summary>Longest payload: small enough that a bulk transfer delays other channels by less than a millisecond.</summary>
     public const int MaxPayload = 64 * 1024;
 
+    /// <summary>Most bytes in one write to a stream between host and guest. Newer kernels' vsock keeps what is longer than 32 KiB in several buffers (Linux,
+    /// <c>virtio_vsock_alloc_skb</c>), which not every device takes; and a console port takes 32 KiB at once.</summary>
+    public const int MaxWrite = 31 * 1024;
+
     /// <summary>Writes the header's 8 bytes.</summary>
     public void Write(Span<byte> target)
     {

@@ -126,7 +126,7 @@ public sealed class Multiplexer
 
     private async Task SendAllAsync(Func<ReadOnlyMemory<byte>, ValueTask> write)
     {
-        byte[] chunk = new byte[ReadSize];
+        byte[] chunk = new byte[FrameHeader.MaxWrite];
         try
         {
             while (!IsBroken)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Protocol.Shares;
@@ -11,8 +12,8 @@ public readonly record struct ShareFrame(ushort Share, bool Bulk, int Length)
     /// <summary>bytes of a header</summary>
     public const int Size = 8;
 
-    /// <summary>Longest piece. With its header it is two of the 32 KiB that a virtio console port takes at once.</summary>
-    public const int MaxPiece = (64 * 1024) - Size;
+    /// <summary>Longest piece: with its header one write to the stream.</summary>
+    public const int MaxPiece = FrameHeader.MaxWrite - Size;
 
     /// <summary>Most data in one read or write request: what the kernel asks for at most (256 pages).</summary>
     public const int MaxData = 1024 * 1024;

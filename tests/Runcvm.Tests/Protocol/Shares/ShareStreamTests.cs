@@ -18,7 +18,7 @@ public class ShareStreamTests
     [Theory]
     [InlineData(ShareFrame.MaxPiece, 1)]
     [InlineData(ShareFrame.MaxPiece + 1, 2)]
-    [InlineData(ShareFrame.MaxMessage, 17)]
+    [InlineData(ShareFrame.MaxMessage, 34)]
     public void A_long_message_travels_in_pieces(int length, int pieces)
     {
         using var stream = new MemoryStream();
