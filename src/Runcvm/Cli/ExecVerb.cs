@@ -35,7 +35,7 @@ internal static class ExecVerb
         JsonObject process = Bundle.ReadObject(file);
         SpecTypes.CheckProcess(process, file);
         string[] environment = ProcessReader.Texts(process["env"]);
-        ProcessSpec spec = ProcessReader.Read(process, MachineOptions.WithoutRuncvm(environment), folder.ReadDescription().IsPodmans);
+        ProcessSpec spec = ProcessReader.Read(process, MachineOptions.WithoutRuncvm(environment), () => folder.ReadDescription().IsPodmans);
         string execFile = folder.NewExecFile();
         var writer = new WireWriter();
         new Start(0, spec).Write(writer);

@@ -42,7 +42,7 @@ internal static class WorkloadKind
         // With "container" set, systemd leaves out what only a machine of its own may do.
         IEnumerable<string> visible = MachineOptions.WithoutRuncvm(environment)
             .Where(entry => !options.Systemd || !entry.StartsWith("container=", StringComparison.Ordinal));
-        ProcessSpec spec = ProcessReader.Read(process, [.. visible], isPodmans);
+        ProcessSpec spec = ProcessReader.Read(process, [.. visible], () => isPodmans);
         if (hasInit) spec = spec with { Arguments = WithoutInit(spec.Arguments) };
         return options.Break ? spec with { Arguments = [.. ShellFirst, .. spec.Arguments] } : spec;
     }

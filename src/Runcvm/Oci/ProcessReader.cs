@@ -21,8 +21,8 @@ internal static class ProcessReader
 
     /// <param name="process">the object</param>
     /// <param name="environment">of the process, without what is meant for RunCVM</param>
-    /// <param name="isPodmans">whether the engine is Podman</param>
-    internal static ProcessSpec Read(JsonObject process, IReadOnlyList<string> environment, bool isPodmans)
+    /// <param name="isPodmans">whether the engine is Podman; asked only where it matters</param>
+    internal static ProcessSpec Read(JsonObject process, IReadOnlyList<string> environment, Func<bool> isPodmans)
     {
         JsonNode? user = process["user"];
         uint uid = user?["uid"]?.GetValue<uint>() ?? 0;
@@ -50,12 +50,12 @@ internal static class ProcessReader
     internal static IEnumerable<JsonNode?> Items(JsonNode? list) => list as JsonArray ?? [];
 
     // The workload is root of a whole machine. Once any capability was dropped, it gets exactly what runc would give it.
-    private static CapabilityBits Capabilities(JsonNode? sets, uint user, bool isPodmans)
+    private static CapabilityBits Capabilities(JsonNode? sets, uint user, Func<bool> isPodmans)
     {
         CapabilitySet bounding = Set("bounding");
         // Of the three that Docker gives and Podman does not, Podman's containers have none, or all when they were added.
         ulong dockers = bounding.Bits & OnlyDockerDefault.Bits;
-        bool hasDefault = bounding.Contains(PodmanDefault) && (dockers == OnlyDockerDefault.Bits || (isPodmans && dockers == 0));
+        bool hasDefault = bounding.Contains(PodmanDefault) && (dockers == OnlyDockerDefault.Bits || (dockers == 0 && isPodmans()));
         if (!hasDefault || IsAllButSome(bounding))
         {
             return new CapabilityBits(

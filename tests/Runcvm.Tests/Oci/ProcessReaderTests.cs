@@ -109,5 +109,5 @@ public class ProcessReaderTests
     private static ProcessSpec Read(string json, params string[] environment) => ReadFrom(json, isPodmans: false, environment);
 
     private static ProcessSpec ReadFrom(string json, bool isPodmans, params string[] environment)
-        => ProcessReader.Read(JsonNode.Parse(json)!.AsObject(), environment, isPodmans);
+        => ProcessReader.Read(JsonNode.Parse(json)!.AsObject(), environment, () => isPodmans);
 }

@@ -8,8 +8,8 @@ internal static class EmulatedProcessor
     // Pointer authentication by the book takes longer to emulate than all else that boot does.
     private const string Arm64 = "max,pauth-impdef=on";
 
-    // A processor with these flags (Intel's manual, volume 1, 7.3.9.3) fills and copies memory best by `rep stosb` and `rep movsb`, so that is what
-    // kernels do with whole pages and between kernel and user. QEMU carries them out byte by byte, three to seven times slower than loops.
+    // A processor with these flags fills and copies memory best by `rep stosb` and `rep movsb` (Intel's optimization manual, "Enhanced REP MOVSB and
+    // STOSB Operation"), so that is what kernels do with whole pages and between kernel and user. QEMU carries them out byte by byte, three to seven times slower than loops.
     private const string X64 = "max,-erms,-fsrm";
 
     // The first QEMU that emulates, and knows by name, the flag for short fills (target/i386/cpu.c).
