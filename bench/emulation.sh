@@ -25,7 +25,7 @@ measure processes processes
 reboot -f
 END
     chmod +x "$root/init"
-    (cd "$root" && find . | busybox cpio -o -H newc 2>/dev/null) >"$WORK/initramfs"
+    pack_initramfs "$root"
 }
 
 # run_emulated NAME PROCESSOR
@@ -42,7 +42,7 @@ run_emulated() {
 measure_emulation() {
     local id ours key ratio
     id=$(run_detached --runtime runcvm -e RUNCVM_ACCEL=tcg "$IMAGE" sleep 1000)
-    bare_arguments "$(pid_of "$id")" | sed "s,^null\,id=console$,file\,id=console\,path=$WORK/bare.out," >"$WORK/bare"
+    bare_arguments_with_console "$(pid_of "$id")" >"$WORK/bare"
     docker rm -f "$id" >/dev/null
     rm -f "$WORK/stream.in" "$WORK/stream.out"
     sed -i "s,^pipe\,id=stream.*,null\,id=stream," "$WORK/bare"

@@ -41,6 +41,9 @@ verdict() { awk -v v="$1" -v aim="$2" 'BEGIN { print v <= aim ? "met" : "MISSED"
 
 row() { printf '%-46s %s\n' "$1" "$2"; }
 
+# A folder as the first user space of a bare machine, in place of runcvm-init's.
+pack_initramfs() { (cd "$1" && find . | busybox cpio -o -H newc 2>/dev/null) >"$WORK/initramfs"; }
+
 run_detached() { docker run -d --label "$LABEL" --network none "$@"; }
 
 pid_of() { docker inspect -f '{{.State.Pid}}' "$1"; }

@@ -34,6 +34,9 @@ bare_arguments() {
     done <"/proc/$qemu/cmdline"
 }
 
+# The same, with the console in a file.
+bare_arguments_with_console() { bare_arguments "$1" | sed "s,^null\,id=console$,file\,id=console\,path=$WORK/bare.out,"; }
+
 # Until runcvm-init has loaded its modules and sends its first byte.
 boot_to_init() {
     "${BARE[@]}" &

@@ -36,7 +36,7 @@ site.sh device /dev/vda $SIZE_MIB $SECONDS_EACH
 reboot -f
 END
     chmod +x "$root/init"
-    (cd "$root" && find . | busybox cpio -o -H newc 2>/dev/null) >"$WORK/initramfs"
+    pack_initramfs "$root"
 }
 
 # A machine as RunCVM starts it, but with virtiofsd's share, a bare disk, and another init.
@@ -45,7 +45,7 @@ run_bare_machine() {
     rm -f "$WORK/stream.in" "$WORK/stream.out"
     id=$(run_detached --runtime runcvm -m 768m -e RUNCVM_ROOTFS=block -e "RUNCVM_KERNEL=$STOCK" "$IMAGE" sleep 1000)
     remember_cached "$id"
-    bare_arguments "$(pid_of "$id")" | sed "s,^null\,id=console$,file\,id=console\,path=$WORK/bare.out," >"$WORK/bare"
+    bare_arguments_with_console "$(pid_of "$id")" >"$WORK/bare"
     docker stop -t 1 "$id" >/dev/null
     cp --sparse=always "$(dirname "$(docker inspect -f '{{.GraphDriver.Data.UpperDir}}' "$id")")/runcvm-scratch.ext4" "$WORK/ext4"
     docker rm -f "$id" >/dev/null
