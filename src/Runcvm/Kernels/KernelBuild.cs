@@ -14,6 +14,9 @@ internal static class KernelBuild
 
     private static readonly string[] Patches = ["early-clock.patch", "init-memory.patch", "local-timer.patch", "terminals.patch"];
 
+    // The build compiles a checker of its own with it, on x86-64.
+    private const string CheckerPackage = "libelf-dev";
+
     private static readonly (string Program, string Package)[] Programs =
     [
         ("make", "make"), ("gcc", "gcc"), ("ld", "binutils"), ("flex", "flex"), ("bison", "bison"), ("bc", "bc"), ("tar", "tar"),
@@ -50,6 +53,9 @@ internal static class KernelBuild
         }
     }
 
+    /// <summary>Debian's packages with what a build on x86-64 takes.</summary>
+    internal static IEnumerable<string> Packages => Programs.Select(static p => p.Package).Append(CheckerPackage);
+
     /// <summary>The fragments for an architecture, as they lie in <c>kernel/</c>.</summary>
     internal static KernelConfig Wanted(bool x64, bool emulated) => new(FragmentText(x64, emulated).Split('\n'));
 
@@ -68,8 +74,7 @@ internal static class KernelBuild
     private static void CheckPrograms()
     {
         List<string> missing = [.. Programs.Where(static p => Linux.Processes.ProgramPath.TryFind(p.Program) is null).Select(static p => p.Package)];
-        // The build compiles a checker of its own with it.
-        if (IsX64 && !File.Exists("/usr/include/libelf.h")) missing.Add("libelf-dev");
+        if (IsX64 && !File.Exists("/usr/include/libelf.h")) missing.Add(CheckerPackage);
         if (missing.Count > 0) throw new UsageException($"building a kernel needs more programs: run 'apt-get install {string.Join(' ', missing)}'");
     }
 

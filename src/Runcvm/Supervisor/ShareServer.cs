@@ -123,8 +123,8 @@ internal sealed class ShareServer
 
     private void Fail(string where, Exception e)
     {
-        // When the hypervisor is gone, whoever runs the machine reports that.
-        if (e is LinuxException or ObjectDisposedException) return;
+        // When the hypervisor is gone, whoever runs the machine reports that. Any other end would be a share that hangs, and is told.
+        if (e is ObjectDisposedException or LinuxException { Errno: Errno.EPIPE or Errno.ECONNRESET }) return;
         _failed.TrySetException(e is WireFormatException or BrokenRequestException or BrokenRingException
             ? new WireFormatException($"{where}: {e.Message}")
             : new UsageException($"the file server failed: {e.Message}", e));

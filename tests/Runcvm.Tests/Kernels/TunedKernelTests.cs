@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 using Runcvm.Kernels;
 using Runcvm.Tests.Layout;
 
@@ -99,6 +100,21 @@ public class TunedKernelTests
         Assert.Equal(
             ["CRYPTO_CRC32C_INTEL", "CRYPTO_GHASH_CLMUL_NI_INTEL", "CRYPTO_SHA256_SSSE3"],
             gone.Where(static symbol => !symbol.StartsWith("MITIGATION_", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Its_own_command_line_differs_in_the_memory_of_the_initialisation_only()
+        => Assert.Equal(
+            KernelBuild.Wanted(x64: true, emulated: false)["CMDLINE"],
+            KernelBuild.Wanted(x64: true, emulated: true)["CMDLINE"].Replace(" keep_initmem=1", "", StringComparison.Ordinal));
+
+    [Fact]
+    public void What_a_build_asks_for_is_what_the_set_up_installs()
+    {
+        string setup = File.ReadAllText(Path.Combine(Repository.Root, "tools/setup.sh"));
+        string installed = Regex.Match(setup, @"install_kernel_build\(\)[^}]*missing_of ([^)]*)\)").Groups[1].Value;
+        // Every Debian has these.
+        Assert.Equal(KernelBuild.Packages.Except(["tar", "dpkg"]).Order(StringComparer.Ordinal), Words(installed).Order(StringComparer.Ordinal));
     }
 
     [Fact]
