@@ -17,13 +17,13 @@ internal static class Eventually
         Assert.Equal(expected, last);
     }
 
-    public static async Task TrueAsync(Func<Task<bool>> condition, string what, TimeSpan? within = null)
+    public static async Task TrueAsync(Func<Task<bool>> condition, string what, TimeSpan? within = null, Func<string>? seen = null)
     {
         TimeSpan deadline = Patience.Times(within ?? TimeSpan.FromSeconds(30));
         var clock = Stopwatch.StartNew();
         while (!await condition())
         {
-            if (clock.Elapsed > deadline) Assert.Fail($"after {deadline.TotalSeconds} s still not: {what}");
+            if (clock.Elapsed > deadline) Assert.Fail($"after {deadline.TotalSeconds} s still not: {what}{(seen is null ? "" : $"; instead: {seen()}")}");
             await Task.Delay(Interval);
         }
     }

@@ -39,7 +39,7 @@ internal sealed class Terminal : IDisposable
 
     public Task ReadUntilAsync(string text)
         => Eventually.TrueAsync(
-            () => Task.FromResult(Screen.Contains(text, StringComparison.Ordinal)), $"'{text}' on the terminal");
+            () => Task.FromResult(Screen.Contains(text, StringComparison.Ordinal)), $"'{text}' on the terminal", seen: () => $"'{Screen}'");
 
     public string Screen
     {
