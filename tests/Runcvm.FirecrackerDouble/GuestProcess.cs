@@ -6,6 +6,7 @@ using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Linux.Sockets;
+using Runcvm.Protocol;
 
 namespace Runcvm.FirecrackerDouble;
 
@@ -24,13 +25,17 @@ internal sealed class GuestProcess : IDisposable
     private static readonly string[] Bound = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--"];
 
     private readonly ChildProcess? _vsock;
+    private readonly string[] _sockets;
     private readonly Balloon _balloon;
+    private readonly GuestConsole _console;
 
-    private GuestProcess(EventLoop loop, ChildProcess qemu, Balloon balloon, ChildProcess? vsock)
+    private GuestProcess(EventLoop loop, ChildProcess qemu, GuestConsole console, Balloon balloon, ChildProcess? vsock, string[] sockets)
     {
         Qemu = qemu;
+        _console = console;
         _balloon = balloon;
         _vsock = vsock;
+        _sockets = sockets;
         Exited = AsyncFile.WaitForExitAsync(loop, qemu);
     }
 
@@ -42,22 +47,30 @@ internal sealed class GuestProcess : IDisposable
     {
         CheckKernel(MachineModel.Text(machine.BootSource!.Value, "kernel_image_path")!);
         string? vhost = null;
+        string[] sockets = [];
         ChildProcess? vsock = null;
         if (machine.Vsock is { } device)
         {
             string path = MachineModel.Text(device, "uds_path")!;
             vhost = path + ".vhost";
-            vsock = Run(Find(Helper), ["--vm", $"guest-cid={MachineModel.Number(device, "guest_cid")},socket={vhost},uds-path={path},tx-buffer-size={TransmitBuffer}"]);
+            sockets = [path, vhost];
+            using var errors = new SafeFileHandle(2, false);
+            vsock = Run(Find(Helper), ["--vm", $"guest-cid={MachineModel.Number(device, "guest_cid")},socket={vhost},uds-path={path},tx-buffer-size={TransmitBuffer}"], errors, []);
             while (!File.Exists(vhost)) await loop.DelayAsync(TimeSpan.FromMilliseconds(5));
         }
 
         (SafeFileHandle ours, SafeFileHandle theirs) = UnixSocket.Pair();
+        (SafeFileHandle said, SafeFileHandle serial) = FileDescriptor.Pipe();
         using (theirs)
+        using (serial)
         {
-            ChildProcess qemu = Run(Find("qemu-system-x86_64"), QemuArguments(machine, vhost), theirs);
-            return new GuestProcess(loop, qemu, new Balloon(AsyncFile.NonBlocking(loop, ours), machine.Memory), vsock);
+            ChildProcess qemu = Run(Find("qemu-system-x86_64"), QemuArguments(machine, vhost), serial, [(MonitorFile, theirs)]);
+            return new GuestProcess(loop, qemu, new GuestConsole(loop, said), new Balloon(AsyncFile.NonBlocking(loop, ours), machine.Memory), vsock, sockets);
         }
     }
+
+    /// <summary>Whether a guest that has ended gave up because its kernel measured its timer badly, which happens under TCG alone.</summary>
+    internal Task<bool> HadBadTimerAsync() => _console.EndsWithAsync(BadTimer.Words);
 
     /// <summary>`PATCH /balloon`: so much of its memory the guest gives back.</summary>
     internal Task SetBalloonAsync(long mebibytes) => _balloon.SetAsync(mebibytes);
@@ -65,11 +78,13 @@ internal sealed class GuestProcess : IDisposable
     public void Dispose()
     {
         _balloon.Dispose();
+        _console.Dispose();
         Qemu.Dispose();
         if (_vsock == null) return;
         _vsock.Kill(SignalNumber.Kill);
         _vsock.Wait();
         _vsock.Dispose();
+        foreach (string socket in _sockets) File.Delete(socket);
     }
 
     internal static List<string> QemuArguments(MachineModel machine, string? vhost)
@@ -144,16 +159,10 @@ internal sealed class GuestProcess : IDisposable
             ?? throw new FaultException($"the test double of Firecracker needs {program} in {string.Join(", ", folders)}");
     }
 
-    private static ChildProcess Run(string program, IReadOnlyList<string> arguments, SafeFileHandle? monitor = null)
+    private static ChildProcess Run(string program, IReadOnlyList<string> arguments, SafeFileHandle output, (int, SafeFileHandle)[] files)
     {
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
-        using var output = new SafeFileHandle(1, false);
         using var errors = new SafeFileHandle(2, false);
-        return ChildProcess.Start(
-            Bound[0], [.. Bound, program, .. arguments], [],
-            [
-                (0, nothing), (1, program.EndsWith(Helper, StringComparison.Ordinal) ? errors : output), (2, errors),
-                .. monitor == null ? [] : ((int, SafeFileHandle)[])[(MonitorFile, monitor)],
-            ]);
+        return ChildProcess.Start(Bound[0], [.. Bound, program, .. arguments], [], [(0, nothing), (1, output), (2, errors), .. files]);
     }
 }

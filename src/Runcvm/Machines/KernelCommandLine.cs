@@ -13,9 +13,10 @@ internal static class KernelCommandLine
         List<string> arguments =
         [
             // The kernel's last words are all that is known of a guest that does not boot; errors only, because every
-            // character on a serial line costs an exit to the hypervisor. An early console that is kept, and not
-            // console=ttyS0: systemd would start a login on that and wait for its device until a timeout.
-            EarlyConsole(machine), "keep_bootcon", debug ? "loglevel=7" : "loglevel=4",
+            // character on a serial line costs an exit to the hypervisor. The level comes first, or the console would begin with all
+            // that was said before it. An early console that is kept, and not console=ttyS0: systemd would start a login on that
+            // and wait for its device until a timeout.
+            debug ? "loglevel=7" : "loglevel=4", EarlyConsole(machine), "keep_bootcon",
             "panic=-1", .. (machine == Architecture.X64 ? OfX64(isFirecracker) : []),
             "cryptomgr.notests", "random.trust_cpu=on", "rcupdate.rcu_expedited=1",
             // Debian's kernel enables AppArmor, and then an inner Docker insists on a program that few images have. Whoever

@@ -48,8 +48,13 @@ internal sealed class LastWords
     }
 
     /// <summary>The error of a guest that did not answer.</summary>
-    internal UsageException OfSilent(IMachine machine, int seconds) => new(
-        $"the guest did not answer within {seconds} s (boot_timeout in /etc/runcvm/config.toml){Said($"{machine.Name} said", machine.Explain(_errors.LastLines(LinesShown)))}{Said(ConsoleEnds, _console.LastLines(LinesShown))}");
+    internal UsageException OfSilent(IMachine machine, int seconds)
+    {
+        string console = _console.LastLines(LinesShown);
+        string told = console.Length > 0 ? Said(ConsoleEnds, console) : "; its kernel reported no error: RUNCVM_KERNEL_DEBUG=1 shows how far it came";
+        return new UsageException(
+            $"the guest did not answer within {seconds} s (boot_timeout in /etc/runcvm/config.toml){Said($"{machine.Name} said", machine.Explain(_errors.LastLines(LinesShown)))}{told}");
+    }
 
     /// <summary>The last lines of the console, for the end of a sentence.</summary>
     internal string OfConsole() => Said("its console ends with", _console.LastLines(LinesShown));
