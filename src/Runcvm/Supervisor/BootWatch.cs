@@ -16,30 +16,36 @@ internal sealed class BootWatch(EventLoop loop, MachineDescription description, 
     // An emulated kernel that has no timer may stand still before it comes to its first program.
     private const int PartUntilReset = 4;
 
-    private static readonly Task Never = new TaskCompletionSource().Task;
+    /// <summary>What does not come.</summary>
+    internal static readonly Task Never = new TaskCompletionSource().Task;
 
     private int _boots = 1;
     private Task _reset = Never;
     private Task _stuck = Never;
     private Task _timeout = Never;
     private Task _heldUp = Never;
+    private Task _asked = Never;
     private bool _mayReset;
 
     /// <summary>Ends with the guest's first word, or with the stream on which it would come.</summary>
+    /// <param name="hello">that word</param>
+    /// <param name="stream">ends with the stream</param>
+    /// <param name="failure">fails with what the guest waits for in vain</param>
     /// <exception cref="UsageException">the hypervisor ended, or the time was over</exception>
-    internal async Task AwaitAsync(Task hello, Task stream)
+    internal async Task AwaitAsync(Task hello, Task stream, Task failure)
     {
         _reset = machine.BootsAgain;
         _mayReset = !description.UseKvm && machine.Reset != null;
         Task first;
-        do first = await AwaitUnpausedAsync(hello, stream);
+        do first = await AwaitUnpausedAsync(hello, stream, failure);
         while (first == _heldUp);
+        if (first == failure) await failure;
         if (first == machine.Exited) throw await words.OfDeadAsync(loop, machine);
         if (first == _timeout) throw words.OfSilent(machine, description.BootTimeout);
     }
 
     // A guest that is paused, or asleep with its host, does not boot meanwhile, and has all of its time afterwards.
-    private async Task<Task> AwaitUnpausedAsync(Task hello, Task stream)
+    private async Task<Task> AwaitUnpausedAsync(Task hello, Task stream, Task failure)
     {
         var patience = TimeSpan.FromSeconds(description.BootTimeout);
         using var over = new CancellationTokenSource();
@@ -48,9 +54,10 @@ internal sealed class BootWatch(EventLoop loop, MachineDescription description, 
         _heldUp = loop.HeldUpAsync();
         while (true)
         {
-            Task first = await Task.WhenAny(hello, machine.Exited, _heldUp, _timeout, stream, _reset, _stuck);
-            if (first == _stuck) await ResetOnceAsync();
-            else if (first == _reset) await CountResetAsync();
+            Task first = await Task.WhenAny(hello, machine.Exited, failure, _heldUp, _timeout, stream, _reset, _stuck, _asked);
+            if (first == _stuck) ResetOnce();
+            else if (first == _reset) CountReset();
+            else if (first == _asked) await TakeAnswerAsync();
             else
             {
                 over.Cancel();
@@ -59,19 +66,27 @@ internal sealed class BootWatch(EventLoop loop, MachineDescription description, 
         }
     }
 
-    private async Task ResetOnceAsync()
+    // A hypervisor that hangs does not answer, and shall not keep the timeout from passing.
+    private async Task TakeAnswerAsync()
+    {
+        Task answer = _asked;
+        _asked = Never;
+        await answer;
+    }
+
+    private void ResetOnce()
     {
         _mayReset = false;
         _stuck = Never;
-        if (_boots < MostBoots) await machine.Reset!();
+        if (_boots < MostBoots) _asked = machine.Reset!();
     }
 
-    private async Task CountResetAsync()
+    private void CountReset()
     {
         _reset = machine.BootsAgain;
         timeline.Ended(BootSteps.GivenUp);
         log.Info($"the guest was reset while it booted, and boots once more{words.OfConsole()}");
         int most = words.Console.LastAfter(BadTimer.Words) == null ? MostBoots : MostUnluckyBoots;
-        if (++_boots >= most) await machine.EndAtResetAsync();
+        if (++_boots >= most) _asked = machine.EndAtResetAsync();
     }
 }

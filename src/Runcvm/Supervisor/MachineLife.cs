@@ -125,7 +125,7 @@ internal sealed class MachineLife(
     private async Task AwaitHelloAsync(IMachine machine, GuestSession session, Task pump)
     {
         Task<(MessageKind Kind, byte[] Body)?> hello = session.ReceiveAsync();
-        await new BootWatch(loop, description, machine, _words, timeline, _log).AwaitAsync(hello, pump);
+        await new BootWatch(loop, description, machine, _words, timeline, _log).AwaitAsync(hello, pump, shares?.Failed ?? BootWatch.Never);
         if (await hello is var (kind, body))
         {
             session.TakeHello(kind, body);

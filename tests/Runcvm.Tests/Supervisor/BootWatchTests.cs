@@ -1,0 +1,82 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Processes;
+using Runcvm.Machines;
+using Runcvm.Sandbox;
+using Runcvm.Supervisor;
+
+namespace Runcvm.Tests.Supervisor;
+
+public sealed class BootWatchTests : IDisposable
+{
+    private static readonly Task Never = new TaskCompletionSource().Task;
+
+    private readonly EventLoop _loop = new();
+
+    public void Dispose() => _loop.Dispose();
+
+    [Fact]
+    public void A_hypervisor_that_answers_nothing_does_not_keep_the_time_from_passing()
+    {
+        var machine = new SilentMachine();
+        UsageException e = Assert.Throws<UsageException>(() => Wait(machine, Never));
+        Assert.StartsWith("the guest did not answer within 1 s", e.Message, StringComparison.Ordinal);
+        Assert.EndsWith("RUNCVM_KERNEL_DEBUG=1 shows how far it came", e.Message, StringComparison.Ordinal);
+        Assert.Equal(1, machine.Resets);
+    }
+
+    [Fact]
+    public void A_failure_of_what_the_guest_waits_for_ends_the_wait_with_its_reason()
+        => Assert.Equal("no files", Assert.Throws<UsageException>(() => Wait(new SilentMachine(), Task.FromException(new UsageException("no files")))).Message);
+
+    private void Wait(SilentMachine machine, Task failure)
+        => _loop.Run(async () =>
+        {
+            var description = new MachineDescription { Hypervisor = "/hypervisor", KernelCommandLine = "", BootTimeout = 1 };
+            await new BootWatch(_loop, description, machine, new LastWords(), new Timeline(), new MachineLog(0)).AwaitAsync(Never, Never, failure);
+            return 0;
+        });
+
+    private sealed class SilentMachine : IMachine
+    {
+        internal int Resets { get; private set; }
+
+        public string Name => "the hypervisor";
+
+        public Task<ExitStatus> Exited { get; } = new TaskCompletionSource<ExitStatus>().Task;
+
+        public Task BootsAgain => Never;
+
+        public Func<Task>? Reset => () =>
+        {
+            Resets++;
+            return Never;
+        };
+
+        public Task<AsyncFile> Stream => throw new NotSupportedException();
+
+        public Task<SafeFileHandle>? Shares => null;
+
+        public SafeFileHandle? FileDevice => null;
+
+        public AsyncFile Console => throw new NotSupportedException();
+
+        public AsyncFile Errors => throw new NotSupportedException();
+
+        public Func<long, Task>? SetMemory => null;
+
+        public Task EndAtResetAsync() => Never;
+
+        public string DiskName(string serial) => throw new NotSupportedException();
+
+        public string Explain(string lines) => lines;
+
+        public void Kill()
+        {
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
