@@ -56,6 +56,9 @@ public class QemuMonitorTests
     [Fact]
     public void A_qemu_that_has_ended_need_not_be_told_to_end() => Speak([null], static monitor => monitor.EndAtResetAsync());
 
+    [Fact]
+    public void That_a_reset_came_too_late_is_not_the_monitors_to_tell() => Speak([null], static monitor => monitor.ResetAsync());
+
     // One answer to each command; null is the end.
     private static string Speak(string?[] answers, Func<QemuMonitor, Task> say)
     {

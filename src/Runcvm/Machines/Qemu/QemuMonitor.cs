@@ -31,26 +31,28 @@ internal sealed class QemuMonitor : IDisposable
     /// <summary>Ends when the guest is reset the next time.</summary>
     internal Task WasReset => _reset.Task;
 
-    /// <summary>Takes the guest back to its first instruction.</summary>
-    internal Task ResetAsync() => CommandAsync("system_reset", []);
+    /// <summary>Takes the guest back to its first instruction. Where QEMU ends first, that is for whoever waits for its end.</summary>
+    internal Task ResetAsync() => UnlessItEndsAsync("system_reset", []);
 
     /// <summary>Asks the guest to use no more than that: the rest goes to the host, or comes back from it.</summary>
     internal Task SetMemoryAsync(long mebibytes) => CommandAsync("balloon", new JsonObject { ["value"] = mebibytes * 1024 * 1024 });
 
     /// <summary>From now on a reset is the end of QEMU.</summary>
-    internal async Task EndAtResetAsync()
+    internal Task EndAtResetAsync() => UnlessItEndsAsync("set-action", new JsonObject { ["reboot"] = "shutdown" });
+
+    public void Dispose() => _socket.Dispose();
+
+    private async Task UnlessItEndsAsync(string command, JsonObject arguments)
     {
         try
         {
-            await CommandAsync("set-action", new JsonObject { ["reboot"] = "shutdown" });
+            await CommandAsync(command, arguments);
         }
         catch (Exception) when (_ended)
         {
             // So has the guest.
         }
     }
-
-    public void Dispose() => _socket.Dispose();
 
     private async Task CommandAsync(string command, JsonObject arguments)
     {
