@@ -26,7 +26,6 @@ internal sealed class Instance(EventLoop loop, CommandLine command, Log log)
         using ApiServer? api = command.NoApi ? null : new ApiServer(loop, this, command.ApiSocket);
         Task serving = api?.RunAsync() ?? Task.CompletedTask;
         if (command.ConfigFile != null) await StartFromFileAsync(command.ConfigFile);
-        await _started.Task;
         ExitStatus status = await BootUntilTimerIsGoodAsync();
         api?.Dispose();
         await serving;
@@ -45,17 +44,19 @@ internal sealed class Instance(EventLoop loop, CommandLine command, Log log)
     /// <summary>`PATCH /vm`: the guest's processors stand still, or go on.</summary>
     internal async Task SetPausedAsync(bool paused)
     {
-        await _started.Task;
-        _guest!.Qemu.Kill(paused ? SignalNumber.Stop : SignalNumber.Continue);
+        GuestProcess guest = await GuestAsync();
+        guest.Qemu.Kill(paused ? SignalNumber.Stop : SignalNumber.Continue);
         State = paused ? InstanceState.Paused : InstanceState.Running;
     }
 
     /// <summary>`PATCH /balloon`.</summary>
     /// <param name="mebibytes">what the guest gives back</param>
-    internal async Task SetBalloonAsync(long mebibytes)
+    internal async Task SetBalloonAsync(long mebibytes) => await (await GuestAsync()).SetBalloonAsync(mebibytes);
+
+    private async Task<GuestProcess> GuestAsync()
     {
         await _started.Task;
-        await _guest!.SetBalloonAsync(mebibytes);
+        return _guest!;
     }
 
     // With KVM, which Firecracker always has, no guest measures its timer: so this is not for RunCVM to take care of.
@@ -63,7 +64,7 @@ internal sealed class Instance(EventLoop loop, CommandLine command, Log log)
     {
         for (int boots = 1; ; boots++)
         {
-            using (GuestProcess guest = _guest!)
+            using (GuestProcess guest = await GuestAsync())
             {
                 ExitStatus status = await guest.Exited;
                 if (boots == MostBoots || !await guest.HadBadTimerAsync()) return status;

@@ -28,6 +28,7 @@ internal sealed class MachineLife(
     private readonly LastWords _words = new();
     private readonly GuestLink _link = new(new Multiplexer());
     private readonly Stopwatch _sinceStart = new();
+    private readonly Task _sharesFailed = shares?.Failed ?? BootWatch.Never;
 
     internal async Task<int> RunAsync()
     {
@@ -118,14 +119,14 @@ internal sealed class MachineLife(
     // Without the files that it was given the workload cannot go on: a server that fails ends the machine.
     private async Task<int?> EndAsync(Task<int?> serving)
     {
-        if (shares != null && await Task.WhenAny(serving, shares.Failed) == shares.Failed) await shares.Failed;
+        if (await Task.WhenAny(serving, _sharesFailed) == _sharesFailed) await _sharesFailed;
         return await serving;
     }
 
     private async Task AwaitHelloAsync(IMachine machine, GuestSession session, Task pump)
     {
         Task<(MessageKind Kind, byte[] Body)?> hello = session.ReceiveAsync();
-        await new BootWatch(loop, description, machine, _words, timeline, _log).AwaitAsync(hello, pump, shares?.Failed ?? BootWatch.Never);
+        await new BootWatch(loop, description, machine, _words, timeline, _log).AwaitAsync(hello, pump, _sharesFailed);
         if (await hello is var (kind, body))
         {
             session.TakeHello(kind, body);

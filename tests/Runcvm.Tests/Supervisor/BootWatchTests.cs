@@ -9,8 +9,6 @@ namespace Runcvm.Tests.Supervisor;
 
 public sealed class BootWatchTests : IDisposable
 {
-    private static readonly Task Never = new TaskCompletionSource().Task;
-
     private readonly EventLoop _loop = new();
 
     public void Dispose() => _loop.Dispose();
@@ -19,7 +17,7 @@ public sealed class BootWatchTests : IDisposable
     public void A_hypervisor_that_answers_nothing_does_not_keep_the_time_from_passing()
     {
         var machine = new SilentMachine();
-        UsageException e = Assert.Throws<UsageException>(() => Wait(machine, Never));
+        UsageException e = Assert.Throws<UsageException>(() => Wait(machine, BootWatch.Never));
         Assert.StartsWith("the guest did not answer within 1 s", e.Message, StringComparison.Ordinal);
         Assert.EndsWith("RUNCVM_KERNEL_DEBUG=1 shows how far it came", e.Message, StringComparison.Ordinal);
         Assert.Equal(1, machine.Resets);
@@ -33,7 +31,7 @@ public sealed class BootWatchTests : IDisposable
         => _loop.Run(async () =>
         {
             var description = new MachineDescription { Hypervisor = "/hypervisor", KernelCommandLine = "", BootTimeout = 1 };
-            await new BootWatch(_loop, description, machine, new LastWords(), new Timeline(), new MachineLog(0)).AwaitAsync(Never, Never, failure);
+            await new BootWatch(_loop, description, machine, new LastWords(), new Timeline(), new MachineLog(0)).AwaitAsync(BootWatch.Never, BootWatch.Never, failure);
             return 0;
         });
 
@@ -45,12 +43,12 @@ public sealed class BootWatchTests : IDisposable
 
         public Task<ExitStatus> Exited { get; } = new TaskCompletionSource<ExitStatus>().Task;
 
-        public Task BootsAgain => Never;
+        public Task BootsAgain => BootWatch.Never;
 
         public Func<Task>? Reset => () =>
         {
             Resets++;
-            return Never;
+            return BootWatch.Never;
         };
 
         public Task<AsyncFile> Stream => throw new NotSupportedException();
@@ -65,7 +63,7 @@ public sealed class BootWatchTests : IDisposable
 
         public Func<long, Task>? SetMemory => null;
 
-        public Task EndAtResetAsync() => Never;
+        public Task EndAtResetAsync() => BootWatch.Never;
 
         public string DiskName(string serial) => throw new NotSupportedException();
 
