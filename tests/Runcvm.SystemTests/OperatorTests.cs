@@ -154,8 +154,7 @@ public class OperatorTests(DockerEngine engine) : MachineTest(engine)
     private async Task<(string Name, string Id)> MachineAsync(params string[] options)
     {
         string name = await StartAsync([.. options, Busybox, "sh", "-c", "echo up; sleep 1000"]);
-        await Eventually.TrueAsync(
-            async () => (await Docker.RunAsync("logs", name)).Stdout.Contains("up", StringComparison.Ordinal), $"'up' in the logs of {name}", TimeSpan.FromMinutes(2));
+        await LoggedAsync(name, "up", TimeSpan.FromMinutes(2));
         return (name, await Docker.InspectAsync(name, "{{.Id}}"));
     }
 

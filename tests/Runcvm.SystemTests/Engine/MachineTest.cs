@@ -79,10 +79,22 @@ public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
     protected async Task<int> WaitAsync(string name)
         => int.Parse((await Docker.RunAsync("wait", name)).Text, System.Globalization.CultureInfo.InvariantCulture);
 
-    /// <summary>Until the container has written <paramref name="text"/>.</summary>
-    protected Task LoggedAsync(string name, string text) => Eventually.TrueAsync(
-        async () => (await Docker.RunAsync("logs", name)).Stdout.Contains(text, StringComparison.Ordinal),
-        $"'{text}' in the logs of {name}");
+    /// <summary>Until the container has written <paramref name="text"/>; one that has ended will not any more.</summary>
+    protected async Task LoggedAsync(string name, string text, TimeSpan? within = null)
+    {
+        string logs = "";
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                bool ended = await Docker.InspectAsync(name, "{{.State.Status}}") == "exited";
+                CommandResult now = await Docker.RunAsync("logs", name);
+                logs = now.Stdout + now.Stderr;
+                bool logged = now.Stdout.Contains(text, StringComparison.Ordinal);
+                if (ended && !logged) Assert.Fail($"{name} has ended without '{text}' in its logs, which are: {logs}");
+                return logged;
+            },
+            $"'{text}' in the logs of {name}", within, () => logs);
+    }
 
     protected static void OnlyMachines() => Assert.SkipUnless(DockerEngine.RunsMachines, "only holds for machines");
 
