@@ -67,7 +67,7 @@ arm64-test: deps cross build install-files
 	RUNCVM_TEST_ARCHITECTURE=arm64 DOTNET=$(DOTNET) tests/system.sh $(ARM64_TESTS)
 endif
 
-## lab-test: one container on a KVM that QEMU emulates
+## lab-test: two containers on a KVM that QEMU emulates
 lab-test: deps build install-files kernel
 	tests/kvm-lab/smoke.sh
 

@@ -10,7 +10,8 @@ public sealed partial class FileServer
     {
         if (_rootsAreBelow && header.Nodeid == NodeTable.RootId) return OfRoots(header, body, ref reply);
         if (!Changes(header.Opcode)) return Serve(header, body, ref reply);
-        if (_nodes.IsReadOnly(header.Nodeid)) return Fail(Errno.EROFS);
+        // The node of a copy is the one that is read; the other was opened for writing.
+        if (header.Opcode != Opcode.CopyFileRange && _nodes.IsReadOnly(header.Nodeid)) return Fail(Errno.EROFS);
         int error = Serve(header, body, ref reply);
         NoteChange();
         return error;

@@ -37,9 +37,12 @@ public sealed class AsyncFile : IDisposable
     }
 
     /// <summary>Opens the same pipe, terminal or device once more, without blocking, so that whoever shares the original
-    /// does not find its mode changed. Where that is impossible (sockets) the original's mode is changed.</summary>
+    /// does not find its mode changed. Where that is impossible (sockets) the original's mode is changed. A regular file, which never
+    /// blocks, is shared: opened once more it would begin at its beginning.</summary>
     public static AsyncFile Reopen(EventLoop loop, SafeFileHandle original, bool forWriting, bool forReading)
     {
+        if (FileStatus.TryOf(FileDescriptor.PathOf(original), followLinks: true) is { Kind: FileKind.Regular })
+            return new AsyncFile(loop, FileDescriptor.Duplicate(original));
         OpenFlags access = (forWriting, forReading) switch
         {
             (true, true) => OpenFlags.ReadWrite,

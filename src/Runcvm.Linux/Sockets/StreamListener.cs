@@ -18,14 +18,13 @@ public static unsafe class StreamListener
     /// <param name="socket">made by <see cref="Make()"/></param>
     /// <param name="port">the port</param>
     /// <param name="loopbackOnly">only 127.0.0.1, else every address</param>
+    /// <exception cref="LinuxException">it cannot be had for another reason, or somebody was faster; the socket may be bound by now</exception>
     public static bool TryListen(SafeFileHandle socket, ushort port, bool loopbackOnly)
     {
         int on = 1;
         SystemCall.Check(Libc.setsockopt(socket, Libc.SOL_SOCKET, Libc.SO_REUSEADDR, &on, sizeof(int)), $"share port {port}");
         if (!TryBind(socket, port, loopbackOnly)) return false;
-        int result = Libc.listen(socket, 128);
-        if (result < 0 && SystemCall.LastError == Errno.EADDRINUSE) return false;
-        SystemCall.Check(result, $"listen on port {port}");
+        SystemCall.Check(Libc.listen(socket, 128), $"listen on port {port}");
         return true;
     }
 

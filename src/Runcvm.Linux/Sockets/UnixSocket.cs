@@ -66,6 +66,7 @@ public static unsafe class UnixSocket
     }
 
     /// <summary>The next waiting connection, not blocking itself, or null if there is none.</summary>
+    /// <exception cref="LinuxException">it cannot be taken, as a rule for want of descriptors; it waits on</exception>
     public static SafeFileHandle? TryAccept(SafeFileHandle listener)
     {
         while (true)

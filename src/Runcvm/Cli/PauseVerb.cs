@@ -10,7 +10,8 @@ using Runcvm.Sandbox;
 namespace Runcvm.Cli;
 
 /// <summary>`runcvm pause`: the low-level runtime's, tried again for a while where a machine cannot be frozen at that moment. The kernel
-/// freezes no thread that waits for a disk, as a hypervisor's do whenever their guest writes; runc gives up after some milliseconds.</summary>
+/// freezes no thread that waits for a disk, as a hypervisor's do whenever their guest writes; runc gives up after some milliseconds. Nor does
+/// it freeze those of its own threads that work for a machine.</summary>
 internal static class PauseVerb
 {
     private const int StandardError = 2;
@@ -22,24 +23,33 @@ internal static class PauseVerb
 
     internal static int Run(CommandLine command, HostConfig config)
     {
-        if (command.ContainerId() is { } id && MachineFolder.Of(id).Exists) return Pause(config.LowLevelRuntime, command.Arguments, Patience);
+        if (command.ContainerId() is { } id && MachineFolder.Of(id).Exists)
+        {
+            int? process = ContainerState.TryReadProcess(config.LowLevelRuntime, command, id);
+            return Pause(config.LowLevelRuntime, command.Arguments, Patience, process is { } first ? FreezerGroup.TryOf(first) : null);
+        }
+
         LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
         return 1;
     }
 
     /// <summary>Runs the low-level runtime until it succeeds, fails for another reason, or the time is over.</summary>
     /// <returns>its last exit code</returns>
-    internal static int Pause(string? lowLevelRuntime, IReadOnlyList<string> arguments, TimeSpan patience)
+    internal static int Pause(string? lowLevelRuntime, IReadOnlyList<string> arguments, TimeSpan patience, FreezerGroup? group)
     {
         long began = Stopwatch.GetTimestamp();
         while (true)
         {
+            group?.ReleaseKernelThreads();
             using SafeFileHandle words = FileDescriptor.InMemory("stderr", []);
             ExitStatus end = LowLevelRuntime.Run(lowLevelRuntime, arguments, words);
             FileDescriptor.Rewind(words);
             byte[] said = FileDescriptor.ReadToEnd(words);
-            // A failed try has thawed what it froze, so the next begins anew; its own start is all the pause there is between them.
-            if (end.ShellCode != 0 && IsNotNow(said) && Stopwatch.GetElapsedTime(began) < patience) continue;
+            bool isNotNow = end.ShellCode != 0 && IsNotNow(said);
+            // The next try begins anew; its own start is all the pause there is between them.
+            if (isNotNow && Stopwatch.GetElapsedTime(began) < patience) continue;
+            // With cgroup v2 runc leaves what it could not freeze half frozen: it would answer nobody, and not even die.
+            if (isNotNow) group?.Thaw();
             using var error = new SafeFileHandle(StandardError, false);
             FileDescriptor.WriteAll(error, said);
             return end.ShellCode;

@@ -13,10 +13,15 @@ internal sealed class DnsForwarder(EventLoop loop, IPv4End nameserver, Func<Read
 {
     // Each question has a socket, and the namespace has 4096 ports. A client whose question is dropped asks again.
     private const int MaxQuestions = 2048;
+
+    // Of answers that the guest does not take: it may ask on and on without.
+    private const int MaxUnsent = 4 * 1024 * 1024;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly Queue<byte[]> _answers = new();
     private int _questions;
+    private int _unsent;
     private bool _writing;
 
     /// <summary>Serves until the stream ends.</summary>
@@ -78,12 +83,18 @@ internal sealed class DnsForwarder(EventLoop loop, IPv4End nameserver, Func<Read
     /// <summary>A stream has one writer at a time.</summary>
     private async Task SendAsync(byte[] frame)
     {
+        if (_unsent + frame.Length > MaxUnsent) return;
+        _unsent += frame.Length;
         _answers.Enqueue(frame);
         if (_writing) return;
         _writing = true;
         try
         {
-            while (_answers.TryDequeue(out byte[]? next)) await write(next);
+            while (_answers.TryDequeue(out byte[]? next))
+            {
+                await write(next);
+                _unsent -= next.Length;
+            }
         }
         finally
         {

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
 using Runcvm.Linux.Netlink;
 using Runcvm.Protocol.Messages;
 
@@ -35,9 +36,18 @@ internal sealed record SandboxNetwork(
     internal SafeFileHandle? TryListen(ListeningPort port)
     {
         if (Shared != null) return Shared.TryListen(port);
-        SafeFileHandle socket = SharedPorts.Make(port.IsDatagram);
-        if (SharedPorts.TryTake(socket, port)) return socket;
-        socket.Dispose();
+        SafeFileHandle? socket = null;
+        try
+        {
+            socket = SharedPorts.Make(port.IsDatagram);
+            if (SharedPorts.TryTake(socket, port)) return socket;
+        }
+        catch (LinuxException)
+        {
+            // The guest names the ports: one that cannot be had is no reason to end.
+        }
+
+        socket?.Dispose();
         return null;
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Linux.Sockets;
@@ -61,14 +62,25 @@ internal sealed class SharedPorts
         if (!sockets.TryDequeue(out SafeFileHandle? socket)) return null;
         using var done = new ManualResetEventSlim();
         bool listens = false;
+        bool isUsedUp = false;
         _requests.Add(() =>
         {
-            listens = TryTake(socket, port);
+            try
+            {
+                listens = TryTake(socket, port);
+            }
+            catch (LinuxException)
+            {
+                // It may be bound by now, and is of no use for another port then.
+                isUsedUp = true;
+            }
+
             done.Set();
         });
         done.Wait();
         if (listens) return socket;
-        sockets.Enqueue(socket);
+        if (isUsedUp) socket.Dispose();
+        else sockets.Enqueue(socket);
         return null;
     }
 

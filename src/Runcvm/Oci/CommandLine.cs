@@ -26,6 +26,9 @@ internal sealed record CommandLine
     /// <summary>"json" or "text"</summary>
     internal string LogFormat => GlobalValue("--log-format") ?? "text";
 
+    /// <summary>Another verb for a container, under the same global flags.</summary>
+    internal IReadOnlyList<string> With(string verb, string id) => [.. Arguments.Take(VerbIndex), verb, id];
+
     internal static CommandLine Parse(IReadOnlyList<string> arguments)
     {
         for (int i = 0; i < arguments.Count; i++)

@@ -18,14 +18,15 @@ internal static class LowLevelRuntime
         CurrentProcess.Execute(path, [Path.GetFileName(path), .. arguments], [.. CurrentProcess.Environment, .. variables]);
     }
 
-    /// <summary>Runs it to its end as a child, with this process's standard input and output.</summary>
+    /// <summary>Runs it to its end as a child, with this process's standard input.</summary>
     /// <param name="configured">its name or path, if the host says one</param>
     /// <param name="arguments">its arguments</param>
     /// <param name="error">where its standard error goes</param>
-    internal static ExitStatus Run(string? configured, IReadOnlyList<string> arguments, SafeFileHandle error)
+    /// <param name="output">where its standard output goes, if not where this process's does</param>
+    internal static ExitStatus Run(string? configured, IReadOnlyList<string> arguments, SafeFileHandle error, SafeFileHandle? output = null)
     {
         string path = PathOf(configured);
-        using ChildProcess child = ChildProcess.Start(path, [Path.GetFileName(path), .. arguments], CurrentProcess.Environment, [(2, error)]);
+        using ChildProcess child = ChildProcess.Start(path, [Path.GetFileName(path), .. arguments], CurrentProcess.Environment, output == null ? [(2, error)] : [(1, output), (2, error)]);
         return child.Wait();
     }
 

@@ -1,6 +1,6 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
 using Runcvm.Linux.Events;
-using Runcvm.Linux.Files;
 using Runcvm.Linux.Sockets;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
@@ -12,12 +12,8 @@ namespace Runcvm.Supervisor;
 internal static class ControlQuestion
 {
     /// <summary>Connected, not blocking.</summary>
-    internal static SafeFileHandle Connect(string path)
-    {
-        SafeFileHandle socket = UnixSocket.Connect(path);
-        FileDescriptor.SetNonBlocking(socket);
-        return socket;
-    }
+    /// <exception cref="LinuxException">nobody listens, or whoever does takes no connections: that is not waited for</exception>
+    internal static SafeFileHandle Connect(string path) => UnixSocket.Connect(path, blocking: false);
 
     /// <summary>Asks and waits for the answer; null when none came in time.</summary>
     /// <exception cref="WireFormatException">the connection ended, or something else was said</exception>

@@ -19,25 +19,15 @@ internal sealed class ControlServer(
     private readonly HashSet<Task> _connections = [];
     private readonly AnnouncedProcesses _announced = new(loop, link);
 
-    internal async Task RunAsync()
-    {
-        try
+    /// <summary>Until the machine ends, and its clients with it.</summary>
+    internal Task RunAsync() => Acceptance.RunAsync(
+        loop, _listener,
+        connection =>
         {
-            while (true)
-            {
-                await _listener.ReadableAsync();
-                while (UnixSocket.TryAccept(_listener.Handle) is { } connection)
-                {
-                    _connections.RemoveWhere(static task => task.IsCompleted);
-                    _connections.Add(ServeAsync(new AsyncFile(loop, connection)));
-                }
-            }
-        }
-        catch (ObjectDisposedException)
-        {
-            // The machine is ending, and its clients with it.
-        }
-    }
+            _connections.RemoveWhere(static task => task.IsCompleted);
+            _connections.Add(ServeAsync(new AsyncFile(loop, connection)));
+        },
+        log);
 
     /// <summary>Hands a guest's event to the session it is about. One about no session is the guest's mistake.</summary>
     internal void Deliver(MessageKind kind, byte[] body)

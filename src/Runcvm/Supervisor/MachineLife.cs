@@ -73,8 +73,9 @@ internal sealed class MachineLife(
             _ = BeginAsync(limits);
             await AwaitHelloAsync(machine, session, pump);
             turn?.Dispose();
-            await machine.EndAtResetAsync();
-            int? code = await EndAsync(ServeAsync(machine, session, control));
+            // Not awaited: the answer is a round trip in which the workload could be on its way.
+            Task endsAtReset = machine.EndAtResetAsync();
+            int? code = await EndAsync(ServeAsync(machine, session, control), endsAtReset);
             control.Dispose();
             await serving;
             if (code != null) return code.Value;
@@ -116,10 +117,18 @@ internal sealed class MachineLife(
         }
     }
 
-    // Without the files that it was given the workload cannot go on: a server that fails ends the machine.
-    private async Task<int?> EndAsync(Task<int?> serving)
+    // Without the files that it was given the workload cannot go on: a server that fails ends the machine. So does a hypervisor that will not
+    // end with its guest.
+    private async Task<int?> EndAsync(Task<int?> serving, Task endsAtReset)
     {
-        if (await Task.WhenAny(serving, _sharesFailed) == _sharesFailed) await _sharesFailed;
+        Task first = await Task.WhenAny(serving, _sharesFailed, endsAtReset);
+        if (first == endsAtReset)
+        {
+            await endsAtReset;
+            first = await Task.WhenAny(serving, _sharesFailed);
+        }
+
+        if (first == _sharesFailed) await _sharesFailed;
         return await serving;
     }
 

@@ -1,6 +1,5 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Events;
-using Runcvm.Linux.Sockets;
 using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Supervisor;
@@ -63,26 +62,16 @@ internal sealed class PortRelay(
         _tasks.Add(AcceptAsync(port.Port, socket));
     }
 
-    private async Task AcceptAsync(ushort port, AsyncFile listener)
-    {
-        try
+    // Until the guest no longer listens, or the machine ends.
+    private Task AcceptAsync(ushort port, AsyncFile listener) => Acceptance.RunAsync(
+        loop, listener,
+        connection =>
         {
-            while (true)
-            {
-                await listener.ReadableAsync();
-                while (UnixSocket.TryAccept(listener.Handle) is { } connection)
-                {
-                    _tasks.RemoveWhere(static task => task.IsCompleted);
-                    if (_connections < MaxConnections) _tasks.Add(RelayAsync(port, new AsyncFile(loop, connection)));
-                    else connection.Dispose();
-                }
-            }
-        }
-        catch (ObjectDisposedException)
-        {
-            // The guest no longer listens, or the machine is ending.
-        }
-    }
+            _tasks.RemoveWhere(static task => task.IsCompleted);
+            if (_connections < MaxConnections) _tasks.Add(RelayAsync(port, new AsyncFile(loop, connection)));
+            else connection.Dispose();
+        },
+        log);
 
     private async Task RelayAsync(ushort port, AsyncFile socket)
     {

@@ -24,6 +24,8 @@ internal static class SuperviseVerb
     internal static int Run()
     {
         CurrentProcess.IgnoreBrokenPipes();
+        // A guest's questions to nameservers alone may be more than the usual soft limit.
+        CurrentProcess.RaiseOpenFiles();
         BlockSignals("supervise");
         var timeline = new Timeline();
         timeline.Ended(BootSteps.Runtime);

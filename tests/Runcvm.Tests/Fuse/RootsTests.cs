@@ -91,6 +91,34 @@ public sealed class RootsTests : IDisposable
     }
 
     [Fact]
+    public void What_is_for_reading_only_can_be_copied_from_but_not_to()
+    {
+        File.WriteAllText(Path.Combine(_place, "b", "inside"), "content");
+        File.WriteAllText(Path.Combine(_place, "a", "copy"), "");
+        (ulong readOnly, OpenOut source) = Opened("1", "inside", 0);
+        (ulong writable, OpenOut target) = Opened("0", "copy", 2);
+        Assert.Equal(Errno.None, Copy(readOnly, source, writable, target));
+        Assert.Equal("content", File.ReadAllText(Path.Combine(_place, "a", "copy")));
+        Assert.Equal(Errno.EBADF, Copy(writable, target, readOnly, source));
+        Assert.Equal("content", File.ReadAllText(Path.Combine(_place, "b", "inside")));
+    }
+
+    private (ulong Node, OpenOut File) Opened(string root, string name, byte flags)
+    {
+        Send(Opcode.Lookup, Top, Name(root), out EntryOut folder);
+        Assert.Equal(Errno.None, Send(Opcode.Lookup, folder.Nodeid, Name(name), out EntryOut entry));
+        Assert.Equal(Errno.None, Send(Opcode.Open, entry.Nodeid, [flags, 0, 0, 0, 0, 0, 0, 0], out OpenOut open));
+        return (entry.Nodeid, open);
+    }
+
+    private Errno Copy(ulong from, OpenOut source, ulong to, OpenOut target)
+    {
+        byte[] body = new byte[Unsafe.SizeOf<CopyFileRangeIn>()];
+        MemoryMarshal.Write(body, new CopyFileRangeIn(source.Fh, 0, to, target.Fh, 0, 7, 0));
+        return Send(Opcode.CopyFileRange, from, body, out WriteOut _);
+    }
+
+    [Fact]
     public void A_sync_reaches_what_is_mounted_below_a_root()
     {
         string disk = Path.Combine(_place, "disk");

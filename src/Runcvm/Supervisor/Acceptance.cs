@@ -1,0 +1,44 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Sockets;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>Takes connections from a listener for as long as it lives.</summary>
+internal static class Acceptance
+{
+    // Whatever there is too little of comes back with connections that end.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Ends when the listener is disposed.</summary>
+    /// <param name="loop">the loop</param>
+    /// <param name="listener">not blocking</param>
+    /// <param name="take">gets each connection, not blocking</param>
+    /// <param name="log">is told once, when a connection cannot be taken at the moment</param>
+    internal static async Task RunAsync(EventLoop loop, AsyncFile listener, Action<SafeFileHandle> take, MachineLog log)
+    {
+        bool told = false;
+        try
+        {
+            while (true)
+            {
+                await listener.ReadableAsync();
+                try
+                {
+                    while (UnixSocket.TryAccept(listener.Handle) is { } connection) take(connection);
+                }
+                catch (LinuxException e)
+                {
+                    if (!told) log.Info($"connections wait: {e.Message}");
+                    told = true;
+                    await loop.DelayAsync(Pause, CancellationToken.None);
+                }
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            // Nobody listens any more.
+        }
+    }
+}
