@@ -31,6 +31,8 @@ public sealed partial class FileServer
         // On the host somebody may have put something of another's in its place, which is neither to be given away nor to be removed.
         bool isAnother = error == 0 && IsGiven(header) && !IsNew(file, (FileKind)(mode & KindBits));
         if (isAnother) error = Fail(Errno.EBUSY);
+        // A node that is removed and not forgotten keeps its descriptor.
+        else if (error == 0 && IsTooMany(file)) error = Fail(Errno.ENFILE);
         if (error == 0) error = Give(header, parent, file, mode);
         if (error < 0)
         {

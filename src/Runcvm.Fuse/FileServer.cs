@@ -40,8 +40,9 @@ public sealed partial class FileServer : IDisposable
     private const int SmallReply = 256;
     private const int NoReply = int.MinValue;
 
-    // What the process keeps for itself of its descriptors: connections, disks, the machine.
-    private const int ReservedDescriptors = 256;
+    // What the process keeps for itself of its descriptors, but a quarter of them at most: sockets for the guest's questions to nameservers,
+    // connections, disks, the machine.
+    private const long ReservedDescriptors = 4096;
 
     // Each holds a part of the host kernel's memory, and to find a node again costs little.
     private const int MostDescriptors = 32768;
@@ -83,7 +84,8 @@ public sealed partial class FileServer : IDisposable
         _cache = cache;
         _later = later;
         _rootsAreBelow = below;
-        _mostDescriptors = CurrentProcess.RaiseOpenFiles() - ReservedDescriptors;
+        long descriptors = CurrentProcess.RaiseOpenFiles();
+        _mostDescriptors = descriptors - Math.Min(ReservedDescriptors, descriptors / 4);
         // The other half is for what the guest has open.
         int forNodes = (int)Math.Clamp(_mostDescriptors / 2 / sharers, FewestDescriptors, MostDescriptors);
         _nodes = new NodeTable(below ? NodeTable.RootId + 1 : NodeTable.RootId, forNodes, (nint)_mostDescriptors);

@@ -46,6 +46,17 @@ public class VolumeTests(DockerEngine engine) : MachineTest(engine)
         Assert.Equal("kept", Read(folder, "file"));
     }
 
+    // GNU's cp has the kernel copy (copy_file_range), which busybox's does not.
+    [Fact]
+    public async Task A_file_of_a_folder_for_reading_only_is_copied_into_the_root_and_into_a_volume()
+    {
+        using var folder = new TemporaryFolder();
+        Write(folder, "file", "content");
+        CommandResult result = await RunAsync(
+            "-v", $"{folder.Path}:/data:ro", "-v", $"{NewVolume()}:/volume", await Engine.Images.DebianAsync(), "sh", "-ec", "cp /data/file /copy; cp /data/file /volume/copy; cat /copy /volume/copy");
+        Assert.Equal("contentcontent", result.Text);
+    }
+
     [Fact]
     public async Task A_single_file_can_be_mounted_over_one_of_the_image_and_where_none_was()
     {

@@ -9,8 +9,8 @@ internal static class InstallVerb
     internal static int Run(string[] args, TextWriter output)
     {
         var arguments = new VerbArguments("install", args, ["--prefix", "--guest", "--daemon-json", "--firecracker", "--sha256"], ["--no-docker", "--no-files"]);
-        var files = new InstalledFiles(arguments.PathOf("--prefix") ?? InstalledFiles.DefaultPrefix);
-        bool withFiles = !arguments.Has("--no-files");
+        var files = new InstalledFiles(arguments.PathOf("--prefix") ?? UsualPrefix());
+        bool withFiles = !arguments.Has("--no-files") && files.Host != Environment.ProcessPath;
         string guest = arguments.PathOf("--guest") ?? (withFiles ? GuestBesideUs() : files.Guest);
         if (!File.Exists(guest)) throw new UsageException($"the guest program {guest} does not exist");
         try
@@ -48,6 +48,13 @@ internal static class InstallVerb
 
     private static void WriteText(string file, string text)
         => AtomicFile.Write(file, AtomicFile.Readable, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+
+    // An installation, which a package may have made, is completed and not made once more elsewhere.
+    private static string UsualPrefix()
+    {
+        InstalledFiles own = InstalledFiles.Own();
+        return File.Exists(own.Guest) ? own.Prefix : InstalledFiles.DefaultPrefix;
+    }
 
     // Beside a fresh build, or where a former installation put it.
     private static string GuestBesideUs()

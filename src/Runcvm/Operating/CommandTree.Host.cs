@@ -71,7 +71,7 @@ internal static partial class CommandTree
     {
         var verb = new Command("install", "puts RunCVM on this host and registers it with Docker")
         {
-            Text("--prefix", "Where to: /usr/local by default."), Text("--guest", "The guest program, where it is not beside this one."),
+            Text("--prefix", "Where to: by default where this program is installed, else /usr/local."), Text("--guest", "The guest program, where it is not beside this one."),
             Text("--daemon-json", "Docker's configuration, where it is elsewhere."),
             Text("--firecracker", "Put this Firecracker, a file or an address, beside it.", "SOURCE"), Text("--sha256", "What the Firecracker must hash to.", "HEX"),
             Flag("--no-docker", "Leave Docker as it is."), Flag("--no-files", "Leave the programs: a package has put them there."),

@@ -36,9 +36,9 @@ internal static class ManualPage
 
         page.Append("""
             .SH EXIT STATUS
-            0 when all went well; 1 when something failed, and for
+            0 when all went well; 2 when runcvm refuses, because of the command line or of what it found, and says why; 1 when the system failed it, and for
             .B doctor
-            when a machine could not run here; 2 for a mistake in the command line.
+            when a machine could not run here.
             .SH FILES
             .TP
             .I /etc/runcvm/config.toml

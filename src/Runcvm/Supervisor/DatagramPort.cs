@@ -12,7 +12,8 @@ namespace Runcvm.Supervisor;
 /// <param name="link">to the guest</param>
 /// <param name="port">where the guest listens</param>
 /// <param name="socket">bound to that port</param>
-internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, AsyncFile socket) : IDisposable
+/// <param name="waiting">what waits for the guest, of all ports</param>
+internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, AsyncFile socket, WaitingBytes waiting) : IDisposable
 {
     // Anybody may send from any number of addresses: neither files of the guest nor memory may run out.
     private const int MaxSenders = 256;
@@ -30,6 +31,8 @@ internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, 
     private ushort Port => port;
 
     private AsyncFile Socket => socket;
+
+    private WaitingBytes Waiting => waiting;
 
     /// <summary>Serves until the object is disposed.</summary>
     internal async Task RunAsync()
@@ -99,7 +102,8 @@ internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, 
         internal void Take(ReadOnlySpan<byte> datagram)
         {
             _used = true;
-            if (_waiting.Count < MaxWaiting) _waiting.Enqueue(Datagram.Frame(datagram));
+            byte[] frame = Datagram.Frame(datagram);
+            if (_waiting.Count < MaxWaiting && _owner.Waiting.TryAdd(frame.Length)) _waiting.Enqueue(frame);
             _arrived.TrySetResult();
         }
 
@@ -114,6 +118,7 @@ internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, 
             {
                 _owner._senders.Remove(_peer);
                 Close();
+                while (_waiting.TryDequeue(out byte[]? lost)) _owner.Waiting.Remove(lost.Length);
             }
         }
 
@@ -130,7 +135,11 @@ internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, 
             {
                 await _arrived.Task;
                 _arrived = new TaskCompletionSource();
-                while (_waiting.TryDequeue(out byte[]? next)) await _input.WriteAsync(next);
+                while (_waiting.TryDequeue(out byte[]? next))
+                {
+                    _owner.Waiting.Remove(next.Length);
+                    await _input.WriteAsync(next);
+                }
             }
         }
 

@@ -17,10 +17,12 @@ internal sealed class PortRelay(
     // The guest names them: neither files nor memory of the sandbox may run out. A connection may hold two windows.
     private const int MaxPorts = 256;
     private const int MaxConnections = 256;
+    private const long MaxWaiting = 16 * 1024 * 1024;
 
     private readonly Dictionary<ListeningPort, IDisposable> _listeners = [];
     private readonly HashSet<ListeningPort> _refused = [];
     private readonly HashSet<Task> _tasks = [];
+    private readonly WaitingBytes _waiting = new(MaxWaiting);
     private int _connections;
 
     /// <summary>Takes over what the guest says.</summary>
@@ -52,7 +54,7 @@ internal sealed class PortRelay(
         _tasks.RemoveWhere(static task => task.IsCompleted);
         if (port.IsDatagram)
         {
-            var datagrams = new DatagramPort(loop, link, port.Port, socket);
+            var datagrams = new DatagramPort(loop, link, port.Port, socket, _waiting);
             _listeners.Add(port, datagrams);
             _tasks.Add(datagrams.RunAsync());
             return;

@@ -74,7 +74,7 @@ internal sealed class ShareServer
                 Root(share), (CachePolicy)description.ShareCache, reply => AnswerLater((ushort)number, reply), description.Shares.Count))];
             var all = new FileServer(
                 [.. description.Shares.Select(Root)],
-                (CachePolicy)description.ShareCache, reply => _rings.AnswerLater(reply.Span));
+                (CachePolicy)description.ShareCache, AnswerLater);
             _rings = new RingServer(all, e => Fail("in the rings of the shares", e)) { LockWait = TellOfLockWait };
         }
         catch (Exception e) when (e is LinuxException or IOException)
@@ -178,6 +178,19 @@ internal sealed class ShareServer
         catch (Exception e) when (e is LinuxException or ObjectDisposedException)
         {
             // The hypervisor is gone.
+        }
+    }
+
+    // On a timer's thread as well, where nobody else takes what is thrown.
+    private void AnswerLater(ReadOnlyMemory<byte> reply)
+    {
+        try
+        {
+            _rings.AnswerLater(reply.Span);
+        }
+        catch (Exception e)
+        {
+            Fail("in the rings of the shares", e);
         }
     }
 
