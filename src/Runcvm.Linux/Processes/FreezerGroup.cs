@@ -45,26 +45,35 @@ public sealed class FreezerGroup
     /// one: before Linux 6.14 a thread of KVM's (`kvm-nx-lpage-recovery`) is in the group of whoever made the machine, before 6.4 vhost's too.</summary>
     public void ReleaseKernelThreads()
     {
-        foreach (string member in File.ReadLines(Path.Combine(_folder, Members)))
+        try
         {
-            if (!IsKernelThread(member)) continue;
-            try
+            foreach (string member in File.ReadAllLines(Path.Combine(_folder, Members)))
             {
-                File.WriteAllText(Path.Combine(_root, Members), member);
+                if (IsKernelThread(member)) TryWrite(Path.Combine(_root, Members), member);
             }
-            catch (IOException)
-            {
-                // It has ended; or it stays, and whoever freezes says that this cannot be done.
-            }
+        }
+        catch (IOException)
+        {
+            // The group is gone, of which whoever freezes it says more.
         }
     }
 
     /// <summary>Lets everything in it go on.</summary>
-    /// <exception cref="IOException">the group is gone</exception>
-    public void Thaw()
+    /// <returns>false when the group is gone</returns>
+    public bool TryThaw() => _isVersion1 ? TryWrite(Path.Combine(_folder, "freezer.state"), "THAWED") : TryWrite(Path.Combine(_folder, "cgroup.freeze"), "0");
+
+    // A thread may have ended, or may have to stay: then it cannot be frozen, and whoever freezes says so.
+    private static bool TryWrite(string path, string text)
     {
-        if (_isVersion1) File.WriteAllText(Path.Combine(_folder, "freezer.state"), "THAWED");
-        else File.WriteAllText(Path.Combine(_folder, "cgroup.freeze"), "0");
+        try
+        {
+            File.WriteAllText(path, text);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 
     private static FreezerGroup? TryFind(string[] groups, IReadOnlyList<MountInfo> mounts, string proc, bool isVersion1)

@@ -49,7 +49,7 @@ internal static class PauseVerb
             // The next try begins anew; its own start is all the pause there is between them.
             if (isNotNow && Stopwatch.GetElapsedTime(began) < patience) continue;
             // With cgroup v2 runc leaves what it could not freeze half frozen: it would answer nobody, and not even die.
-            if (isNotNow) group?.Thaw();
+            if (isNotNow) group?.TryThaw();
             using var error = new SafeFileHandle(StandardError, false);
             FileDescriptor.WriteAll(error, said);
             return end.ShellCode;

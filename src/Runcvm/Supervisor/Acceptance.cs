@@ -23,10 +23,10 @@ internal static class Acceptance
         {
             while (true)
             {
-                await listener.ReadableAsync();
                 try
                 {
                     while (UnixSocket.TryAccept(listener.Handle) is { } connection) take(connection);
+                    await listener.ReadableAsync();
                 }
                 catch (LinuxException e)
                 {

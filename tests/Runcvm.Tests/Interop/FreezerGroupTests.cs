@@ -28,7 +28,7 @@ public sealed class FreezerGroupTests : IDisposable
         FreezerGroup group = FreezerGroup.TryOf(Supervisor, Proc)!;
         group.ReleaseKernelThreads();
         Assert.Equal($"{KernelThread}", File.ReadAllText(Path.Combine(Groups, "cgroup.procs")));
-        group.Thaw();
+        Assert.True(group.TryThaw());
         Assert.Equal(thawed, File.ReadAllText(Path.Combine(Group, state)));
     }
 
