@@ -143,8 +143,7 @@ wait "${children[1]}" || ended=$?
 
 if [ -s "$lab/code" ]; then exit "$(<"$lab/code")"; fi
 # What a kernel says when it breaks begins with its first complaint; what follows from that may be hundreds of lines.
-complaint=$(grep -n -m 1 'BUG: \|Oops: \|general protection fault\|Kernel panic' "$lab/console" 2>/dev/null | cut -d: -f1 || true)
-if [ -n "$complaint" ]; then tail -n "+$complaint" "$lab/console" | head -n 60 >&2; fi
+awk '/BUG: |Oops: |general protection fault|Kernel panic/ { found = 1 } found && n++ < 60' "$lab/console" >&2 || true
 tail -n 25 "$lab/console" "$lab/virtiofsd.log" >&2 || true
 grep -v "TCG doesn't support requested feature" "$lab/qemu.log" >&2 || true
 if [ $ended = 124 ]; then echo "kvm-lab: no end after $limit s" >&2; exit 124; fi

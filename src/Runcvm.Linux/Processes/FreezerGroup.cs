@@ -94,9 +94,7 @@ public sealed class FreezerGroup
         if (member == "0") return false;
         try
         {
-            string status = File.ReadAllText($"{_proc}/{member}/stat");
-            // From the third field on: the second is a name that may hold anything.
-            string flags = status[(status.LastIndexOf(')') + 2)..].Split(' ')[6];
+            string flags = OtherProcess.Status(int.Parse(member, CultureInfo.InvariantCulture), _proc)[6];
             return (uint.Parse(flags, CultureInfo.InvariantCulture) & KernelThread) != 0;
         }
         catch (IOException)

@@ -14,14 +14,14 @@ internal sealed class DnsForwarder(EventLoop loop, IPv4End nameserver, Func<Read
     // Each question has a socket, and the namespace has 4096 ports. A client whose question is dropped asks again.
     private const int MaxQuestions = 2048;
 
-    // Of answers that the guest does not take: it may ask on and on without.
+    // The guest may ask on and on and take no answer.
     private const int MaxUnsent = 4 * 1024 * 1024;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly Queue<byte[]> _answers = new();
+    private readonly WaitingBytes _unsent = new(MaxUnsent);
     private int _questions;
-    private int _unsent;
     private bool _writing;
 
     /// <summary>Serves until the stream ends.</summary>
@@ -83,8 +83,7 @@ internal sealed class DnsForwarder(EventLoop loop, IPv4End nameserver, Func<Read
     /// <summary>A stream has one writer at a time.</summary>
     private async Task SendAsync(byte[] frame)
     {
-        if (_unsent + frame.Length > MaxUnsent) return;
-        _unsent += frame.Length;
+        if (!_unsent.TryAdd(frame.Length)) return;
         _answers.Enqueue(frame);
         if (_writing) return;
         _writing = true;
@@ -93,7 +92,7 @@ internal sealed class DnsForwarder(EventLoop loop, IPv4End nameserver, Func<Read
             while (_answers.TryDequeue(out byte[]? next))
             {
                 await write(next);
-                _unsent -= next.Length;
+                _unsent.Remove(next.Length);
             }
         }
         finally

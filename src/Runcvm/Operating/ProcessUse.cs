@@ -1,4 +1,5 @@
 using System.Globalization;
+using Runcvm.Linux.Processes;
 
 namespace Runcvm.Operating;
 
@@ -19,7 +20,7 @@ internal sealed record ProcessUse(double CpuSeconds, long MemoryBytes, long Read
     {
         try
         {
-            string[] status = Status(proc, supervisor);
+            string[] status = OtherProcess.Status(supervisor, proc);
             double started = double.Parse(status[19], CultureInfo.InvariantCulture) / Hertz;
             double now = double.Parse(File.ReadAllText($"{proc}/uptime").Split(' ')[0], CultureInfo.InvariantCulture);
             var sum = new ProcessUse(0, 0, 0, 0, TimeSpan.FromSeconds(Math.Max(0, now - started)));
@@ -34,7 +35,7 @@ internal sealed record ProcessUse(double CpuSeconds, long MemoryBytes, long Read
 
     private ProcessUse With(string proc, int process)
     {
-        string[] status = Status(proc, process);
+        string[] status = OtherProcess.Status(process, proc);
         string[] io = File.ReadAllLines($"{proc}/{process}/io");
         long pages = long.Parse(File.ReadAllText($"{proc}/{process}/statm").Split(' ')[1], CultureInfo.InvariantCulture);
         return this with
@@ -44,13 +45,6 @@ internal sealed record ProcessUse(double CpuSeconds, long MemoryBytes, long Read
             ReadBytes = ReadBytes + Field(io, "read_bytes:"),
             WrittenBytes = WrittenBytes + Field(io, "write_bytes:"),
         };
-    }
-
-    // proc_pid_stat(5), from the third field on: the second is a name that may hold anything.
-    private static string[] Status(string proc, int process)
-    {
-        string text = File.ReadAllText($"{proc}/{process}/stat");
-        return text[(text.LastIndexOf(')') + 2)..].Split(' ');
     }
 
     // A hypervisor that runs as another user was started by a thread of its own, which alone has it for a child.

@@ -1,6 +1,7 @@
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Sockets;
+using Runcvm.Network;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 
@@ -102,9 +103,13 @@ internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, 
         internal void Take(ReadOnlySpan<byte> datagram)
         {
             _used = true;
-            byte[] frame = Datagram.Frame(datagram);
-            if (_waiting.Count < MaxWaiting && _owner.Waiting.TryAdd(frame.Length)) _waiting.Enqueue(frame);
+            if (_waiting.Count < MaxWaiting) Keep(Datagram.Frame(datagram));
             _arrived.TrySetResult();
+        }
+
+        private void Keep(byte[] frame)
+        {
+            if (_owner.Waiting.TryAdd(frame.Length)) _waiting.Enqueue(frame);
         }
 
         internal async Task RunAsync()

@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Events;
+using Runcvm.Network;
 using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Supervisor;

@@ -1,4 +1,4 @@
-namespace Runcvm.Supervisor;
+namespace Runcvm.Network;
 
 /// <summary>How much waits for a guest that does not take it, of all places together. Used on one thread.</summary>
 /// <param name="most">bytes that may wait</param>
