@@ -50,6 +50,7 @@ public sealed partial class FileServer
         if (IsHidden(parent.Node, name.Bytes)) return Fail(Errno.ENOENT);
         int error = FileCall.Status(parent.File, name, out NodeStatus status);
         if (error < 0) return error;
+        if (_nodes.IsFull) return Fail(Errno.ENOMEM);
         if (status.Mount != parent.Node.Key.Mount) NoteMount(parent, name, status);
         SafeFileHandle? file = null;
         // Where the file system does not tell when a file was made, only a descriptor makes sure that it stays the same one.
@@ -70,6 +71,13 @@ public sealed partial class FileServer
     }
 
     private EntryOut EntryOf(ServedNode node, in NodeStatus status) => new(node.Id, 0, Validity, Validity, 0, 0, AttrOf(status));
+
+    // For a node that was just made, and has a descriptor.
+    private int RoomFor(SafeFileHandle file)
+    {
+        if (IsTooMany(file)) return Fail(Errno.ENFILE);
+        return _nodes.IsFull ? Fail(Errno.ENOMEM) : 0;
+    }
 
     private bool IsTooMany(SafeFileHandle file) => DescriptorLimit.IsReachedBy(file, (nint)_mostDescriptors);
 

@@ -89,7 +89,7 @@ public sealed partial class FileServer
     {
         NodeStatus status = default;
         if (error == 0) error = FileCall.Status(file, out status);
-        if (error == 0 && IsTooMany(file)) error = Fail(Errno.ENFILE);
+        if (error == 0) error = RoomFor(file);
         SafeFileHandle? path = null;
         // As for any node where the file system does not tell when it was made; and a file without a name cannot be found by one.
         if (error == 0 && (status.Born == null || name.IsEmpty)) error = FileCall.Reopen(file, OpenFlags.Path, 0, out path);

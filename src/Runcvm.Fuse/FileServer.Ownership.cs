@@ -32,7 +32,7 @@ public sealed partial class FileServer
         bool isAnother = error == 0 && IsGiven(header) && !IsNew(file, (FileKind)(mode & KindBits));
         if (isAnother) error = Fail(Errno.EBUSY);
         // A node that is removed and not forgotten keeps its descriptor.
-        else if (error == 0 && IsTooMany(file)) error = Fail(Errno.ENFILE);
+        else if (error == 0) error = RoomFor(file);
         if (error == 0) error = Give(header, parent, file, mode);
         if (error < 0)
         {

@@ -59,12 +59,13 @@ public sealed partial class FileServer : IDisposable
     /// <summary>Opens the root.</summary>
     /// <param name="root">a folder or a single file</param>
     /// <param name="cache">how long the guest's kernel may believe what it was told</param>
+    /// <param name="limit">one for all servers of a guest</param>
     /// <param name="later">takes replies that could not be given at once (to FUSE_SETLKW, which waits for a lock), each
-    /// exactly as it is to be written to /dev/fuse; called on threads of the pool, never while a lock of this class is held</param>
+    /// exactly as it is to be written to /dev/fuse; called on other threads, never while a lock of this class is held</param>
     /// <param name="sharers">servers like this one in this process, among which descriptors are divided</param>
     /// <exception cref="LinuxException">the path cannot be opened</exception>
-    public FileServer(SharedRoot root, CachePolicy cache, Action<ReadOnlyMemory<byte>> later, int sharers = 1)
-        : this([root], false, cache, later, sharers)
+    public FileServer(SharedRoot root, CachePolicy cache, NodeLimit limit, Action<ReadOnlyMemory<byte>> later, int sharers = 1)
+        : this([root], false, cache, limit, later, sharers)
     {
     }
 
@@ -72,14 +73,15 @@ public sealed partial class FileServer : IDisposable
     /// place in the list as its name.</summary>
     /// <param name="roots">folders and single files</param>
     /// <param name="cache">how long the guest's kernel may believe what it was told</param>
+    /// <param name="limit">as in the other constructor</param>
     /// <param name="later">as in the other constructor</param>
     /// <exception cref="LinuxException">a path cannot be opened</exception>
-    public FileServer(IReadOnlyList<SharedRoot> roots, CachePolicy cache, Action<ReadOnlyMemory<byte>> later)
-        : this(roots, true, cache, later, 1)
+    public FileServer(IReadOnlyList<SharedRoot> roots, CachePolicy cache, NodeLimit limit, Action<ReadOnlyMemory<byte>> later)
+        : this(roots, true, cache, limit, later, 1)
     {
     }
 
-    private FileServer(IReadOnlyList<SharedRoot> roots, bool below, CachePolicy cache, Action<ReadOnlyMemory<byte>> later, int sharers)
+    private FileServer(IReadOnlyList<SharedRoot> roots, bool below, CachePolicy cache, NodeLimit limit, Action<ReadOnlyMemory<byte>> later, int sharers)
     {
         _cache = cache;
         _later = later;
@@ -88,7 +90,7 @@ public sealed partial class FileServer : IDisposable
         _mostDescriptors = descriptors - Math.Min(ReservedDescriptors, descriptors / 4);
         // The other half is for what the guest has open.
         int forNodes = (int)Math.Clamp(_mostDescriptors / 2 / sharers, FewestDescriptors, MostDescriptors);
-        _nodes = new NodeTable(below ? NodeTable.RootId + 1 : NodeTable.RootId, forNodes, (nint)_mostDescriptors);
+        _nodes = new NodeTable(below ? NodeTable.RootId + 1 : NodeTable.RootId, forNodes, (nint)_mostDescriptors, limit);
         _handles = new HandleTable(_nodes);
         try
         {
@@ -122,6 +124,11 @@ public sealed partial class FileServer : IDisposable
 
     /// <summary>FUSE_SETLKW: <see cref="Handle"/> may return 0 for it, and the answer come later.</summary>
     public const uint WaitForLock = (uint)Opcode.Setlkw;
+
+    /// <summary>Whether a request is the word that another is to be given up (FUSE_INTERRUPT).</summary>
+    /// <param name="request">header and body</param>
+    public static bool IsInterrupt(ReadOnlySpan<byte> request)
+        => MemoryMarshal.TryRead(request, out RequestHeader header) && header.Opcode == Opcode.Interrupt;
 
     /// <summary>Whether a request may wait for a disk, or moves so much data that it takes a while.</summary>
     /// <param name="request">header and body</param>

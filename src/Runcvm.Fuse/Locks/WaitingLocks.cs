@@ -3,8 +3,8 @@ using Runcvm.Linux;
 namespace Runcvm.Fuse.Locks;
 
 /// <summary>Requests that wait for a lock (FUSE_SETLKW), in the order in which they came. No thread waits with them: they
-/// are tried again when a lock is given up here, and by a timer, because the kernel does not tell of those that other
-/// processes of the host give up.</summary>
+/// are tried again when a lock is given up here, and by a thread from time to time, because the kernel does not tell of those
+/// that other processes of the host give up.</summary>
 internal sealed class WaitingLocks : IDisposable
 {
     // Each is a process of the guest that waits; more of them mean harm.
@@ -18,14 +18,14 @@ internal sealed class WaitingLocks : IDisposable
     private readonly List<WaitingLock> _waiting = [];
     private readonly Queue<ulong> _early = [];
     private readonly Action<ulong, int> _answer;
-    private readonly Timer _timer;
+    private readonly AutoResetEvent _changed = new(initialState: false);
+    private Thread? _retrying;
     private bool _disposed;
 
     /// <param name="answer">takes a request's number and its result</param>
     internal WaitingLocks(Action<ulong, int> answer)
     {
         _answer = answer;
-        _timer = new Timer(_ => Retry());
     }
 
     internal int Count
@@ -36,7 +36,7 @@ internal sealed class WaitingLocks : IDisposable
         }
     }
 
-    /// <summary>Tries at once, and else waits.</summary>
+    /// <summary>Tries at once, and else waits. The calling thread's capabilities are those with which it is tried again.</summary>
     /// <returns>the result, or null: it comes later</returns>
     internal int? Add(WaitingLock request)
     {
@@ -47,7 +47,7 @@ internal sealed class WaitingLocks : IDisposable
             if (result != -(int)Errno.EAGAIN) return result;
             if (_disposed || _waiting.Count >= Most) return -(int)Errno.ENOLCK;
             _waiting.Add(request);
-            if (_waiting.Count == 1) _timer.Change(Period, Period);
+            if (_waiting.Count == 1) WatchWaiting();
             return null;
         }
     }
@@ -60,7 +60,7 @@ internal sealed class WaitingLocks : IDisposable
             int at = _waiting.FindIndex(request => request.Unique == unique);
             if (at >= 0)
             {
-                RemoveAt(at);
+                _waiting.RemoveAt(at);
                 return true;
             }
 
@@ -86,7 +86,7 @@ internal sealed class WaitingLocks : IDisposable
                 }
 
                 (done ??= []).Add((_waiting[i].Unique, result));
-                RemoveAt(i);
+                _waiting.RemoveAt(i);
             }
         }
 
@@ -100,14 +100,32 @@ internal sealed class WaitingLocks : IDisposable
         {
             _disposed = true;
             _waiting.Clear();
+            _changed.Set();
         }
-
-        _timer.Dispose();
     }
 
-    private void RemoveAt(int index)
+    // A thread has the capabilities of the one that starts it; one of the pool might have been started by any, and a file is opened for a lock.
+    private void WatchWaiting()
     {
-        _waiting.RemoveAt(index);
-        if (_waiting.Count == 0 && !_disposed) _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _changed.Set();
+        if (_retrying != null) return;
+        _retrying = new Thread(RetryWhileSomebodyWaits) { IsBackground = true, Name = "locks" };
+        _retrying.Start();
+    }
+
+    private void RetryWhileSomebodyWaits()
+    {
+        while (true)
+        {
+            bool isIdle;
+            lock (_lock)
+            {
+                if (_disposed) return;
+                isIdle = _waiting.Count == 0;
+            }
+
+            _changed.WaitOne(isIdle ? Timeout.InfiniteTimeSpan : Period);
+            Retry();
+        }
     }
 }

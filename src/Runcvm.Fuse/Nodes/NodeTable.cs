@@ -21,21 +21,27 @@ internal sealed partial class NodeTable : IDisposable
     private readonly List<ServedNode> _roots = [];
     private readonly int _mostDescriptors;
     private readonly nint _highest;
+    private readonly NodeLimit _limit;
     private bool _anyReadOnly;
     private ulong _last;
 
     /// <param name="first">number of the first root</param>
     /// <param name="mostDescriptors">how many nodes may have one at a time, unless they cannot do without</param>
     /// <param name="highest">number that no descriptor may have</param>
-    internal NodeTable(ulong first, int mostDescriptors, nint highest)
+    /// <param name="limit">how many nodes there may be, but for the roots</param>
+    internal NodeTable(ulong first, int mostDescriptors, nint highest, NodeLimit limit)
     {
         _highest = highest;
+        _limit = limit;
         _last = first - 1;
         _mostDescriptors = mostDescriptors;
     }
 
     /// <summary>What is served, which the guest's kernel knows always.</summary>
     internal IReadOnlyList<ServedNode> Roots => _roots;
+
+    /// <summary>Whether no node may be taken in that is new.</summary>
+    internal bool IsFull => _limit.IsReached;
 
     /// <summary>Nodes known, the roots included.</summary>
     internal int Count
@@ -78,6 +84,7 @@ internal sealed partial class NodeTable : IDisposable
                 node = new ServedNode(++_last, key, status.Kind, folder.ReadOnly);
                 _byId.Add(node.Id, node);
                 _byKey[key] = node;
+                _limit.Add();
             }
 
             node.Lookups++;
@@ -128,6 +135,7 @@ internal sealed partial class NodeTable : IDisposable
             node.Lookups -= Math.Min(lookups, node.Lookups);
             if (node.Lookups > 0) return;
             _byId.Remove(id);
+            _limit.Remove();
             if (_byKey.GetValueOrDefault(node.Key) == node) _byKey.Remove(node.Key);
             file = Take(node);
         }

@@ -11,22 +11,34 @@ public static unsafe class StreamListener
     // struct sockaddr_in6
     private const uint AddressSize = 28;
 
-    /// <summary>A socket, not blocking, for <see cref="TryListen"/>.</summary>
-    public static SafeFileHandle Make() => Make(Libc.SOCK_STREAM);
+    /// <summary>A socket, not blocking, for <see cref="TryBind"/>.</summary>
+    public static SafeFileHandle Make()
+    {
+        SafeFileHandle socket = Make(Libc.SOCK_STREAM);
+        int on = 1;
+        SystemCall.Check(Libc.setsockopt(socket, Libc.SOL_SOCKET, Libc.SO_REUSEADDR, &on, sizeof(int)), $"make a socket whose port may be used again");
+        return socket;
+    }
 
-    /// <summary>Takes a port. False when somebody else has it.</summary>
+    /// <summary>Takes a port for <see cref="Listen"/>. False when somebody else has it.</summary>
     /// <param name="socket">made by <see cref="Make()"/></param>
     /// <param name="port">the port</param>
     /// <param name="loopbackOnly">only 127.0.0.1, else every address</param>
-    /// <exception cref="LinuxException">it cannot be had for another reason, or somebody was faster; the socket may be bound by now</exception>
-    public static bool TryListen(SafeFileHandle socket, ushort port, bool loopbackOnly)
+    /// <exception cref="LinuxException">it cannot be had for another reason</exception>
+    public static bool TryBind(SafeFileHandle socket, ushort port, bool loopbackOnly)
     {
-        int on = 1;
-        SystemCall.Check(Libc.setsockopt(socket, Libc.SOL_SOCKET, Libc.SO_REUSEADDR, &on, sizeof(int)), $"share port {port}");
-        if (!TryBind(socket, port, loopbackOnly)) return false;
-        SystemCall.Check(Libc.listen(socket, 128), $"listen on port {port}");
+        int result = Bind(socket, port, loopbackOnly, ipv6: true);
+        // Made where there is no IPv6, or there is IPv6 but no address to bind to.
+        if (result < 0 && SystemCall.LastError is Errno.EAFNOSUPPORT or Errno.EADDRNOTAVAIL)
+            result = Bind(socket, port, loopbackOnly, ipv6: false);
+        if (result < 0 && SystemCall.LastError == Errno.EADDRINUSE) return false;
+        SystemCall.Check(result, $"bind to port {port}");
         return true;
     }
+
+    /// <summary>Takes connections from now on.</summary>
+    /// <exception cref="LinuxException">somebody bound to the same port was faster</exception>
+    public static void Listen(SafeFileHandle socket) => SystemCall.Check(Libc.listen(socket, 128), $"listen");
 
     /// <summary>shutdown(SHUT_WR): the other side reads the end.</summary>
     public static void EndWriting(SafeFileHandle socket)
@@ -41,17 +53,6 @@ public static unsafe class StreamListener
         if (socket.IsInvalid) socket = Libc.socket(Libc.AF_INET, type | Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK, 0);
         SystemCall.Check(socket.IsInvalid ? -1 : 0, $"make a socket");
         return socket;
-    }
-
-    internal static bool TryBind(SafeFileHandle socket, ushort port, bool loopbackOnly)
-    {
-        int result = Bind(socket, port, loopbackOnly, ipv6: true);
-        // Made where there is no IPv6, or there is IPv6 but no address to bind to.
-        if (result < 0 && SystemCall.LastError is Errno.EAFNOSUPPORT or Errno.EADDRNOTAVAIL)
-            result = Bind(socket, port, loopbackOnly, ipv6: false);
-        if (result < 0 && SystemCall.LastError == Errno.EADDRINUSE) return false;
-        SystemCall.Check(result, $"bind to port {port}");
-        return true;
     }
 
     private static int Bind(SafeFileHandle socket, ushort port, bool loopbackOnly, bool ipv6)

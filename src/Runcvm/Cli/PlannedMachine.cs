@@ -50,7 +50,7 @@ internal sealed record PlannedMachine
 
     private long MostProcesses => ProcessLimit.Of(Resources) ?? 0;
 
-    private long Overhead => MemoryOverhead.Of(Options.UseKvm, Systems.Shares.Count > 0);
+    private long Overhead => MemoryOverhead.Of(Options.UseKvm, Systems.Shares.Count > 0, Options.MemoryBytes);
 
     /// <summary>For the guest's init.</summary>
     internal Setup Setup() => new()

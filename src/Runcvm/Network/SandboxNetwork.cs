@@ -36,18 +36,19 @@ internal sealed record SandboxNetwork(
     internal SafeFileHandle? TryListen(ListeningPort port)
     {
         if (Shared != null) return Shared.TryListen(port);
-        SafeFileHandle? socket = null;
+        SafeFileHandle socket;
         try
         {
             socket = SharedPorts.Make(port.IsDatagram);
-            if (SharedPorts.TryTake(socket, port)) return socket;
         }
         catch (LinuxException)
         {
-            // The guest names the ports: one that cannot be had is no reason to end.
+            // Out of descriptors, or of the kernel's memory: no reason to end, and the guest's next word tries again.
+            return null;
         }
 
-        socket?.Dispose();
+        if (SharedPorts.Take(socket, port) == TakenPort.Listening) return socket;
+        socket.Dispose();
         return null;
     }
 

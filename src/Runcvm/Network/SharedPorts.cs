@@ -50,36 +50,40 @@ internal sealed class SharedPorts
     /// <summary>A socket of the calling thread's network namespace.</summary>
     internal static SafeFileHandle Make(bool isDatagram) => isDatagram ? DatagramListener.Make() : StreamListener.Make();
 
-    /// <summary>Takes the port with this socket. False when somebody else has it.</summary>
-    internal static bool TryTake(SafeFileHandle socket, ListeningPort port) => port.IsDatagram
-        ? DatagramListener.TryBind(socket, port.Port, port.LoopbackOnly)
-        : StreamListener.TryListen(socket, port.Port, port.LoopbackOnly);
+    /// <summary>Takes the port with this socket, which from then on is of no use for another one.</summary>
+    internal static TakenPort Take(SafeFileHandle socket, ListeningPort port)
+    {
+        bool isBound = false;
+        try
+        {
+            isBound = port.IsDatagram
+                ? DatagramListener.TryBind(socket, port.Port, port.LoopbackOnly)
+                : StreamListener.TryBind(socket, port.Port, port.LoopbackOnly);
+            if (isBound && !port.IsDatagram) StreamListener.Listen(socket);
+            return isBound ? TakenPort.Listening : TakenPort.None;
+        }
+        catch (LinuxException)
+        {
+            // The guest names the ports: one that cannot be had is no reason to end.
+            return isBound ? TakenPort.BoundOnly : TakenPort.None;
+        }
+    }
 
-    /// <summary>A listening socket for the port, or null when it is taken or all sockets are used.</summary>
+    /// <summary>A listening socket for the port, or null when that cannot be had or all sockets are used.</summary>
     internal SafeFileHandle? TryListen(ListeningPort port)
     {
         Queue<SafeFileHandle> sockets = port.IsDatagram ? _datagrams : _streams;
         if (!sockets.TryDequeue(out SafeFileHandle? socket)) return null;
         using var done = new ManualResetEventSlim();
-        bool listens = false;
-        bool isUsedUp = false;
+        TakenPort taken = TakenPort.None;
         _requests.Add(() =>
         {
-            try
-            {
-                listens = TryTake(socket, port);
-            }
-            catch (LinuxException)
-            {
-                // It may be bound by now, and is of no use for another port then.
-                isUsedUp = true;
-            }
-
+            taken = Take(socket, port);
             done.Set();
         });
         done.Wait();
-        if (listens) return socket;
-        if (isUsedUp) socket.Dispose();
+        if (taken == TakenPort.Listening) return socket;
+        if (taken == TakenPort.BoundOnly) socket.Dispose();
         else sockets.Enqueue(socket);
         return null;
     }

@@ -11,7 +11,7 @@ internal static partial class OptionCatalogue
             {
                 Systemd = text.Value.Equals("auto", StringComparison.OrdinalIgnoreCase) ? null : text.Flag(),
             }),
-        new("RUNCVM_INIT", "A small init reaps children in front of the workload, as `--init` does.", "off",
+        new("RUNCVM_INIT", "A small init reaps children in front of the workload, as `--init` does; not in front of systemd, which does that itself.", "off",
             (o, text) => o with { Init = text.Flag() }),
     ];
 

@@ -70,11 +70,12 @@ internal sealed class ShareServer
         {
             var kept = CapabilitySet.Of(SandboxSpec.FileServerCapabilities);
             CapabilitySet.Apply(kept, kept, CapabilitySet.Empty);
+            var limit = NodeLimit.Of(description.MemoryBytes);
             _servers = [.. description.Shares.Select((share, number) => new FileServer(
-                Root(share), (CachePolicy)description.ShareCache, reply => AnswerLater((ushort)number, reply), description.Shares.Count))];
+                Root(share), (CachePolicy)description.ShareCache, limit, reply => AnswerLater((ushort)number, reply), description.Shares.Count))];
             var all = new FileServer(
                 [.. description.Shares.Select(Root)],
-                (CachePolicy)description.ShareCache, AnswerLater);
+                (CachePolicy)description.ShareCache, limit, AnswerLater);
             _rings = new RingServer(all, e => Fail("in the rings of the shares", e)) { LockWait = TellOfLockWait };
         }
         catch (Exception e) when (e is LinuxException or IOException)
@@ -154,6 +155,7 @@ internal sealed class ShareServer
     {
         if (message.Share == ShareFrame.Rings)
         {
+            if (!FileServer.IsInterrupt(message.Span)) throw new WireFormatException("a request for the rings' shares that is no interruption");
             _rings.Interrupt(message.Span);
             message.Return();
             return;
@@ -181,7 +183,7 @@ internal sealed class ShareServer
         }
     }
 
-    // On a timer's thread as well, where nobody else takes what is thrown.
+    // On the thread that waits for locks as well, where nobody else takes what is thrown.
     private void AnswerLater(ReadOnlyMemory<byte> reply)
     {
         try

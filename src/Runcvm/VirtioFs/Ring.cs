@@ -11,7 +11,6 @@ internal sealed class Ring
     private RunningRing? _running;
     private SafeFileHandle? _call;
     private int _underWay;
-    private ushort _next;
 
     /// <summary>Held by the thread that takes requests.</summary>
     internal Lock Leading { get; } = new();
@@ -47,13 +46,12 @@ internal sealed class Ring
     }
 
     /// <summary>Takes no more requests, and waits until those that were taken are handed back, but for those that wait for
-    /// a lock, which nobody can wait for any more.</summary>
-    /// <returns>number of the request that would be next</returns>
-    internal ushort Stop()
+    /// a lock, which nobody can wait for any more. The next start goes on with the request that would have been next.</summary>
+    internal void Stop()
     {
         lock (_state)
         {
-            if (_running == null) return _next;
+            if (_running == null) return;
             RunningRing running = _running;
             _running = null;
             while (_underWay > 0)
@@ -62,8 +60,7 @@ internal sealed class Ring
                 Monitor.Wait(_state, millisecondsTimeout: 100);
             }
 
-            _next = running.Queue.Taken;
-            return _next;
+            First = running.Queue.Taken;
         }
     }
 

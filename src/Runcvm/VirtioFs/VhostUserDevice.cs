@@ -87,7 +87,7 @@ internal sealed class VhostUserDevice(SafeFileHandle socket, RingServer server)
             case VhostRequest.SetVringEnable:
                 Ring enabled = RingOf(body);
                 enabled.Enabled = value != 0;
-                if (value == 0) enabled.First = enabled.Stop();
+                if (value == 0) enabled.Stop();
                 else StartWhereReady(enabled);
                 break;
             default: throw new BrokenRingException($"the hypervisor asked for {request} ({number:x}), which was not offered");
@@ -135,7 +135,7 @@ internal sealed class VhostUserDevice(SafeFileHandle socket, RingServer server)
 
     private static ulong Stop(Ring ring)
     {
-        ring.First = ring.Stop();
+        ring.Stop();
         ring.Addresses = default;
         return ring.First;
     }

@@ -14,6 +14,7 @@ namespace Runcvm.Tests.Fuse;
 [Collection(nameof(PosixTests))]
 public class HostileGuestTests
 {
+    private const int Nodes = 500;
     private const string Secret = "what lies outside of the root";
 
     // Sizes of the structs in front of the names.
@@ -57,11 +58,13 @@ public class HostileGuestTests
             File.CreateSymbolicLink(Path.Combine(root, "out"), outside);
             int before = Directory.GetFiles("/proc/self/fd").Length;
             using (var end = new CancellationTokenSource(TimeSpan.FromSeconds(seconds)))
-            using (var server = new FileServer(new SharedRoot(root, ReadOnly: false), CachePolicy.Auto, static _ => { }))
+            using (var server = new FileServer(new SharedRoot(root, ReadOnly: false), CachePolicy.Auto, new NodeLimit(Nodes), static _ => { }))
             {
                 Thread[] threads = [.. Enumerable.Range(0, 3).Select(seed => new Thread(() => Attack(server, seed, end.Token))), new Thread(() => Swap(root, outside, end.Token))];
                 foreach (Thread thread in threads) thread.Start();
                 foreach (Thread thread in threads) Assert.True(thread.Join(TimeSpan.FromSeconds(seconds + 60)), "a request never ended");
+                // The root, and one more for each thread that found room at the same time.
+                Assert.InRange(server.Nodes, 1, Nodes + threads.Length);
             }
 
             Assert.Empty(_findings);

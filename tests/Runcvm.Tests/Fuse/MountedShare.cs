@@ -18,14 +18,14 @@ internal sealed class MountedShare : IDisposable
     private readonly Thread[] _workers;
     private readonly bool _ownsHost;
 
-    private MountedShare(string? host, CachePolicy cache, bool readOnly, int sharers)
+    private MountedShare(string? host, CachePolicy cache, bool readOnly, int sharers, NodeLimit limit)
     {
         _place = Directory.CreateTempSubdirectory("runcvm-fuse-").FullName;
         _ownsHost = host == null;
         Host = host ?? Path.Combine(_place, "host");
         Guest = Path.Combine(_place, "guest");
         if (_ownsHost) Directory.CreateDirectory(Host);
-        Server = new FileServer(new SharedRoot(Host, readOnly), cache, reply => FileDescriptor.WriteAll(_device!, reply.Span), sharers);
+        Server = new FileServer(new SharedRoot(Host, readOnly), cache, limit, reply => FileDescriptor.WriteAll(_device!, reply.Span), sharers);
         if (Server.IsFolder) Directory.CreateDirectory(Guest);
         else File.WriteAllText(Guest, "");
 
@@ -50,11 +50,11 @@ internal sealed class MountedShare : IDisposable
 
     internal FileServer Server { get; }
 
-    internal static MountedShare Start(string? host = null, CachePolicy cache = CachePolicy.Auto, bool readOnly = false, int sharers = 1)
+    internal static MountedShare Start(string? host = null, CachePolicy cache = CachePolicy.Auto, bool readOnly = false, int sharers = 1, NodeLimit? limit = null)
     {
         if (!CurrentProcess.IsRoot) Assert.Skip("mounting needs root");
         if (!File.Exists("/dev/fuse")) Assert.Skip("this kernel has no /dev/fuse");
-        return new MountedShare(host, cache, readOnly, sharers);
+        return new MountedShare(host, cache, readOnly, sharers, limit ?? new NodeLimit(long.MaxValue));
     }
 
     /// <summary>The kernel sends FUSE_RELEASE some time after close(2) has returned.</summary>

@@ -25,7 +25,7 @@ public sealed class RootsTests : IDisposable
         File.WriteAllText(Path.Combine(_place, "a", "mark"), "");
         _server = new FileServer(
             [new SharedRoot(Path.Combine(_place, "a"), false, "mark"), new SharedRoot(Path.Combine(_place, "b"), true), new SharedRoot(Path.Combine(_place, "file"), false)],
-            CachePolicy.Auto, static _ => { });
+            CachePolicy.Auto, new NodeLimit(long.MaxValue), static _ => { });
     }
 
     [Fact]

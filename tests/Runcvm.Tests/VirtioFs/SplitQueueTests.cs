@@ -118,6 +118,26 @@ public class SplitQueueTests
         => Assert.Throws<BrokenRingException>(() => new SplitQueue(_memory, Addresses(offset), Entries, 0, true));
 
     [Fact]
+    public void A_ring_that_was_stopped_goes_on_with_the_request_that_would_have_been_next()
+    {
+        using SafeFileHandle kick = FileDescriptor.Event();
+        Describe(0, Data, 4, 0, 0);
+        Describe(1, Data, 8, 0, 0);
+        Offer(0);
+        var ring = new Ring();
+        var request = new RingRequest();
+        ring.Start(new RunningRing(Queue(), _memory, kick));
+        ring.HandBack(ring.Take(request), request.Head, 0);
+        ring.Stop();
+        ring.Stop();
+        Offer(1);
+        ring.Start(new RunningRing(new SplitQueue(_memory, Addresses(0), Entries, ring.First, eventIndexes: true), _memory, kick));
+        ring.HandBack(ring.Take(request), request.Head, 0);
+        Assert.Equal(8, request.Bytes.Length);
+        Assert.Equal(2, BinaryPrimitives.ReadUInt16LittleEndian(_mapping.Part(Used + 2, 2)));
+    }
+
+    [Fact]
     public void Random_rings_are_taken_or_refused()
     {
         var request = new RingRequest();
