@@ -5,11 +5,14 @@ public class DatabaseTests(DockerEngine engine) : MachineTest(engine)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
-    [Fact]
-    public async Task What_postgres_committed_to_a_volume_survives_the_kill_of_the_machine()
+    [Theory]
+    [InlineData("database")]
+    [InlineData(null)]
+    public async Task What_postgres_committed_survives_the_kill_of_the_machine(string? volume)
     {
+        if (volume == null) OnlyLarge();
         string image = await Engine.Images.PostgresAsync();
-        const string Volume = "database";
+        using var folder = new TemporaryFolder();
         const string Serve = """
             set -e; export PGDATA=/var/lib/postgresql/data
             if [ ! -e $PGDATA/PG_VERSION ]; then initdb --auth=trust >/dev/null; fi
@@ -21,7 +24,7 @@ public class DatabaseTests(DockerEngine engine) : MachineTest(engine)
             pgbench -c 4 -T 300 bench >/dev/null 2>&1 &
             n=0; while n=$((n+1)); do psql -qc "insert into said values ($n)" bench && echo "committed $n"; done
             """;
-        string[] arguments = ["-v", $"{Volume}:/var/lib/postgresql", "--shm-size", "128m", "-m", "768m", image];
+        string[] arguments = ["-v", $"{volume ?? folder.Path}:/var/lib/postgresql", "--shm-size", "128m", "-m", "768m", image];
         (await Docker.WithinAsync(Patience, ["run", "--rm", .. RuntimeArguments, .. arguments, "chown", "postgres", "/var/lib/postgresql"])).Succeeded();
         string first = await StartAsync(["--user", "postgres", .. arguments, "bash", "-c", Serve + "\n" + Load]);
         await Eventually.TrueAsync(async () => await CommittedAsync(first) >= 5, "five commits", Patience);
@@ -36,13 +39,13 @@ public class DatabaseTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Theory]
-    [InlineData("sqlite-data:/data")]
+    [InlineData("sqlite-data")]
     [InlineData(null)]
     public async Task What_two_processes_committed_to_sqlite_survives_the_kill_of_the_machine(string? volume)
     {
         string image = await Engine.Images.SqliteAsync();
         using var folder = new TemporaryFolder();
-        string[] arguments = ["-v", volume ?? $"{folder.Path}:/data", image, "bash", "-c"];
+        string[] arguments = ["-v", $"{volume ?? folder.Path}:/data", image, "bash", "-c"];
         // A connection that stays open keeps the log, and its index in shared memory, from being put away after each statement.
         const string Load = """
             sqlite3 /data/db 'pragma journal_mode=wal; create table if not exists said (who int, n int)'; sleep 1000 | sqlite3 -cmd 'select count(*) from said' /data/db &
@@ -57,11 +60,14 @@ public class DatabaseTests(DockerEngine engine) : MachineTest(engine)
         Assert.Empty(committed.Except(after.Lines));
     }
 
-    [Fact]
-    public async Task What_mariadb_committed_to_a_volume_survives_the_kill_of_the_machine()
+    [Theory]
+    [InlineData("mariadb-data")]
+    [InlineData(null)]
+    public async Task What_mariadb_committed_survives_the_kill_of_the_machine(string? volume)
     {
-        Assert.SkipUnless(DockerEngine.RunsLarge, "takes minutes: RUNCVM_TEST_LARGE=1 runs it");
+        OnlyLarge();
         string image = await Engine.Images.MariaDbAsync();
+        using var folder = new TemporaryFolder();
         const string Serve = """
             mkdir -p /run/mysqld; chown mysql /run/mysqld /var/lib/mysql
             [ -d /var/lib/mysql/mysql ] || mariadb-install-db --user=mysql --skip-test-db >/dev/null
@@ -71,7 +77,7 @@ public class DatabaseTests(DockerEngine engine) : MachineTest(engine)
             mariadb -e 'create database if not exists b; create table if not exists b.said (who int, n int) engine=innodb'
             for who in 1 2; do (n=0; while n=$((n+1)); do mariadb b -e "insert into said values ($who, $n)" && echo "committed $who $n"; done) & done; wait
             """;
-        string[] arguments = ["-m", "768m", "-v", "mariadb-data:/var/lib/mysql", image, "bash", "-c"];
+        string[] arguments = ["-m", "768m", "-v", $"{volume ?? folder.Path}:/var/lib/mysql", image, "bash", "-c"];
         string name = await StartAsync([.. arguments, Serve + "\n" + Load]);
         await Eventually.TrueAsync(async () => await CommittedAsync(name) >= 10, "ten commits", Patience);
         (await Docker.RunAsync("kill", name)).Succeeded();
@@ -85,7 +91,7 @@ public class DatabaseTests(DockerEngine engine) : MachineTest(engine)
     [Fact]
     public async Task A_hundred_packages_are_installed_into_a_root_that_is_a_share()
     {
-        Assert.SkipUnless(DockerEngine.RunsLarge, "takes minutes: RUNCVM_TEST_LARGE=1 runs it");
+        OnlyLarge();
         const string Script = """
             set -eo pipefail; before=$(dpkg -l | grep -c ^ii); apt-get -q update >/dev/null
             DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends build-essential git python3 vim-tiny man-db autoconf automake libtool pkg-config gdb tcl rsync bison flex gawk zip unzip strace lsof bc time >/dev/null
@@ -111,6 +117,8 @@ public class DatabaseTests(DockerEngine engine) : MachineTest(engine)
         Assert.Equal("3\n0", result.Text);
         (await Command.RunAsync("sh", ["-c", $"test $(find {folder.Path}/two -name 'f*' -path '*/d?/*' | wc -l) = 180"])).Succeeded();
     }
+
+    private static void OnlyLarge() => Assert.SkipUnless(DockerEngine.RunsLarge, "takes minutes: RUNCVM_TEST_LARGE=1 runs it");
 
     private async Task<int> CommittedAsync(string name)
         => (await Docker.RunAsync("logs", name)).Stdout.Split('\n').Count(static line => line.StartsWith("committed ", StringComparison.Ordinal));
