@@ -40,7 +40,7 @@ internal sealed partial class NodeTable : IDisposable
     /// <summary>What is served, which the guest's kernel knows always.</summary>
     internal IReadOnlyList<ServedNode> Roots => _roots;
 
-    /// <summary>Whether no node may be taken in that is new.</summary>
+    /// <summary>Whether the guest knows as many nodes, of all its shares together, as it may.</summary>
     internal bool IsFull => _limit.IsReached;
 
     /// <summary>Nodes known, the roots included.</summary>
