@@ -3,6 +3,7 @@
 readonly NET_IMAGE=runcvm-bench-net:$$
 readonly NETWORK=runcvm-bench-$$
 readonly SECONDS_EACH=${SECONDS_EACH:-2}
+readonly NET_RUNS=${NET_RUNS:-40}
 
 # iperf3 and busybox, with the libraries that the host's iperf3 needs.
 import_network_image() {
@@ -51,31 +52,47 @@ iperf() {
 
 # Questions answered in a second, one after the other.
 round_trips() {
-    docker exec "$1" ping -q -A -c 1000 -w "$SECONDS_EACH" "$2" >"$WORK/ping" || true
+    docker exec "$1" ping -q -A -w "$SECONDS_EACH" "$2" >"$WORK/ping" || true
     awk -F'[ /]+' '/packets received/ { n = $4 } /round-trip/ { average = $7 } END { printf "%.0f -\n", 1000 / average }' "$WORK/ping"
 }
 
-# The mean of the numbers of a file, one a line.
-mean() { awk '{ sum += $1 } END { printf "%.1f\n", sum / NR }' "$1"; }
+# The mean of the numbers of a file, one a line, and the standard error of that mean.
+mean() {
+    awk '{ n++; d = $1 - mean; mean += d / n; squares += d * ($1 - mean) }
+        END { printf "%.2f %.4f\n", mean, (n > 1 ? sqrt(squares / (n - 1) / n) : 0) }' "$1"
+}
+
+# The ratio of two files' means, and its standard error.
+ratio() {
+    awk '{ m[NR] = $1; e[NR] = $2 }
+        END { r = m[1] / m[2]; printf "%.2f ± %.2f\n", r, r * sqrt((e[1] / m[1]) ^ 2 + (e[2] / m[2]) ^ 2) }' <(mean "$1") <(mean "$2")
+}
+
+# A ratio with its standard error against the aim: what lies within twice the error, measuring does not tell from it.
+net_verdict() { awk -v r="${1% ±*}" -v e="${1#*± }" 'BEGIN { print (r >= 0.95 ? "met" : r + 2 * e >= 0.95 ? "missed by less than this run can tell" : "MISSED") }'; }
 
 # One row of figures: WHAT, then a command that is given client and server. Many short runs in turns, and their means: where two processors
 # emulate a guest a run takes one of two speeds, by where the scheduler has put the threads, and a median jumps between them.
+# The two that are compared take turns in being first.
 net_row() {
-    local what=$1 kind ratio cpu
+    local what=$1 kind rate cpu=- order
     shift
-    for ((i = 0; i < 2 * RUNS; i++)); do
-        for kind in runc tap runcvm; do "$@" "$kind" >>"$WORK/net.$kind"; done
+    for ((i = 0; i < NET_RUNS; i++)); do
+        order=(tap runcvm)
+        [ $((i % 2)) = 0 ] || order=(runcvm tap)
+        # runc is there for the scale.
+        [ $((i % 5)) != 0 ] || order+=(runc)
+        for kind in "${order[@]}"; do "$@" "$kind" >>"$WORK/net.$kind"; done
     done
     for kind in runc tap runcvm; do
         cut -d' ' -f1 "$WORK/net.$kind" >"$WORK/net.$kind.rate"
         cut -d' ' -f2 "$WORK/net.$kind" >"$WORK/net.$kind.cpu"
     done
-    ratio=$(compute 'm / t' "m=$(mean "$WORK/net.runcvm.rate")" "t=$(mean "$WORK/net.tap.rate")")
-    cpu=$(compute 'm / t' "m=$(mean "$WORK/net.runcvm.cpu")" "t=$(mean "$WORK/net.tap.cpu")" 2>/dev/null || echo -)
+    rate=$(ratio "$WORK/net.runcvm.rate" "$WORK/net.tap.rate")
     # Pings have none.
-    [[ $cpu != *nan ]] || cpu=-
-    row "$what" "runc $(mean "$WORK/net.runc.rate"), bridge + tap $(mean "$WORK/net.tap.rate"), runcvm $(mean "$WORK/net.runcvm.rate")"
-    row "  runcvm / bridge + tap" "$ratio (aim: at least 0.95: $([ "$(verdict 0.95 "$ratio")" = met ] && echo met || echo MISSED)), processors' time $cpu"
+    grep -qx -- - "$WORK/net.tap.cpu" || cpu=$(ratio "$WORK/net.runcvm.cpu" "$WORK/net.tap.cpu")
+    row "$what" "runc $(mean "$WORK/net.runc.rate" | cut -d' ' -f1), bridge + tap $(mean "$WORK/net.tap.rate" | cut -d' ' -f1), runcvm $(mean "$WORK/net.runcvm.rate" | cut -d' ' -f1)"
+    row "  runcvm / bridge + tap" "$rate (aim: at least 0.95: $(net_verdict "$rate")), processors' time $cpu"
     rm -f "$WORK"/net.*
 }
 
