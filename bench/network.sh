@@ -52,8 +52,8 @@ iperf() {
 
 # Questions answered in a second, one after the other.
 round_trips() {
-    docker exec "$1" ping -q -A -w "$SECONDS_EACH" "$2" >"$WORK/ping" || true
-    awk -F'[ /]+' '/packets received/ { n = $4 } /round-trip/ { average = $7 } END { printf "%.0f -\n", 1000 / average }' "$WORK/ping"
+    docker exec "$1" ping -q -A -w "$SECONDS_EACH" "$2" >"$WORK/ping" || die "no answer to ping: $(tail -n 5 "$WORK/ping")"
+    awk -F'[ /]+' '/round-trip/ { average = $7 } END { printf "%.0f -\n", 1000 / average }' "$WORK/ping"
 }
 
 # The mean of the numbers of a file, one a line, and the standard error of that mean.

@@ -52,21 +52,21 @@ public class DockerInDockerTests(DockerEngine engine) : MachineTest(engine)
 
     private async Task BootedAsync(string name)
     {
-        // Until systemd listens there is nothing that could wait. An exec waits half a minute for that, and systemctl as long for its answer.
+        // Until systemd listens there is nothing that could wait.
         await Eventually.TrueAsync(
-            async () => (await WithLogsAsync(name, "systemctl", "is-system-running")).Stdout.Trim() is not ("offline" or ""),
+            async () => (await WithLogsAsync(name, null, "systemctl", "is-system-running")).Stdout.Trim() is not ("offline" or ""),
             "systemd answers", BootTimeout);
-        CommandResult running = await WithLogsAsync(name, "systemctl", "is-system-running", "--wait");
+        CommandResult running = await WithLogsAsync(name, BootTimeout, "systemctl", "is-system-running", "--wait");
         CommandResult failed = await ExecAsync(name, "systemctl", "--failed", "--no-legend", "--plain");
         Assert.True(running.Stdout.Trim() == "running", $"systemd is {running.Stdout.Trim()}: {failed.Stdout}");
     }
 
     /// <summary>An exec while the machine boots. Where it has no end, the reason is in what the machine has said.</summary>
-    private async Task<CommandResult> WithLogsAsync(string name, params string[] command)
+    private async Task<CommandResult> WithLogsAsync(string name, TimeSpan? timeout, params string[] command)
     {
         try
         {
-            return await Docker.WithinAsync(BootTimeout, ["exec", name, .. command]);
+            return await Docker.InputAsync(null, timeout, ["exec", name, .. command]);
         }
         catch (TimeoutException e)
         {
