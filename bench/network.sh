@@ -3,7 +3,8 @@
 readonly NET_IMAGE=runcvm-bench-net:$$
 readonly NETWORK=runcvm-bench-$$
 readonly SECONDS_EACH=${SECONDS_EACH:-2}
-readonly NET_RUNS=${NET_RUNS:-40}
+readonly NET_SETS=${NET_SETS:-8}
+readonly NET_RUNS=${NET_RUNS:-5} # of each row with each set
 
 # iperf3 and busybox, with the libraries that the host's iperf3 needs.
 import_network_image() {
@@ -56,49 +57,74 @@ round_trips() {
     awk -F'[ /]+' '/round-trip/ { average = $7 } END { printf "%.0f -\n", 1000 / average }' "$WORK/ping"
 }
 
-# The mean of the numbers of a file, one a line, and the standard error of that mean.
-mean() {
-    awk '{ n++; d = $1 - mean; mean += d / n; squares += d * ($1 - mean) }
-        END { printf "%.2f %.4f\n", mean, (n > 1 ? sqrt(squares / (n - 1) / n) : 0) }' "$1"
+# Of a row's file of "SET KIND RATE CPU" the means of all, and the ratios runcvm / tap, each the mean of the sets' ratios with its standard
+# error. Machines that are the same differ by more than the runs with one pair of them do.
+net_ratios() {
+    awk '
+        { n[$2]++; all[$2] += $3; times = $4 != "-"; m[$1, $2]++; rate[$1, $2] += $3; cpu[$1, $2] += $4; if ($1 > sets) sets = $1 }
+        function mean_of(what, of_set,    s, d, mean, squares) {
+            for (s = 1; s <= sets; s++) {
+                d = (of_set[s, "runcvm"] / m[s, "runcvm"]) / (of_set[s, "tap"] / m[s, "tap"]) - mean
+                mean += d / s; squares += d * d * (s - 1) / s
+            }
+            error[what] = sets > 1 ? sqrt(squares / (sets - 1) / sets) : 0
+            return mean
+        }
+        END {
+            r = mean_of("rate", rate)
+            printf "%.0f %.0f %.0f %.2f %.2f", all["runc"] / n["runc"], all["tap"] / n["tap"], all["runcvm"] / n["runcvm"], r, error["rate"]
+            if (times) { c = mean_of("cpu", cpu); printf " %.2f±%.2f", c, error["cpu"] }
+            print ""
+        }' "$1"
 }
 
-# The ratio of two files' means, and its standard error.
-ratio() {
-    awk '{ m[NR] = $1; e[NR] = $2 }
-        END { r = m[1] / m[2]; printf "%.2f ± %.2f\n", r, r * sqrt((e[1] / m[1]) ^ 2 + (e[2] / m[2]) ^ 2) }' <(mean "$1") <(mean "$2")
-}
+# A ratio and its standard error against the aim: what lies within twice the error, measuring does not tell from it.
+net_verdict() { awk -v r="$1" -v e="$2" 'BEGIN { print (r >= 0.95 ? "met" : r + 2 * e >= 0.95 ? "missed by less than this run can tell" : "MISSED") }'; }
 
-# A ratio with its standard error against the aim: what lies within twice the error, measuring does not tell from it.
-net_verdict() { awk -v r="${1% ±*}" -v e="${1#*± }" 'BEGIN { print (r >= 0.95 ? "met" : r + 2 * e >= 0.95 ? "missed by less than this run can tell" : "MISSED") }'; }
-
-# One row of figures: WHAT, then a command that is given client and server. Many short runs in turns, and their means: where two processors
-# emulate a guest a run takes one of two speeds, by where the scheduler has put the threads, and a median jumps between them.
-# The two that are compared take turns in being first.
-net_row() {
-    local what=$1 kind rate cpu=- order
-    shift
+# net_turns SET ROW COMMAND…: many short runs in turns, of a command that is given the kind last. Where two processors emulate a guest a run takes
+# one of two speeds, by where the scheduler has put the threads, and a median jumps between them. The two that are compared take turns in being first.
+net_turns() {
+    local set=$1 file=$WORK/net.$2 kind order figures i
+    shift 2
     for ((i = 0; i < NET_RUNS; i++)); do
         order=(tap runcvm)
-        [ $((i % 2)) = 0 ] || order=(runcvm tap)
+        [ $(((set + i) % 2)) = 0 ] || order=(runcvm tap)
         # runc is there for the scale.
         [ $((i % 5)) != 0 ] || order+=(runc)
-        for kind in "${order[@]}"; do "$@" "$kind" >>"$WORK/net.$kind"; done
+        for kind in "${order[@]}"; do
+            figures=$("$@" "$kind")
+            echo "$set $kind $figures" >>"$file"
+        done
     done
-    for kind in runc tap runcvm; do
-        cut -d' ' -f1 "$WORK/net.$kind" >"$WORK/net.$kind.rate"
-        cut -d' ' -f2 "$WORK/net.$kind" >"$WORK/net.$kind.cpu"
-    done
-    rate=$(ratio "$WORK/net.runcvm.rate" "$WORK/net.tap.rate")
+}
+
+net_row() {
+    local runc tap runcvm rate error cpu
+    read -r runc tap runcvm rate error cpu < <(net_ratios "$WORK/net.$2")
     # Pings have none.
-    grep -qx -- - "$WORK/net.tap.cpu" || cpu=$(ratio "$WORK/net.runcvm.cpu" "$WORK/net.tap.cpu")
-    row "$what" "runc $(mean "$WORK/net.runc.rate" | cut -d' ' -f1), bridge + tap $(mean "$WORK/net.tap.rate" | cut -d' ' -f1), runcvm $(mean "$WORK/net.runcvm.rate" | cut -d' ' -f1)"
-    row "  runcvm / bridge + tap" "$rate (aim: at least 0.95: $(net_verdict "$rate")), processors' time $cpu"
-    rm -f "$WORK"/net.*
+    [ -z "$cpu" ] || cpu=", processors' time $cpu"
+    row "$1" "runc $runc, bridge + tap $tap, runcvm $runcvm"
+    row "  runcvm / bridge + tap" "$rate±$error (aim: at least 0.95: $(net_verdict "$rate" "$error"))$cpu"
 }
 
 to_host() { local kind=$1; shift; iperf "${SERVER[$kind]}" "$HOST_ADDRESS" "$@"; }
 from_host() { local kind=$1; shift; iperf "${SERVER[$kind]}" "$HOST_ADDRESS" -R "$@"; }
 to_peer() { local kind=$1; shift; iperf "${SERVER[$kind]}" "$(net_address "${PEER[$kind]}")" "$@"; }
+
+# Two machines on the network by each way, and two containers under runc.
+net_start() {
+    local kind id runtime
+    for kind in runc tap runcvm; do
+        runtime=runcvm
+        [ "$kind" != runc ] || runtime=runc
+        SERVER[$kind]=$(net_run --network "$NETWORK" --runtime "$runtime")
+        PEER[$kind]=$(net_run --network "$NETWORK" --runtime "$runtime")
+    done
+    for kind in tap runcvm; do
+        for id in "${SERVER[$kind]}" "${PEER[$kind]}"; do until docker exec "$id" ping -c 1 -W 5 "$HOST_ADDRESS" >/dev/null 2>&1; do sleep 0.2; done; done
+    done
+    tap_onto_bridge "${SERVER[tap]}"
+}
 
 measure_network() {
     need iperf3 iperf3
@@ -109,26 +135,26 @@ measure_network() {
     HOST_ADDRESS=$(docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' "$NETWORK")
     declare -gA SERVER PEER
     net_run --network host --runtime runc >/dev/null
-    local kind
-    for kind in runc tap runcvm; do
-        local runtime=runcvm
-        [ "$kind" != runc ] || runtime=runc
-        SERVER[$kind]=$(net_run --network "$NETWORK" --runtime "$runtime")
-        PEER[$kind]=$(net_run --network "$NETWORK" --runtime "$runtime")
+    local set
+    for ((set = 1; set <= NET_SETS; set++)); do
+        net_start
+        net_turns "$set" tcp-out kind_last to_host
+        net_turns "$set" tcp-in kind_last from_host
+        net_turns "$set" tcp-peer kind_last to_peer
+        net_turns "$set" udp-out kind_last to_host -u -b 0
+        net_turns "$set" udp-in kind_last from_host -u -b 0
+        net_turns "$set" trips pings
+        docker rm -f "${SERVER[@]}" "${PEER[@]}" >/dev/null
     done
-    for kind in tap runcvm; do
-        for id in "${SERVER[$kind]}" "${PEER[$kind]}"; do until docker exec "$id" ping -c 1 -W 5 "$HOST_ADDRESS" >/dev/null 2>&1; do sleep 0.2; done; done
-    done
-    tap_onto_bridge "${SERVER[tap]}"
 
-    # The functions are given the kind last.
-    net_row "TCP, guest to host, Mbit/s" kind_last to_host
-    net_row "TCP, host to guest, Mbit/s" kind_last from_host
-    net_row "TCP, guest to guest, Mbit/s" kind_last to_peer
-    net_row "UDP, guest to host, Mbit/s" kind_last to_host -u -b 0
-    net_row "UDP, host to guest, Mbit/s" kind_last from_host -u -b 0
-    net_row "round trips a second, guest to host" pings
+    net_row "TCP, guest to host, Mbit/s" tcp-out
+    net_row "TCP, host to guest, Mbit/s" tcp-in
+    net_row "TCP, guest to guest, Mbit/s" tcp-peer
+    net_row "UDP, guest to host, Mbit/s" udp-out
+    net_row "UDP, host to guest, Mbit/s" udp-in
+    net_row "round trips a second, guest to host" trips
 }
 
+# iperf's arguments follow the kind.
 kind_last() { local command=$1 kind=${*: -1}; shift; "$command" "$kind" "${@:1:$#-1}"; }
 pings() { round_trips "${SERVER[$1]}" "$HOST_ADDRESS"; }

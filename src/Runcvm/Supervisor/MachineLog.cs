@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Supervisor;
@@ -32,7 +33,14 @@ internal sealed class MachineLog(int level)
     internal static void Copy(ReadOnlyMemory<byte> bytes)
     {
         using var error = new SafeFileHandle(2, ownsHandle: false);
-        FileDescriptor.WriteAll(error, bytes.Span);
+        try
+        {
+            FileDescriptor.WriteAll(error, bytes.Span);
+        }
+        catch (LinuxException e) when (e.Errno is Errno.EPIPE or Errno.EIO)
+        {
+            // Nobody reads the log any more. That must not end the machine, and our own lines do not either.
+        }
     }
 
     private static void Write(string message) => Console.Error.WriteLine($"runcvm: {message}");

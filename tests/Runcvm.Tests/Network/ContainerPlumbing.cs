@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Tests.Netlink;
 
@@ -66,15 +67,26 @@ internal sealed class ContainerPlumbing : IDisposable
         return System.Text.Encoding.ASCII.GetString(buffer, 0, socket.Receive(buffer));
     }
 
-    /// <summary>The Ethernet frames that wait in a tap; sending over a veth is done when the call returns.</summary>
-    internal static List<byte[]> Drain(SafeFileHandle tap)
+    /// <summary>The Ethernet frames that come to a tap until they are all, or for ten seconds: a busy host hands them on later than sending over a veth returns.</summary>
+    internal static List<byte[]> ReadUntil(SafeFileHandle tap, Func<List<byte[]>, bool> areAll)
     {
         const int VirtioHeaderSize = 12;
-        FileDescriptor.SetNonBlocking(tap);
-        var frames = new List<byte[]>();
-        byte[] buffer = new byte[70_000];
-        for (int n; (n = FileDescriptor.TryRead(tap, buffer)) > 0;) frames.Add(buffer[VirtioHeaderSize..n]);
-        return frames;
+        using var loop = new EventLoop();
+        using AsyncFile file = AsyncFile.NonBlocking(loop, FileDescriptor.Duplicate(tap));
+        return loop.Run(async () =>
+        {
+            var frames = new List<byte[]>();
+            byte[] buffer = new byte[70_000];
+            Task patience = loop.DelayAsync(TimeSpan.FromSeconds(10));
+            while (!areAll(frames))
+            {
+                Task<int> read = file.ReadAsync(buffer).AsTask();
+                if (await Task.WhenAny(read, patience) == patience) break;
+                frames.Add(buffer[VirtioHeaderSize..await read]);
+            }
+
+            return frames;
+        });
     }
 
     internal static bool Holds(IEnumerable<byte[]> frames, string text)

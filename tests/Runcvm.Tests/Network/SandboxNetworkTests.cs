@@ -65,10 +65,9 @@ public class SandboxNetworkTests
         net.Host.Enter();
         foreach ((string from, string to, int etherType) in ((string, string, int)[])[("10.9.0.1", "10.9.0.2", 0x0806), ("fd09::1", "fd09::2", 0x86DD)])
         {
-            _ = ContainerPlumbing.Drain(tap);
             using Socket socket = ContainerPlumbing.Bound(from, 0);
             ContainerPlumbing.Send(socket, to, 5000, "to the guest");
-            List<byte[]> frames = ContainerPlumbing.Drain(tap);
+            List<byte[]> frames = ContainerPlumbing.ReadUntil(tap, f => ContainerPlumbing.OfType(f, etherType) >= 1 && ContainerPlumbing.Holds(f, "to the guest"));
             Assert.True(ContainerPlumbing.OfType(frames, etherType) >= 1);
             Assert.True(ContainerPlumbing.Holds(frames, "to the guest"));
             Assert.Contains(ContainerPlumbing.HardwareAddress, TestNamespace.Command($"ip neigh show {to}"), StringComparison.Ordinal);
@@ -98,7 +97,7 @@ public class SandboxNetworkTests
 
         using var client = new TcpClient(sender.AddressFamily);
         client.Connect(container, 61500);
-        List<byte[]> frames = ContainerPlumbing.Drain(tap);
+        List<byte[]> frames = ContainerPlumbing.ReadUntil(tap, static f => ContainerPlumbing.Holds(f, "goes"));
         Assert.True(ContainerPlumbing.Holds(frames, "goes"));
         Assert.False(ContainerPlumbing.Holds(frames, "stays"));
     });
@@ -114,7 +113,8 @@ public class SandboxNetworkTests
         byte[] payload = [.. Enumerable.Repeat((byte)0xFF, 5000)];
         sender.SendTo(payload, new System.Net.IPEndPoint(System.Net.IPAddress.Parse("10.9.0.2"), 5000));
         // 5008 bytes in pieces of 1376.
-        Assert.Equal(4, ContainerPlumbing.OfType(ContainerPlumbing.Drain(tap), 0x0800));
+        List<byte[]> frames = ContainerPlumbing.ReadUntil(tap, static f => ContainerPlumbing.OfType(f, 0x0800) >= 4);
+        Assert.Equal(4, ContainerPlumbing.OfType(frames, 0x0800));
     });
 
     [Fact]
