@@ -38,6 +38,29 @@ public class NetworkConnectTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task A_connection_goes_on_while_another_network_comes_and_takes_the_default_route()
+    {
+        const int Size = 400_000_000;
+        // Docker gives the default route to the network whose name comes first.
+        string other = await NewNetworkAsync();
+        string network = await NewNetworkAsync();
+        string peer = await StartContainerAsync(NewName("peer"), "--network", network, Busybox, "sh", "-c", $"mkdir /www; truncate -s {Size} /www/page; httpd -h /www; echo serving; exec sleep 1000");
+        await LoggedAsync(peer, "serving");
+        string name = await StartAsync("--network", network, Busybox, "sleep", "1000");
+        Task<CommandResult> transfer = ExecAsync(name, "sh", "-c", $"wget -q -O - http://{peer}/page | wc -c");
+        int changes = 0;
+        for (; !transfer.IsCompleted; changes++)
+        {
+            (await Docker.RunAsync("network", changes % 2 == 0 ? "connect" : "disconnect", other, name)).Succeeded();
+            // Docker numbers them on: eth1, eth2, ….
+            await Eventually.EqualAsync(changes % 2 == 0 ? "2" : "1", async () => (await ExecAsync(name, "sh", "-c", "ip -o link | grep -c eth")).Text);
+        }
+
+        Assert.Equal($"{Size}", (await transfer).Text);
+        Assert.True(changes > 1, "the transfer was over too soon");
+    }
+
+    [Fact]
     public async Task A_machine_of_the_default_bridge_that_is_connected_to_a_network_finds_its_names_and_is_found()
     {
         string network = await NewNetworkAsync();

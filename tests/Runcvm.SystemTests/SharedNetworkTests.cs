@@ -50,6 +50,38 @@ public class SharedNetworkTests(DockerEngine engine) : MachineTest(engine)
         Assert.Empty((await Engine.BesideAsync("ls", "/run/runcvm/.uplinks")).Text);
     }
 
+    // As database images do: the first server, for the set-up, is for nobody else. Further UDP senders than may be remembered are no reason to answer none.
+    [Fact]
+    public async Task A_service_that_listens_at_more_addresses_than_before_answers_there_and_no_sender_is_one_too_many()
+    {
+        OnlyMachines();
+        const string Service = """
+            import socket
+            def serve(address):
+                echo = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                echo.bind((address, 5311))
+                with socket.create_server((address, 5310)) as tcp, echo:
+                    print('serving', address, flush=True)
+                    tcp.accept()[0].sendall(address.encode())
+                    while address == '0.0.0.0':
+                        data, sender = echo.recvfrom(100)
+                        echo.sendto(data, sender)
+            serve('127.0.0.1')
+            serve('0.0.0.0')
+            """;
+        await StartAsync("--network", "host", await Engine.Images.DebianAsync(), "python3", "-c", Service);
+        string own = (await Engine.BesideAsync("ip", "-4", "-o", "route", "get", "192.0.2.1")).Text.Split("src ")[1].Split(' ')[0];
+        foreach ((string from, string said) in ((string, string)[])[("127.0.0.1", "127.0.0.1"), (own, "0.0.0.0")])
+        {
+            await Eventually.TrueAsync(
+                async () => (await Engine.BesideAsync("timeout", "5", "bash", "-c", $"exec 3<>/dev/tcp/{from}/5310 && cat <&3")).Stdout == said, $"{from} answers");
+        }
+
+        // Each round is a sender of its own.
+        string ask = $"for i in $(seq 300); do exec 3<>/dev/udp/{own}/5311; echo $i >&3; timeout 10 head -n 1 <&3; done | wc -l";
+        Assert.Equal("300", (await Engine.BesideAsync("bash", "-c", ask)).Text);
+    }
+
     [Theory]
     [InlineData("bridge")]
     [InlineData("none")]

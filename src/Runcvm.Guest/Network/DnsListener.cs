@@ -123,22 +123,11 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
         else InternetSocket.SendFrom(_sender, End.Port, answer, to);
     }
 
-    private async Task AcceptAsync(AsyncFile listener)
+    private Task AcceptAsync(AsyncFile listener) => Acceptance.RunAsync(loop, listener, connection =>
     {
-        try
-        {
-            while (true)
-            {
-                SafeFileHandle? connection = UnixSocket.TryAccept(listener.Handle);
-                if (connection == null) await listener.ReadableAsync();
-                else if (_connections < MaxConnections) _ = ServeAsync(connection);
-                else connection.Dispose();
-            }
-        }
-        catch (ObjectDisposedException)
-        {
-        }
-    }
+        if (_connections < MaxConnections) _ = ServeAsync(connection);
+        else connection.Dispose();
+    });
 
     /// <summary>A connection ends by its client, or with the question that the host leaves unanswered for too long.</summary>
     private async Task ServeAsync(SafeFileHandle connection)

@@ -47,17 +47,20 @@ internal sealed class NetworkCards : IDisposable
         var come = new Link?[_cards.Length];
         for (int i = 0; i < _cards.Length; i++)
         {
-            if (_cards[i] == null && change.Cards[i] is { } wanted) come[i] = netlink.Rename(_spares.Take(netlink, i), wanted.Name);
+            if (_cards[i] != null || change.Cards[i] is not { } wanted) continue;
+            come[i] = TryTake(netlink, i, wanted.Name, skipped);
+            // It is no spare any more, whatever becomes of it.
+            if (come[i] != null) _cards[i] = wanted;
         }
 
         // Now all interfaces have their names; and only one that has IPv6 takes its addresses.
         foreach ((string path, string value) in sysctls) GuestNetwork.Set(path, value);
         for (int i = 0; i < _cards.Length; i++)
         {
-            if (change.Cards[i] is not { } wanted) continue;
-            if (come[i] is { } link) GuestNetwork.SetUp(netlink, link, wanted, skipped);
-            else ChangeAddresses(netlink, _cards[i]!, wanted, skipped);
+            if (_cards[i] is not { } present || change.Cards[i] is not { } wanted) continue;
             _cards[i] = wanted;
+            if (come[i] is { } link) GuestNetwork.SetUp(netlink, link, wanted, skipped);
+            else ChangeAddresses(netlink, present, wanted, skipped);
         }
 
         ChangeRoutes(netlink, before, skipped);
@@ -65,6 +68,22 @@ internal sealed class NetworkCards : IDisposable
     }
 
     public void Dispose() => _spares?.Dispose();
+
+    /// <summary>The spare card under its new name; null, and a spare again, where the workload has given that name to something else.</summary>
+    private Link? TryTake(RouteNetlink netlink, int card, string name, List<string> skipped)
+    {
+        Link spare = _spares!.Take(netlink, card);
+        try
+        {
+            return netlink.Rename(spare, name);
+        }
+        catch (LinuxException e)
+        {
+            skipped.Add(e.Message);
+            _spares.Put(netlink, spare, card);
+            return null;
+        }
+    }
 
     private void PutAway(RouteNetlink netlink, int card, NetworkInterface gone)
     {

@@ -41,7 +41,17 @@ internal sealed class PortReporter(EventLoop loop, ControlChannel control, TimeS
                 }
 
                 _pause = _pause * Growth < longest ? _pause * Growth : longest;
-                List<ListeningPort> now = ListeningPorts.Read();
+                List<ListeningPort> now;
+                try
+                {
+                    now = ListeningPorts.Read();
+                }
+                catch (IOException)
+                {
+                    // Out of files for a moment: the next look may find some.
+                    continue;
+                }
+
                 if (now.SequenceEqual(before)) continue;
                 // A service that has begun to listen may do so at more ports.
                 _pause = Shortest;

@@ -50,6 +50,9 @@ public sealed class PacketProgram
     /// <summary>How many instructions it has.</summary>
     public int Length => _instructions.Count;
 
+    /// <summary>Whether the other one does the same, instruction by instruction.</summary>
+    public bool IsSame(PacketProgram other) => ToBytes().AsSpan().SequenceEqual(other.ToBytes());
+
     internal byte[] ToBytes()
     {
         byte[] bytes = new byte[_instructions.Count * InstructionSize];

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
 using Runcvm.Linux.Netlink;
 using Runcvm.Linux.Processes;
 using Runcvm.Protocol.Messages;
@@ -15,7 +16,8 @@ internal sealed class NetworkWatch
     private readonly bool _maySpoof;
     private readonly Card?[] _cards;
     private readonly BlockingCollection<Action<RouteNetlink>> _requests = [];
-    private readonly HashSet<int> _withoutCard = [];
+    private readonly HashSet<string> _complained = [];
+    private bool _changed;
 
     /// <summary>Must be called in the namespace, with the capability.</summary>
     /// <param name="events">opened before the network was prepared</param>
@@ -61,7 +63,6 @@ internal sealed class NetworkWatch
             }
             catch (Exception e)
             {
-                // Among others because an interface went while it was looked at: the next event tells.
                 done.SetException(e);
             }
         });
@@ -74,39 +75,54 @@ internal sealed class NetworkWatch
         List<LinkRoute> routes = netlink.Routes();
         List<Link> links = netlink.Links();
         var complaints = new List<string>();
-        bool changed = false;
         for (int i = 0; i < _cards.Length; i++)
         {
             if (_cards[i] is not { } card || links.Exists(link => link.Index == card.Link)) continue;
             // What the guest still sends leads nowhere; the namespace must not take it for its own.
             netlink.SetDown(Tap(links, i));
             _cards[i] = null;
-            changed = true;
+            _changed = true;
         }
 
         foreach (Link link in links)
         {
             if (!ContainerInterface.IsOne(link, addresses)) continue;
-            int i = Array.FindIndex(_cards, card => card?.Link == link.Index);
-            bool isNew = i < 0;
-            if (isNew) i = Array.IndexOf(_cards, null);
-            if (i < 0)
+            try
             {
-                if (_withoutCard.Add(link.Index))
-                    complaints.Add($"the machine has no network card left for {link.Name}, which was connected while it runs: stop and start the container");
-                continue;
+                Follow(netlink, links, link, ContainerInterface.Describe(link, addresses, routes));
             }
-
-            NetworkInterface description = ContainerInterface.Describe(link, addresses, routes);
-            if (!isNew && IsSame(_cards[i]!.Description, description)) continue;
-            SandboxNetwork.Lead(netlink, link, Tap(links, i), description, _maySpoof);
-            _cards[i] = new Card(link.Index, description);
-            changed = true;
+            catch (Exception e) when (e is LinuxException or UsageException or InvalidOperationException)
+            {
+                // One that went while it was looked at is missed by nobody. The others get on without it, and the next look tries again.
+                if (netlink.FindLink(link.Name)?.Index != link.Index || !_complained.Add($"{link.Index} {e.Message}")) continue;
+                complaints.Add(e is UsageException ? e.Message : $"{link.Name} has changed, and the machine could not follow: {Reason.Of(e)}");
+            }
         }
 
-        if (!changed && complaints.Count == 0) return null;
+        if (!_changed && complaints.Count == 0) return null;
+        _changed = false;
         NetworkInterface?[] cards = [.. _cards.Select(static card => card?.Description)];
         return new(cards, NamespaceSysctls.Read(cards.OfType<NetworkInterface>().Select(static card => card.Name)), complaints);
+    }
+
+    private void Follow(RouteNetlink netlink, List<Link> links, Link link, NetworkInterface description)
+    {
+        int i = Array.FindIndex(_cards, card => card?.Link == link.Index);
+        if (i >= 0)
+        {
+            NetworkInterface before = _cards[i]!.Description;
+            if (IsSame(before, description)) return;
+            SandboxNetwork.Adapt(netlink, link, Tap(links, i), before, description, _maySpoof);
+        }
+        else
+        {
+            i = Array.IndexOf(_cards, null);
+            if (i < 0) throw new UsageException($"the machine has no network card left for {link.Name}, which was connected while it runs: stop and start the container");
+            SandboxNetwork.Lead(netlink, link, Tap(links, i), description, _maySpoof);
+        }
+
+        _cards[i] = new Card(link.Index, description);
+        _changed = true;
     }
 
     private static Link Tap(List<Link> links, int card)

@@ -100,6 +100,20 @@ internal sealed record SandboxNetwork(
         Redirection.ToTap(netlink, link, tap);
     }
 
+    /// <summary>Adapts the tap of an interface whose description has changed. What leads to the guest stays in place: without it the
+    /// namespace would take packets of the guest's connections for its own, for a moment, and refuse them.</summary>
+    internal static void Adapt(RouteNetlink netlink, Link link, Link tap, NetworkInterface before, NetworkInterface now, bool maySpoof)
+    {
+        if (before.Mtu != now.Mtu) netlink.SetMtu(tap, now.Mtu);
+        if (maySpoof) return;
+        PacketProgram allowed = SourceFilter.Of(now);
+        if (SourceFilter.Of(before).IsSame(allowed)) return;
+        // What the guest sends meanwhile is lost, and not sent unfiltered.
+        netlink.SetDown(tap);
+        Redirection.FromTap(netlink, tap, link, allowed);
+        netlink.SetUp(tap);
+    }
+
     /// <summary>The tap of the interface at this place in <see cref="Interfaces"/>.</summary>
     internal static string TapName(int index) => $"tap{index}";
 

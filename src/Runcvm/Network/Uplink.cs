@@ -125,8 +125,8 @@ internal static class Uplink
 
     private static void Check(RouteNetlink netlink, string? shared)
     {
-        // A tap is how a machine's namespace is known; its packets are that machine's already.
-        if (netlink.Links().Exists(static link => link.Kind == "tun" && link.Name == "tap0"))
+        // A tap is how a machine's namespace is known; its packets are that machine's already. The host's own taps are none of ours.
+        if (shared != null && netlink.Links().Exists(static link => link.Kind == "tun" && link.Name == "tap0"))
             throw new UsageException("two machines cannot share one network namespace; put both on one user-defined network, or run one of them with --runtime=runc");
         if (File.ReadAllText("/proc/sys/net/ipv4/ip_forward").Trim() == "1") return;
         throw new UsageException(shared == null

@@ -27,7 +27,7 @@ internal sealed class ControlServer(
             _connections.RemoveWhere(static task => task.IsCompleted);
             _connections.Add(ServeAsync(new AsyncFile(loop, connection)));
         },
-        log);
+        log.Info);
 
     /// <summary>Hands a guest's event to the session it is about. One about no session is the guest's mistake.</summary>
     internal void Deliver(MessageKind kind, byte[] body)

@@ -14,10 +14,10 @@ namespace Runcvm.Supervisor;
 /// <param name="port">where the guest listens</param>
 /// <param name="socket">bound to that port</param>
 /// <param name="waiting">what waits for the guest, of all ports</param>
-internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, AsyncFile socket, WaitingBytes waiting) : IDisposable
+/// <param name="known">the senders of all ports</param>
+internal sealed class DatagramPort(
+    EventLoop loop, GuestLink link, ushort port, AsyncFile socket, WaitingBytes waiting, DatagramSenders known) : IDisposable
 {
-    // Anybody may send from any number of addresses: neither files of the guest nor memory may run out.
-    private const int MaxSenders = 256;
     private const int MaxWaiting = 64;
 
     // As long as the kernel's connection tracking remembers a sender that got answers (nf_conntrack_udp_timeout_stream).
@@ -34,6 +34,8 @@ internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, 
     private AsyncFile Socket => socket;
 
     private WaitingBytes Waiting => waiting;
+
+    private DatagramSenders Known => known;
 
     /// <summary>Serves until the object is disposed.</summary>
     internal async Task RunAsync()
@@ -69,9 +71,9 @@ internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, 
     {
         if (!_senders.TryGetValue(from, out Sender? sender))
         {
-            if (_senders.Count >= MaxSenders) return;
             sender = new Sender(this, from);
             _senders.Add(from, sender);
+            known.Add(sender);
             // Ends by itself, at the latest with the stream.
             _ = sender.RunAsync();
         }
@@ -79,7 +81,7 @@ internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, 
         sender.Take(datagram);
     }
 
-    private sealed class Sender
+    private sealed class Sender : IDatagramSender
     {
         private readonly DatagramPort _owner;
         private readonly DatagramPeer _peer;
@@ -89,6 +91,9 @@ internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, 
         private readonly Queue<byte[]> _waiting = new();
         private TaskCompletionSource _arrived = new();
         private bool _used;
+
+        /// <inheritdoc/>
+        public long LastUsed { get; private set; }
 
         internal Sender(DatagramPort owner, DatagramPeer peer)
         {
@@ -102,7 +107,7 @@ internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, 
         /// <summary>A datagram that finds too many before it is lost, as it would be in a socket's buffer.</summary>
         internal void Take(ReadOnlySpan<byte> datagram)
         {
-            _used = true;
+            Use();
             if (_waiting.Count < MaxWaiting) Keep(Datagram.Frame(datagram));
             _arrived.TrySetResult();
         }
@@ -121,17 +126,31 @@ internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, 
             }
             finally
             {
-                _owner._senders.Remove(_peer);
                 Close();
                 while (_waiting.TryDequeue(out byte[]? lost)) _owner.Waiting.Remove(lost.Length);
             }
         }
 
-        internal void Close()
+        /// <inheritdoc/>
+        public void Close()
         {
+            // At once: the next datagram from there begins anew.
+            Forget();
             _input.Close();
             _output.Close();
             _arrived.TrySetCanceled();
+        }
+
+        private void Forget()
+        {
+            _owner.Known.Remove(this);
+            if (_owner._senders.TryGetValue(_peer, out Sender? present) && present == this) _owner._senders.Remove(_peer);
+        }
+
+        private void Use()
+        {
+            _used = true;
+            LastUsed = Environment.TickCount64;
         }
 
         private async Task SendAsync()
@@ -152,7 +171,7 @@ internal sealed class DatagramPort(EventLoop loop, GuestLink link, ushort port, 
         {
             while (await Datagram.ReadAsync(_output.ReadAsync) is { } answer)
             {
-                _used = true;
+                Use();
                 DatagramListener.Send(_owner.Socket.Handle, answer, _peer);
             }
         }

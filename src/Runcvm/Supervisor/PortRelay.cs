@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Events;
+using Runcvm.Linux.Sockets;
 using Runcvm.Network;
 using Runcvm.Protocol.Messages;
 
@@ -18,12 +19,14 @@ internal sealed class PortRelay(
     // The guest names them: neither files nor memory of the sandbox may run out. A connection may hold two windows.
     private const int MaxPorts = 256;
     private const int MaxConnections = 256;
+    private const int MaxSenders = 256;
     private const long MaxWaiting = 16 * 1024 * 1024;
 
     private readonly Dictionary<ListeningPort, IDisposable> _listeners = [];
     private readonly HashSet<ListeningPort> _refused = [];
     private readonly HashSet<Task> _tasks = [];
     private readonly WaitingBytes _waiting = new(MaxWaiting);
+    private readonly DatagramSenders _senders = new(MaxSenders);
     private int _connections;
 
     /// <summary>Takes over what the guest says.</summary>
@@ -38,7 +41,10 @@ internal sealed class PortRelay(
         _refused.IntersectWith(ports);
         foreach (ListeningPort port in ports)
         {
-            if (_listeners.ContainsKey(port) || _listeners.Count >= MaxPorts) continue;
+            if (_listeners.ContainsKey(port)) continue;
+            // One that is kept from when the service listened at fewer addresses, or more, is in the way of the same service.
+            if (_listeners.Remove(port with { LoopbackOnly = !port.LoopbackOnly }, out IDisposable? narrower)) narrower.Dispose();
+            if (_listeners.Count >= MaxPorts) continue;
             if (tryListen(port) is { } socket) Listen(port, new AsyncFile(loop, socket));
             else if (_refused.Add(port)) log.Info($"{(port.IsDatagram ? "UDP" : "TCP")} port {port.Port} of the machine is taken by somebody else in the namespace that it shares");
         }
@@ -55,7 +61,7 @@ internal sealed class PortRelay(
         _tasks.RemoveWhere(static task => task.IsCompleted);
         if (port.IsDatagram)
         {
-            var datagrams = new DatagramPort(loop, link, port.Port, socket, _waiting);
+            var datagrams = new DatagramPort(loop, link, port.Port, socket, _waiting, _senders);
             _listeners.Add(port, datagrams);
             _tasks.Add(datagrams.RunAsync());
             return;
@@ -74,7 +80,7 @@ internal sealed class PortRelay(
             if (_connections < MaxConnections) _tasks.Add(RelayAsync(port, new AsyncFile(loop, connection)));
             else connection.Dispose();
         },
-        log);
+        log.Info);
 
     private async Task RelayAsync(ushort port, AsyncFile socket)
     {

@@ -64,6 +64,22 @@ public class NetworkCardsTests
         Assert.Contains("10.2.0.2/24", TestNamespace.Command("ip addr show eth1"), StringComparison.Ordinal);
     });
 
+    [Fact]
+    public void A_name_that_the_workload_has_taken_costs_no_card() => TestNamespace.Run(() =>
+    {
+        using var ns = new TestNamespace();
+        using SafeFileHandle first = Tap("eth0", "02:00:00:00:00:01");
+        using SafeFileHandle second = Tap("spare", "02:00:00:00:00:09");
+        NetworkInterface one = Interface("eth0", Mac, "10.1.0.2");
+        NetworkInterface two = Interface("eth1", [2, 0, 0, 0, 0, 2], "10.2.0.2");
+        using var cards = new NetworkCards(new Setup { ScratchDisk = "", Interfaces = [one], SpareCards = [SpareMac] });
+        TestNamespace.Command("ip link add eth1 type veth peer name other");
+        Assert.Contains("eth1", Assert.Single(cards.Change(Change(one, two))), StringComparison.Ordinal);
+        TestNamespace.Command("ip link del eth1");
+        Assert.Empty(cards.Change(Change(one, two)));
+        Assert.Contains("10.2.0.2/24", TestNamespace.Command("ip addr show eth1"), StringComparison.Ordinal);
+    });
+
     private static NetworkChange Change(params NetworkInterface?[] cards) => new(cards, [], [], false);
 
     private static NetworkInterface Interface(string name, byte[] mac, string address)

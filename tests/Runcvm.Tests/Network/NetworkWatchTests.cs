@@ -48,12 +48,47 @@ public class NetworkWatchTests
         using SafeFileHandle events = RouteEvents.Open();
         SandboxNetwork network = SandboxNetwork.Prepare(spares: 1);
         var watch = new NetworkWatch(events, network, maySpoof: false);
-        TestNamespace.Command("ip addr add 10.9.0.7/24 dev eth0");
+        Assert.Null(Update(watch));
+        // Stays only where the filters are not made anew, and packets never reach the namespace meanwhile.
+        TestNamespace.Command("tc filter add dev eth0 ingress protocol all prio 9 u32 match u32 0 0 flowid 1:9");
+        string program = Program();
         TestNamespace.Command("ip route del default via 10.9.0.1");
+        Assert.NotNull(Update(watch));
+        Assert.Equal(program, Program());
+        TestNamespace.Command("ip addr add 10.9.0.7/24 dev eth0");
+        TestNamespace.Command("ip link set eth0 mtu 1390");
         NetworkInterface card = Update(watch)!.Cards[0]!;
+        Assert.Contains("flowid 1:9", TestNamespace.Command("tc filter show dev eth0 ingress"), StringComparison.Ordinal);
+        Assert.NotEqual(program, Program());
+        string tap = TestNamespace.Command("ip link show tap0");
+        Assert.Contains("mtu 1390", tap, StringComparison.Ordinal);
+        Assert.Contains("UP", tap, StringComparison.Ordinal);
         Assert.Contains("10.9.0.7", card.Addresses.Select(static a => new System.Net.IPAddress(a.Address).ToString()));
         Assert.DoesNotContain(card.Routes, static route => route.PrefixLength == 0 && route.Destination.Length == 4);
         network.CloseTaps();
+
+        static string Program() => TestNamespace.Command("tc filter show dev tap0 ingress");
+    });
+
+    [Fact]
+    public void One_that_cannot_be_led_in_is_told_once_and_keeps_no_other_from_it() => TestNamespace.Run(() =>
+    {
+        using var net = new ContainerPlumbing();
+        using SafeFileHandle events = RouteEvents.Open();
+        SandboxNetwork network = SandboxNetwork.Prepare(spares: 1);
+        var watch = new NetworkWatch(events, network, maySpoof: false);
+        for (int i = 0; i < 12; i++) TestNamespace.Command($"ip addr add 10.9.0.{100 + i}/24 dev eth0");
+        Add(net, "eth1", "10.8.0.2/24");
+        NetworkState state = Update(watch)!;
+        Assert.Contains("eth0 has more than 12 addresses", Assert.Single(state.Complaints), StringComparison.Ordinal);
+        Assert.Equal(["eth0", "eth1"], state.Cards.Select(static card => card?.Name));
+        Assert.DoesNotContain("10.9.0.111", Text(state.Cards[0]!));
+        Assert.Null(Update(watch));
+        TestNamespace.Command("ip addr del 10.9.0.100/24 dev eth0");
+        Assert.Contains("10.9.0.111", Text(Update(watch)!.Cards[0]!));
+        network.CloseTaps();
+
+        static IEnumerable<string> Text(NetworkInterface card) => card.Addresses.Select(static a => new System.Net.IPAddress(a.Address).ToString());
     });
 
     private static NetworkState? Update(NetworkWatch watch) => watch.UpdateAsync().GetAwaiter().GetResult();

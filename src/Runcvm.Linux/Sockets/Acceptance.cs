@@ -1,12 +1,10 @@
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Linux;
 using Runcvm.Linux.Events;
-using Runcvm.Linux.Sockets;
 
-namespace Runcvm.Supervisor;
+namespace Runcvm.Linux.Sockets;
 
 /// <summary>Takes connections from a listener for as long as it lives.</summary>
-internal static class Acceptance
+public static class Acceptance
 {
     // Whatever there is too little of comes back with connections that end.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
@@ -15,8 +13,8 @@ internal static class Acceptance
     /// <param name="loop">the loop</param>
     /// <param name="listener">not blocking</param>
     /// <param name="take">gets each connection, not blocking</param>
-    /// <param name="log">is told once, when a connection cannot be taken at the moment</param>
-    internal static async Task RunAsync(EventLoop loop, AsyncFile listener, Action<SafeFileHandle> take, MachineLog log)
+    /// <param name="tell">is told once, with the reason, when a connection cannot be taken at the moment</param>
+    public static async Task RunAsync(EventLoop loop, AsyncFile listener, Action<SafeFileHandle> take, Action<string>? tell = null)
     {
         bool told = false;
         try
@@ -30,7 +28,7 @@ internal static class Acceptance
                 }
                 catch (LinuxException e)
                 {
-                    if (!told) log.Info($"connections wait: {e.Message}");
+                    if (!told) tell?.Invoke($"connections wait: {e.Message}");
                     told = true;
                     await loop.DelayAsync(Pause, CancellationToken.None);
                 }
