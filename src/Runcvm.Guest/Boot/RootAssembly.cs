@@ -192,6 +192,10 @@ internal static class RootAssembly
         {
             File.WriteAllBytes(path, Encoding.UTF8.GetBytes(value));
         }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new InvalidDataException($"the guest's kernel has no sysctl {name}, which was asked for");
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new InvalidDataException($"the guest's kernel refuses sysctl {name}={value}: {e.Message}");

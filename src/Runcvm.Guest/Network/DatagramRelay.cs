@@ -14,7 +14,7 @@ internal static class DatagramRelay
         Task answers = AnswerAsync(socket, write);
         try
         {
-            while (await Datagram.ReadAsync(read) is { } datagram) await TryAsync(() => socket.WriteAsync(datagram));
+            while (await Datagram.ReadAsync(read) is { } datagram) await TryAsync(() => socket.WriteDatagramAsync(datagram));
         }
         finally
         {

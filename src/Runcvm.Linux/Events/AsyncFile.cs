@@ -86,6 +86,17 @@ public sealed class AsyncFile : IDisposable
         }
     }
 
+    /// <summary>Writes a datagram, which may be empty.</summary>
+    public async ValueTask WriteDatagramAsync(ReadOnlyMemory<byte> datagram)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        while (FileDescriptor.TryWrite(Handle, datagram.Span) < 0)
+        {
+            await WritableAsync();
+            ObjectDisposedException.ThrowIf(_disposed, this);
+        }
+    }
+
     /// <summary>Ends when the file may have something to read. May end without; try again then.</summary>
     public Task ReadableAsync()
     {

@@ -10,6 +10,7 @@ internal static partial class Libc
     internal const ushort BPF_ABS = 0x20;
     internal const ushort BPF_JMP = 0x05;
     internal const ushort BPF_JEQ = 0x10;
+    internal const ushort BPF_JSET = 0x40;
     internal const ushort BPF_RET = 0x06;
     internal const ushort BPF_K = 0x00;
     internal const int BPF_MAXINSNS = 4096;

@@ -12,6 +12,7 @@ internal static partial class Libc
     internal const ushort TCA_U32_ACT = 7;
     internal const byte TC_U32_TERMINAL = 1;
 
+    internal const ushort TCA_BPF_ACT = 1;
     internal const ushort TCA_BPF_OPS_LEN = 4;
     internal const ushort TCA_BPF_OPS = 5;
     internal const ushort TCA_BPF_FLAGS = 8;

@@ -41,11 +41,20 @@ public sealed class PacketProgram
     /// <summary>Jumps if what was read last is something else.</summary>
     public void JumpUnless(uint value, int label) => _instructions.Add((Libc.BPF_JMP | Libc.BPF_JEQ | Libc.BPF_K, -1, label, value));
 
+    /// <summary>Jumps if what was read last has any of these bits.</summary>
+    public void JumpIfAny(uint bits, int label) => _instructions.Add((Libc.BPF_JMP | Libc.BPF_JSET | Libc.BPF_K, label, -1, bits));
+
     /// <summary>Drops the frame.</summary>
     public void Drop() => Return(Libc.TC_ACT_SHOT);
 
     /// <summary>Leaves the frame to the next filter.</summary>
     public void Pass() => Return(Libc.TC_ACT_UNSPEC);
+
+    /// <summary>Chooses the frame. Only for <see cref="RouteNetlink.AddIngressMirror"/>.</summary>
+    public void Match() => Return(1);
+
+    /// <summary>Leaves the frame to the next filter. Only for <see cref="RouteNetlink.AddIngressMirror"/>.</summary>
+    public void NoMatch() => Return(0);
 
     /// <summary>How many instructions it has.</summary>
     public int Length => _instructions.Count;

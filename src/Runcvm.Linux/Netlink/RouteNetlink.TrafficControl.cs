@@ -31,6 +31,18 @@ public sealed partial class RouteNetlink
             FilterRequest(link, filter),
             $"add filter {filter.Priority} (protocol {filter.Protocol:x4}, {filter.Action}) to the ingress of {link.Name}");
 
+    /// <summary>Adds a program to the interface's ingress qdisc that chooses frames: a copy of those for which it <see cref="PacketProgram.Match"/>es leaves through
+    /// another interface, and no further filter sees them. Others go to the filters behind it.</summary>
+    /// <param name="link">the interface</param>
+    /// <param name="protocol">ETH_P_* of if_ether.h, which the packet must have</param>
+    /// <param name="priority">lower ones are asked first; no other kind of filter may have it</param>
+    /// <param name="program">the program</param>
+    /// <param name="targetIndex">where the copies leave</param>
+    public void AddIngressMirror(Link link, ushort protocol, ushort priority, PacketProgram program, int targetIndex)
+        => _socket.Request(
+            MirrorRequest(link, protocol, priority, program, targetIndex),
+            $"add a mirror program of {program.Length} instructions (protocol {protocol:x4}) to the ingress of {link.Name}");
+
     /// <summary>Adds a program to the interface's ingress qdisc. Frames that it passes go to the filters behind it.</summary>
     /// <param name="link">the interface</param>
     /// <param name="priority">lower ones are asked first; no other kind of filter may have it</param>
@@ -48,12 +60,31 @@ public sealed partial class RouteNetlink
         w.Attribute(Libc.TCA_KIND, "bpf");
         using (w.Nested(Libc.TCA_OPTIONS))
         {
-            using (w.Nested(Libc.TCA_BPF_OPS_LEN)) w.UInt16((ushort)program.Length);
-            w.Attribute(Libc.TCA_BPF_OPS, program.ToBytes());
+            WriteProgram(w, program);
             w.Attribute(Libc.TCA_BPF_FLAGS, Libc.TCA_BPF_FLAG_ACT_DIRECT);
         }
 
         return w;
+    }
+
+    private static NetlinkWriter MirrorRequest(Link link, ushort protocol, ushort priority, PacketProgram program, int targetIndex)
+    {
+        var w = new NetlinkWriter(Libc.RTM_NEWTFILTER, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL);
+        TrafficControlHeader(w, link, 0, IngressHandle, ((uint)priority << 16) | BinaryPrimitives.ReverseEndianness(protocol));
+        w.Attribute(Libc.TCA_KIND, "bpf");
+        using (w.Nested(Libc.TCA_OPTIONS))
+        {
+            WriteProgram(w, program);
+            WriteMirred(w, Libc.TCA_BPF_ACT, redirect: false, targetIndex);
+        }
+
+        return w;
+    }
+
+    private static void WriteProgram(NetlinkWriter w, PacketProgram program)
+    {
+        using (w.Nested(Libc.TCA_BPF_OPS_LEN)) w.UInt16((ushort)program.Length);
+        w.Attribute(Libc.TCA_BPF_OPS, program.ToBytes());
     }
 
     internal static NetlinkWriter IngressRequest(Link link, bool create)
@@ -76,7 +107,7 @@ public sealed partial class RouteNetlink
         {
             if (filter.Action == PacketAction.Keep) w.Attribute(Libc.TCA_U32_CLASSID, KeepClass);
             using (w.Nested(Libc.TCA_U32_SEL)) WriteSelector(w, filter.Matches);
-            if (filter.Action != PacketAction.Keep) WriteMirred(w, filter);
+            if (filter.Action != PacketAction.Keep) WriteMirred(w, Libc.TCA_U32_ACT, filter.Action == PacketAction.Redirect, filter.TargetIndex);
         }
 
         return w;
@@ -110,10 +141,9 @@ public sealed partial class RouteNetlink
     }
 
     /// <summary>A list of actions with one in it, tc-mirred(8).</summary>
-    private static void WriteMirred(NetlinkWriter w, PacketFilter filter)
+    private static void WriteMirred(NetlinkWriter w, ushort attribute, bool redirect, int targetIndex)
     {
-        bool redirect = filter.Action == PacketAction.Redirect;
-        using (w.Nested(Libc.TCA_U32_ACT))
+        using (w.Nested(attribute))
         using (w.Nested(1))
         {
             w.Attribute(Libc.TCA_ACT_KIND, "mirred");
@@ -125,7 +155,7 @@ public sealed partial class RouteNetlink
                 w.Int32(redirect ? Libc.TC_ACT_STOLEN : Libc.TC_ACT_OK);
                 w.Zeros(8);
                 w.Int32(redirect ? Libc.TCA_EGRESS_REDIR : Libc.TCA_EGRESS_MIRROR);
-                w.Int32(filter.TargetIndex);
+                w.Int32(targetIndex);
             }
         }
     }

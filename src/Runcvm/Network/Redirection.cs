@@ -14,6 +14,7 @@ internal static class Redirection
     private const uint Tcp = 6;
     private const uint Udp = 17;
     private const uint IcmpV6 = 58;
+    private const uint FragmentHeader = 44;
 
     private static readonly WordMatch[] Any = [];
 
@@ -37,6 +38,10 @@ internal static class Redirection
     {
         netlink.ResetIngress(link);
         foreach (PacketFilter filter in Filters(tap.Index)) netlink.AddIngressFilter(link, filter);
+        netlink.AddIngressMirror(link, PacketFilter.IPv4, 4, LaterFragmentV4(), tap.Index);
+        netlink.AddIngressMirror(link, PacketFilter.IPv6, 5, LaterFragmentV6(), tap.Index);
+        // Last, because from here on the container's traffic is the guest's.
+        netlink.AddIngressFilter(link, new PacketFilter(PacketFilter.AnyProtocol, 6, Any, PacketAction.Redirect, tap.Index));
     }
 
     internal static IEnumerable<PacketFilter> Filters(int tap)
@@ -56,13 +61,43 @@ internal static class Redirection
         yield return new(PacketFilter.IPv6, 3, IcmpV6Types(136, 0xFE), PacketAction.Mirror, tap);
         yield return new(PacketFilter.IPv6, 3, ReservedPortV6(Tcp), PacketAction.Keep);
         yield return new(PacketFilter.IPv6, 3, ReservedPortV6(Udp), PacketAction.Keep);
+        yield return new(PacketFilter.IPv6, 3, ReservedPortInFragmentV6(), PacketAction.Keep);
 
         // RFC 4443: unreachable 1, too big 2, time exceeded 3, echo reply 129.
         yield return new(PacketFilter.IPv6, 3, IcmpV6Types(1, 0xFF), PacketAction.Mirror, tap);
         yield return new(PacketFilter.IPv6, 3, IcmpV6Types(2, 0xFE), PacketAction.Mirror, tap);
         yield return new(PacketFilter.IPv6, 3, IcmpV6Types(129, 0xFF), PacketAction.Mirror, tap);
+    }
 
-        yield return new(PacketFilter.AnyProtocol, 4, Any, PacketAction.Redirect, tap);
+    // Only the first fragment tells the port. The others go to both: who does not have the first one forgets them without a word.
+    private static PacketProgram LaterFragmentV4()
+    {
+        const int FlagsAndOffset = 14 + 6;
+        var p = new PacketProgram();
+        p.Load(FlagsAndOffset, 2);
+        return MatchIfAny(p, 0x1FFF, p.Label());
+    }
+
+    private static PacketProgram LaterFragmentV6()
+    {
+        const int NextHeader = 14 + 6, Offset = 14 + 40 + 2;
+        var p = new PacketProgram();
+        int other = p.Label();
+        p.Load(NextHeader, 1);
+        p.JumpUnless(FragmentHeader, other);
+        p.Load(Offset, 2);
+        return MatchIfAny(p, 0xFFF8, other);
+    }
+
+    private static PacketProgram MatchIfAny(PacketProgram p, uint bits, int other)
+    {
+        int later = p.Label();
+        p.JumpIfAny(bits, later);
+        p.Place(other);
+        p.NoMatch();
+        p.Place(later);
+        p.Match();
+        return p;
     }
 
     /// <summary>Ports are where they are looked for only in a header without options (version 4, length 5) and in the
@@ -83,11 +118,19 @@ internal static class Redirection
         new(20, type << 24, 0xFF00_0000),
     ];
 
-    /// <summary>Extension headers, fragments among them, stand in the place of the protocol's number: they do not match.</summary>
+    /// <summary>Extension headers stand in the place of the protocol's number: they do not match.</summary>
     private static WordMatch[] ReservedPortV6(uint protocol) =>
     [
         new(4, protocol << 8, 0xFF00),
         new(40, NamespacePorts.First, NamespacePorts.First),
+    ];
+
+    /// <summary>Of the first fragment (RFC 8200, 4.5: next header, offset 0), which an answer of a nameserver may come in.</summary>
+    private static WordMatch[] ReservedPortInFragmentV6() =>
+    [
+        new(4, FragmentHeader << 8, 0xFF00),
+        new(40, Udp << 24, 0xFF00_FFF8),
+        new(48, NamespacePorts.First, NamespacePorts.First),
     ];
 
     private static WordMatch[] IcmpV6Types(uint type, uint mask) =>

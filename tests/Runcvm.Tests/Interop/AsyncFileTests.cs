@@ -1,7 +1,10 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
+using Runcvm.Linux.Sockets;
 
 namespace Runcvm.Tests.Interop;
 
@@ -28,5 +31,21 @@ public sealed class AsyncFileTests : IDisposable
         });
         FileDescriptor.WriteAll(original, "after\n"u8);
         Assert.Equal("before\noutput\nerror\nafter\n", File.ReadAllText(_path));
+    }
+
+    [Fact]
+    public void A_datagram_may_be_empty()
+    {
+        using var receiver = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 3000 };
+        receiver.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var end = new IPv4End(0x7F000001, (ushort)((IPEndPoint)receiver.LocalEndPoint!).Port);
+        using var loop = new EventLoop();
+        loop.Run(async () =>
+        {
+            using var socket = new AsyncFile(loop, InternetSocket.ConnectDatagram(end));
+            foreach (byte[] datagram in (byte[][])[[], [1, 2]]) await socket.WriteDatagramAsync(datagram);
+            return 0;
+        });
+        Assert.Equal([0, 2], [receiver.Receive(new byte[10]), receiver.Receive(new byte[10])]);
     }
 }

@@ -50,8 +50,8 @@ public class SandboxNetworkTests
         string orphaned = TestNamespace.Command("tc filter show dev eth0 ingress");
         using SafeFileHandle tap = SandboxNetwork.Prepare().Interfaces[0].Tap;
         string filters = TestNamespace.Command("tc filter show dev eth0 ingress");
-        Assert.Equal(4, Count(filters, "flowid 1:1"));
-        Assert.Equal(10, Count(filters, "Egress Mirror to device tap0"));
+        Assert.Equal(5, Count(filters, "flowid 1:1"));
+        Assert.Equal(12, Count(filters, "Egress Mirror to device tap0"));
         Assert.Equal(1, Count(filters, "Egress Redirect to device tap0"));
         Assert.Equal(Count(orphaned, "match"), Count(filters, "match"));
         Assert.Contains("Egress Redirect to device eth0", TestNamespace.Command("tc filter show dev tap0 ingress"), StringComparison.Ordinal);
@@ -115,6 +115,31 @@ public class SandboxNetworkTests
         // 5008 bytes in pieces of 1376.
         List<byte[]> frames = ContainerPlumbing.ReadUntil(tap, static f => ContainerPlumbing.OfType(f, 0x0800) >= 4);
         Assert.Equal(4, ContainerPlumbing.OfType(frames, 0x0800));
+    });
+
+    // As of a nameserver outside, which Docker's asks from there.
+    [Theory]
+    [InlineData("10.9.0.1", "10.9.0.2")]
+    [InlineData("fd09::1", "fd09::2")]
+    public void Fragments_to_a_reserved_port_are_put_together_in_the_namespace(string host, string container) => TestNamespace.Run(() =>
+    {
+        using var net = new ContainerPlumbing();
+        using SafeFileHandle tap = SandboxNetwork.Prepare().Interfaces[0].Tap;
+        using Socket reserved = ContainerPlumbing.Bound(container, 61440);
+        net.Host.Enter();
+        using Socket sender = ContainerPlumbing.Bound(host, 0);
+        string text = new('x', 800);
+        foreach (int length in (int[])[900, 5000])
+        {
+            sender.SendTo(System.Text.Encoding.ASCII.GetBytes(new string('x', length)), new System.Net.IPEndPoint(System.Net.IPAddress.Parse(container), 61440));
+            byte[] buffer = new byte[10_000];
+            Assert.Equal(length, reserved.Receive(buffer));
+        }
+
+        ContainerPlumbing.Send(sender, container, 5000, "goes");
+        List<byte[]> frames = ContainerPlumbing.ReadUntil(tap, static f => ContainerPlumbing.Holds(f, "goes"));
+        // The guest hears of the later ones, which nobody can tell whose they are, and not of the first.
+        Assert.Equal(3, frames.Count(frame => ContainerPlumbing.Holds([frame], text)));
     });
 
     [Fact]
