@@ -21,9 +21,11 @@ public class DnsTests(DockerEngine engine) : MachineTest(engine)
                 known = {28: [socket.inet_pton(socket.AF_INET6, 'fd99::6')]}
             elif zone == 'of.test' and label == 'large':
                 known = {16: [bytes([250]) + b'%03d' % i + b'x' * 247 for i in range(100)]}
+            elif zone == 'of.test' and label == 'fragments':
+                known = {16: [bytes([250]) + b'%03d' % i + b'x' * 247 for i in range(12)]}
             records = known.get(kind, [])
             body = b''.join(b'\xc0\x0c' + struct.pack('>HHIH', kind, 1, 60, len(r)) + r for r in records)
-            short = not stream and len(body) > 1200
+            short = not stream and len(body) > (1200 if q[11] == 0 else 4096)
             flags = 0x8180 | (0x0200 if short else 0) | (0 if known else 3)
             return q[:2] + struct.pack('>HHHHH', flags, 1, 0 if short else len(records), 0, 0) + q[12:at + 5] + (b'' if short else body)
         def serve(connection):
@@ -50,9 +52,9 @@ public class DnsTests(DockerEngine engine) : MachineTest(engine)
     private const string Client = """
         import select, socket, struct, sys, time
         server = [l.split()[1] for l in open('/etc/resolv.conf') if l.startswith('nameserver')][0]
-        def question(n, name, kind):
+        def question(n, name, kind, extra=b''):
             labels = b''.join(bytes([len(l)]) + l.encode() for l in name.split('.'))
-            return struct.pack('>HHHHHH', n, 0x0100, 1, 0, 0, 0) + labels + b'\0' + struct.pack('>HH', kind, 1)
+            return struct.pack('>HHHHHH', n, 0x0100, 1, 0, 0, len(extra) > 0) + labels + b'\0' + struct.pack('>HH', kind, 1) + extra
         sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(50)]
         for s in sockets:
             s.connect((server, 53))
@@ -72,6 +74,11 @@ public class DnsTests(DockerEngine engine) : MachineTest(engine)
         u = sockets[0]
         u.send(question(7, 'large.of.test', 16))
         print('cut short', u.recv(65535)[2] & 2 == 2)
+        # RFC 6891: the asker takes 4096 bytes.
+        u.settimeout(10)
+        u.send(question(9, 'fragments.of.test', 16, struct.pack('>BHHIH', 0, 41, 4096, 0, 0)))
+        a = u.recv(65535)
+        print('in fragments', len(a), a.count(b'x' * 247))
         t = socket.create_connection((server, 53), 10)
         q = question(8, 'large.of.test', 16)
         t.sendall(struct.pack('>H', len(q)) + q)
@@ -91,7 +98,7 @@ public class DnsTests(DockerEngine engine) : MachineTest(engine)
         string address = await Docker.InspectAsync(server, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
         string[] flags = ["--network", network, "--dns", address, "--dns-search", "of.test", "--dns-option", "ndots:1"];
         CommandResult asked = await RunAsync([.. flags, image, "python3", "-c", Client]);
-        Assert.Equal(["answered 1000", "cut short True", "over TCP 26333 100"], asked.Lines);
+        Assert.Equal(["answered 1000", "cut short True", "in fragments 3191 12", "over TCP 26333 100"], asked.Lines);
 
         string names = $"getent hosts n5; getent hosts six | cut -d' ' -f1; getent hosts called | cut -d' ' -f1; getent hosts {server} | cut -d' ' -f1; getent hosts nothing; echo $?";
         CommandResult resolved = await RunAsync([.. flags, image, "bash", "-c", names]);

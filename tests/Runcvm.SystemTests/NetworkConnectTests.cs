@@ -40,7 +40,7 @@ public class NetworkConnectTests(DockerEngine engine) : MachineTest(engine)
     [Fact]
     public async Task A_connection_goes_on_while_another_network_comes_and_takes_the_default_route()
     {
-        const int Size = 400_000_000;
+        const int Size = 200_000_000;
         // Docker gives the default route to the network whose name comes first.
         string other = await NewNetworkAsync();
         string network = await NewNetworkAsync();

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using Runcvm.Protocol.Messages;
 
@@ -41,6 +42,17 @@ internal static class ProvidedFiles
         }
 
         return (contents, relay);
+    }
+
+    /// <summary>The first of the nameservers that the machine was given, where all of them are at addresses of the machine's own: what answers at
+    /// the host's 127.0.0.1 does not there. Null where one may answer, or none was given.</summary>
+    internal static string? UnreachableNameserver(IReadOnlyList<GuestFile> files)
+    {
+        const string Keyword = "nameserver ";
+        if (files.FirstOrDefault(static file => file.Target == ResolverConfiguration) is not { } resolver) return null;
+        string[] servers = [.. Encoding.UTF8.GetString(resolver.Content).Split('\n')
+            .Where(static line => line.StartsWith(Keyword, StringComparison.Ordinal)).Select(static line => line[Keyword.Length..].Trim())];
+        return servers.All(static server => IPAddress.TryParse(server, out IPAddress? address) && IPAddress.IsLoopback(address)) ? servers.FirstOrDefault() : null;
     }
 
     private static bool Redirect(ref byte[] content)

@@ -149,6 +149,8 @@ internal sealed class MachineLife(
     private async Task<int?> ServeAsync(IMachine machine, GuestSession session, ControlServer control)
     {
         Setup setup = MachineStart.Setup(machine, network);
+        if (network.Shared != null && ProvidedFiles.UnreachableNameserver(setup.Files) is { } nameserver)
+            MachineLog.Error($"names will not resolve: the nameserver {nameserver} answers on the host alone, whose loopback addresses a machine does not have; name another one with --dns");
         using NetworkFollower? follower = watch == null ? null : new NetworkFollower(loop, _link, watch, setup, _log);
         // Ends with the machine.
         _ = follower?.RunAsync();

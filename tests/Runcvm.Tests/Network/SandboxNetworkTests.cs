@@ -159,6 +159,19 @@ public class SandboxNetworkTests
     });
 
     [Fact]
+    public void What_is_set_for_one_interface_is_taken_over_and_what_all_have_is_not() => TestNamespace.Run(() =>
+    {
+        using var net = new ContainerPlumbing();
+        TestNamespace.Command("sysctl -w net.ipv6.conf.eth0.accept_ra=2 net.ipv4.conf.eth0.arp_ignore=1");
+        SandboxNetwork network = SandboxNetwork.Prepare();
+        Assert.Equal(
+            ["net/ipv4/conf/eth0/arp_ignore 1", "net/ipv6/conf/eth0/accept_ra 2"],
+            network.Sysctls.Where(static sysctl => sysctl.Key.Contains("/eth0/", StringComparison.Ordinal) && !sysctl.Key.EndsWith("/disable_ipv6", StringComparison.Ordinal))
+                .Select(static sysctl => $"{sysctl.Key} {sysctl.Value}"));
+        network.CloseTaps();
+    });
+
+    [Fact]
     public void CAP_NET_ADMIN_is_all_that_it_takes() => TestNamespace.Run(() =>
     {
         using var net = new ContainerPlumbing();
