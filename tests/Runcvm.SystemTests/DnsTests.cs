@@ -19,10 +19,8 @@ public class DnsTests(DockerEngine engine) : MachineTest(engine)
                 known = {1: [bytes([10, 99, n >> 8, n & 255])]}
             elif zone == 'of.test' and label == 'six':
                 known = {28: [socket.inet_pton(socket.AF_INET6, 'fd99::6')]}
-            elif zone == 'of.test' and label == 'large':
-                known = {16: [bytes([250]) + b'%03d' % i + b'x' * 247 for i in range(100)]}
-            elif zone == 'of.test' and label == 'fragments':
-                known = {16: [bytes([250]) + b'%03d' % i + b'x' * 247 for i in range(12)]}
+            elif zone == 'of.test' and label in ('large', 'fragments'):
+                known = {16: [bytes([250]) + b'%03d' % i + b'x' * 247 for i in range(100 if label == 'large' else 12)]}
             records = known.get(kind, [])
             body = b''.join(b'\xc0\x0c' + struct.pack('>HHIH', kind, 1, 60, len(r)) + r for r in records)
             short = not stream and len(body) > (1200 if q[11] == 0 else 4096)

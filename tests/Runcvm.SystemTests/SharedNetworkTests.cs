@@ -70,7 +70,7 @@ public class SharedNetworkTests(DockerEngine engine) : MachineTest(engine)
             serve('0.0.0.0')
             """;
         await StartAsync("--network", "host", await Engine.Images.DebianAsync(), "python3", "-c", Service);
-        string own = (await Engine.BesideAsync("ip", "-4", "-o", "route", "get", "192.0.2.1")).Text.Split("src ")[1].Split(' ')[0];
+        string own = await OwnAddressAsync();
         foreach ((string from, string said) in ((string, string)[])[("127.0.0.1", "127.0.0.1"), (own, "0.0.0.0")])
         {
             await Eventually.TrueAsync(
@@ -98,7 +98,7 @@ public class SharedNetworkTests(DockerEngine engine) : MachineTest(engine)
         OnlyMachines();
         string name = await StartAsync("--network", "host", await Engine.Images.DebianAsync(), "python3", "-c", Services);
         await LoggedAsync(name, "serving");
-        string own = (await Engine.BesideAsync("ip", "-4", "-o", "route", "get", "192.0.2.1")).Text.Split("src ")[1].Split(' ')[0];
+        string own = await OwnAddressAsync();
         foreach (string udp in (string[])["127.0.0.1/5300", $"{own}/5300", "::1/5300", "127.0.0.1/5301", "127.0.0.1/5302"])
         {
             // Until the port is there answers are refusals, which bash says on standard error.
@@ -163,6 +163,10 @@ public class SharedNetworkTests(DockerEngine engine) : MachineTest(engine)
         Assert.Equal("answer\nanswer\nanswer", beside.Text);
         (await RunAsync("--network", "container:" + name, Busybox, "true")).Refused("two machines cannot share one network namespace");
     }
+
+    /// <summary>The address by which the host is known outside; no packet is sent for it.</summary>
+    private async Task<string> OwnAddressAsync()
+        => (await Engine.BesideAsync("ip", "-4", "-o", "route", "get", "192.0.2.1")).Text.Split("src ")[1].Split(' ')[0];
 
     private async Task<string> FetchAsync(string address)
         => (await Engine.BesideAsync("curl", "-s", "-m", "5", $"http://{address}/page")).Stdout;

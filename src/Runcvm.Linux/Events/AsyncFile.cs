@@ -89,11 +89,11 @@ public sealed class AsyncFile : IDisposable
     /// <summary>Writes a datagram, which may be empty.</summary>
     public async ValueTask WriteDatagramAsync(ReadOnlyMemory<byte> datagram)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        while (FileDescriptor.TryWrite(Handle, datagram.Span) < 0)
+        while (true)
         {
-            await WritableAsync();
             ObjectDisposedException.ThrowIf(_disposed, this);
+            if (FileDescriptor.TryWrite(Handle, datagram.Span) >= 0) return;
+            await WritableAsync();
         }
     }
 

@@ -40,7 +40,7 @@ public sealed partial class RouteNetlink
     /// <param name="targetIndex">where the copies leave</param>
     public void AddIngressMirror(Link link, ushort protocol, ushort priority, PacketProgram program, int targetIndex)
         => _socket.Request(
-            MirrorRequest(link, protocol, priority, program, targetIndex),
+            ProgramRequest(link, protocol, priority, program, w => WriteMirred(w, Libc.TCA_BPF_ACT, redirect: false, targetIndex)),
             $"add a mirror program of {program.Length} instructions (protocol {protocol:x4}) to the ingress of {link.Name}");
 
     /// <summary>Adds a program to the interface's ingress qdisc. Frames that it passes go to the filters behind it.</summary>
@@ -49,42 +49,34 @@ public sealed partial class RouteNetlink
     /// <param name="program">the program</param>
     public void AddIngressProgram(Link link, ushort priority, PacketProgram program)
         => _socket.Request(
-            ProgramRequest(link, priority, program),
+            ProgramRequest(
+                link, PacketFilter.AnyProtocol, priority, program, static w => w.Attribute(Libc.TCA_BPF_FLAGS, Libc.TCA_BPF_FLAG_ACT_DIRECT)),
             $"add a filter program of {program.Length} instructions to the ingress of {link.Name}");
 
-    internal static NetlinkWriter ProgramRequest(Link link, ushort priority, PacketProgram program)
+    /// <param name="link">the interface</param>
+    /// <param name="protocol">ETH_P_* of if_ether.h</param>
+    /// <param name="priority">lower ones are asked first</param>
+    /// <param name="program">the program</param>
+    /// <param name="writeUse">writes what its result is for</param>
+    private static NetlinkWriter ProgramRequest(Link link, ushort protocol, ushort priority, PacketProgram program, Action<NetlinkWriter> writeUse)
     {
-        var w = new NetlinkWriter(Libc.RTM_NEWTFILTER, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL);
-        uint protocol = BinaryPrimitives.ReverseEndianness(PacketFilter.AnyProtocol);
-        TrafficControlHeader(w, link, 0, IngressHandle, ((uint)priority << 16) | protocol);
-        w.Attribute(Libc.TCA_KIND, "bpf");
+        NetlinkWriter w = FilterHeader(link, protocol, priority, "bpf");
         using (w.Nested(Libc.TCA_OPTIONS))
         {
-            WriteProgram(w, program);
-            w.Attribute(Libc.TCA_BPF_FLAGS, Libc.TCA_BPF_FLAG_ACT_DIRECT);
+            using (w.Nested(Libc.TCA_BPF_OPS_LEN)) w.UInt16((ushort)program.Length);
+            w.Attribute(Libc.TCA_BPF_OPS, program.ToBytes());
+            writeUse(w);
         }
 
         return w;
     }
 
-    private static NetlinkWriter MirrorRequest(Link link, ushort protocol, ushort priority, PacketProgram program, int targetIndex)
+    private static NetlinkWriter FilterHeader(Link link, ushort protocol, ushort priority, string kind)
     {
         var w = new NetlinkWriter(Libc.RTM_NEWTFILTER, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL);
         TrafficControlHeader(w, link, 0, IngressHandle, ((uint)priority << 16) | BinaryPrimitives.ReverseEndianness(protocol));
-        w.Attribute(Libc.TCA_KIND, "bpf");
-        using (w.Nested(Libc.TCA_OPTIONS))
-        {
-            WriteProgram(w, program);
-            WriteMirred(w, Libc.TCA_BPF_ACT, redirect: false, targetIndex);
-        }
-
+        w.Attribute(Libc.TCA_KIND, kind);
         return w;
-    }
-
-    private static void WriteProgram(NetlinkWriter w, PacketProgram program)
-    {
-        using (w.Nested(Libc.TCA_BPF_OPS_LEN)) w.UInt16((ushort)program.Length);
-        w.Attribute(Libc.TCA_BPF_OPS, program.ToBytes());
     }
 
     internal static NetlinkWriter IngressRequest(Link link, bool create)
@@ -99,10 +91,7 @@ public sealed partial class RouteNetlink
 
     internal static NetlinkWriter FilterRequest(Link link, PacketFilter filter)
     {
-        var w = new NetlinkWriter(Libc.RTM_NEWTFILTER, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL);
-        uint protocol = BinaryPrimitives.ReverseEndianness(filter.Protocol);
-        TrafficControlHeader(w, link, 0, IngressHandle, ((uint)filter.Priority << 16) | protocol);
-        w.Attribute(Libc.TCA_KIND, "u32");
+        NetlinkWriter w = FilterHeader(link, filter.Protocol, filter.Priority, "u32");
         using (w.Nested(Libc.TCA_OPTIONS))
         {
             if (filter.Action == PacketAction.Keep) w.Attribute(Libc.TCA_U32_CLASSID, KeepClass);

@@ -16,13 +16,12 @@ internal static class NamespaceSysctls
     ];
 
     /// <summary>Paths below /proc/sys and values, in the order in which they can be set.</summary>
-    internal static List<KeyValuePair<string, string>> Read(IEnumerable<string> interfaces)
+    internal static List<KeyValuePair<string, string>> Read(IReadOnlyList<string> interfaces)
     {
-        string[] cards = [.. interfaces];
         string[] names =
         [
             "net/ipv4/ip_forward",
-            .. Groups.Concat(cards).Select(static name => $"net/ipv6/conf/{name}/disable_ipv6"),
+            .. Groups.Concat(interfaces).Select(static name => $"net/ipv6/conf/{name}/disable_ipv6"),
         ];
         var sysctls = new List<KeyValuePair<string, string>>();
         foreach (string name in names)
@@ -30,14 +29,15 @@ internal static class NamespaceSysctls
             if (Value(name) is { } value) sysctls.Add(KeyValuePair.Create(name, value));
         }
 
+        if (interfaces.Count == 0) return sysctls;
         foreach (string setting in OfOneInterface)
         {
             string[] parts = setting.Split(' ');
             string? usual = Value(Path(parts, "default"));
-            foreach (string card in cards)
+            foreach (string name in interfaces)
             {
                 // One that is as with every interface is the guest kernel's own affair.
-                if (Value(Path(parts, card)) is { } value && value != usual) sysctls.Add(KeyValuePair.Create(Path(parts, card), value));
+                if (Value(Path(parts, name)) is { } value && value != usual) sysctls.Add(KeyValuePair.Create(Path(parts, name), value));
             }
         }
 

@@ -102,7 +102,7 @@ internal sealed class NetworkWatch
         if (!_changed && complaints.Count == 0) return null;
         _changed = false;
         NetworkInterface?[] cards = [.. _cards.Select(static card => card?.Description)];
-        return new(cards, NamespaceSysctls.Read(cards.OfType<NetworkInterface>().Select(static card => card.Name)), complaints);
+        return new(cards, NamespaceSysctls.Read([.. cards.OfType<NetworkInterface>().Select(static card => card.Name)]), complaints);
     }
 
     private void Follow(RouteNetlink netlink, List<Link> links, Link link, NetworkInterface description)

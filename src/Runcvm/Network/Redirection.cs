@@ -40,7 +40,6 @@ internal static class Redirection
         foreach (PacketFilter filter in Filters(tap.Index)) netlink.AddIngressFilter(link, filter);
         netlink.AddIngressMirror(link, PacketFilter.IPv4, 4, LaterFragmentV4(), tap.Index);
         netlink.AddIngressMirror(link, PacketFilter.IPv6, 5, LaterFragmentV6(), tap.Index);
-        // Last, because from here on the container's traffic is the guest's.
         netlink.AddIngressFilter(link, new PacketFilter(PacketFilter.AnyProtocol, 6, Any, PacketAction.Redirect, tap.Index));
     }
 

@@ -9,10 +9,7 @@ namespace Runcvm.Network;
 /// <summary>The container's network, led into the machine: a tap for each of the container's interfaces, and their
 /// description, from which the guest makes copies. All of it goes with the taps' files and the network namespace.</summary>
 /// <param name="Interfaces">in the order of the container's interfaces; empty with <c>--network none</c></param>
-/// <param name="Sysctls">settings of the namespace that the guest takes over</param>
-internal sealed record SandboxNetwork(
-    IReadOnlyList<(SafeFileHandle Tap, NetworkInterface Description)> Interfaces,
-    IReadOnlyList<KeyValuePair<string, string>> Sysctls)
+internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, NetworkInterface Description)> Interfaces)
 {
     /// <summary>Taps that lead nowhere yet, with the hardware addresses of their cards: neither hypervisor adds a network card to
     /// a machine that runs. Their names follow those of <see cref="Interfaces"/>.</summary>
@@ -78,7 +75,7 @@ internal sealed record SandboxNetwork(
             // A container without a network stays without: Docker connects it to none.
             for (int i = 0; i < spares && interfaces.Count > 0; i++)
                 spare.Add((TapDevice.Open(TapName(interfaces.Count + i), tapOwner), SpareAddress(i)));
-            return new SandboxNetwork(interfaces, NamespaceSysctls.Read(interfaces.Select(static item => item.Item2.Name))) { Spares = spare };
+            return new SandboxNetwork(interfaces) { Spares = spare };
         }
         catch
         {

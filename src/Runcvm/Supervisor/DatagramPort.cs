@@ -90,7 +90,6 @@ internal sealed class DatagramPort(
         private readonly Channel _output;
         private readonly Queue<byte[]> _waiting = new();
         private TaskCompletionSource _arrived = new();
-        private bool _used;
 
         /// <inheritdoc/>
         public long LastUsed { get; private set; }
@@ -107,7 +106,7 @@ internal sealed class DatagramPort(
         /// <summary>A datagram that finds too many before it is lost, as it would be in a socket's buffer.</summary>
         internal void Take(ReadOnlySpan<byte> datagram)
         {
-            Use();
+            LastUsed = Environment.TickCount64;
             if (_waiting.Count < MaxWaiting) Keep(Datagram.Frame(datagram));
             _arrived.TrySetResult();
         }
@@ -147,12 +146,6 @@ internal sealed class DatagramPort(
             if (_owner._senders.TryGetValue(_peer, out Sender? present) && present == this) _owner._senders.Remove(_peer);
         }
 
-        private void Use()
-        {
-            _used = true;
-            LastUsed = Environment.TickCount64;
-        }
-
         private async Task SendAsync()
         {
             while (true)
@@ -171,19 +164,20 @@ internal sealed class DatagramPort(
         {
             while (await Datagram.ReadAsync(_output.ReadAsync) is { } answer)
             {
-                Use();
+                LastUsed = Environment.TickCount64;
                 DatagramListener.Send(_owner.Socket.Handle, answer, _peer);
             }
         }
 
         private async Task AwaitSilenceAsync()
         {
+            long before;
             do
             {
-                _used = false;
+                before = LastUsed;
                 await _owner.Loop.DelayAsync(Silence);
             }
-            while (_used);
+            while (LastUsed != before);
         }
     }
 }

@@ -47,7 +47,8 @@ internal static class MachineStart
             Entropy = HostEntropy(),
             Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
             SpareCards = [.. network.Spares.Select(static card => card.HardwareAddress)],
-            NetworkSysctls = network.Sysctls,
+            // Dozens of small files, which take no time while the guest boots.
+            NetworkSysctls = NamespaceSysctls.Read([.. network.Interfaces.Select(static item => item.Description.Name)]),
             PortsInterval = network.Shared == null ? SeldomPorts : SoonPorts,
             RootDisk = setup.RootDisk == null ? null : machine.DiskName(setup.RootDisk),
             ScratchDisk = machine.DiskName(setup.ScratchDisk),

@@ -43,7 +43,7 @@ internal sealed class PortRelay(
         {
             if (_listeners.ContainsKey(port)) continue;
             // One that is kept from when the service listened at fewer addresses, or more, is in the way of the same service.
-            if (_listeners.Remove(port with { LoopbackOnly = !port.LoopbackOnly }, out IDisposable? narrower)) narrower.Dispose();
+            if (_listeners.Remove(port with { LoopbackOnly = !port.LoopbackOnly }, out IDisposable? former)) former.Dispose();
             if (_listeners.Count >= MaxPorts) continue;
             if (tryListen(port) is { } socket) Listen(port, new AsyncFile(loop, socket));
             else if (_refused.Add(port)) log.Info($"{(port.IsDatagram ? "UDP" : "TCP")} port {port.Port} of the machine is taken by somebody else in the namespace that it shares");

@@ -24,7 +24,7 @@ public class NetworkWatchTests
         Assert.True(FileDescriptor.TryRead(events, new byte[100]) > 0);
         NetworkState state = Update(watch)!;
         Assert.Equal(["eth0", "eth1"], state.Cards.Select(static card => card?.Name));
-        Assert.Contains("10.8.0.2", state.Cards[1]!.Addresses.Select(static a => new System.Net.IPAddress(a.Address).ToString()));
+        Assert.Contains("10.8.0.2", Addresses(state.Cards[1]!));
         Assert.Contains("net/ipv6/conf/eth1/disable_ipv6", state.Sysctls.Select(static sysctl => sysctl.Key));
         Assert.Contains("Egress Redirect to device tap1", TestNamespace.Command("tc filter show dev eth1 ingress"), StringComparison.Ordinal);
         Assert.Contains("Egress Redirect to device eth1", TestNamespace.Command("tc filter show dev tap1 ingress"), StringComparison.Ordinal);
@@ -63,7 +63,7 @@ public class NetworkWatchTests
         string tap = TestNamespace.Command("ip link show tap0");
         Assert.Contains("mtu 1390", tap, StringComparison.Ordinal);
         Assert.Contains("UP", tap, StringComparison.Ordinal);
-        Assert.Contains("10.9.0.7", card.Addresses.Select(static a => new System.Net.IPAddress(a.Address).ToString()));
+        Assert.Contains("10.9.0.7", Addresses(card));
         Assert.DoesNotContain(card.Routes, static route => route.PrefixLength == 0 && route.Destination.Length == 4);
         network.CloseTaps();
 
@@ -82,16 +82,16 @@ public class NetworkWatchTests
         NetworkState state = Update(watch)!;
         Assert.Contains("eth0 has more than 12 addresses", Assert.Single(state.Complaints), StringComparison.Ordinal);
         Assert.Equal(["eth0", "eth1"], state.Cards.Select(static card => card?.Name));
-        Assert.DoesNotContain("10.9.0.111", Text(state.Cards[0]!));
+        Assert.DoesNotContain("10.9.0.111", Addresses(state.Cards[0]!));
         Assert.Null(Update(watch));
         TestNamespace.Command("ip addr del 10.9.0.100/24 dev eth0");
-        Assert.Contains("10.9.0.111", Text(Update(watch)!.Cards[0]!));
+        Assert.Contains("10.9.0.111", Addresses(Update(watch)!.Cards[0]!));
         network.CloseTaps();
-
-        static IEnumerable<string> Text(NetworkInterface card) => card.Addresses.Select(static a => new System.Net.IPAddress(a.Address).ToString());
     });
 
     private static NetworkState? Update(NetworkWatch watch) => watch.UpdateAsync().GetAwaiter().GetResult();
+
+    private static IEnumerable<string> Addresses(NetworkInterface card) => card.Addresses.Select(static a => new System.Net.IPAddress(a.Address).ToString());
 
     private static void Add(ContainerPlumbing net, string name, string address)
     {

@@ -166,7 +166,7 @@ public class SandboxNetworkTests
         SandboxNetwork network = SandboxNetwork.Prepare();
         Assert.Equal(
             ["net/ipv4/conf/eth0/arp_ignore 1", "net/ipv6/conf/eth0/accept_ra 2"],
-            network.Sysctls.Where(static sysctl => sysctl.Key.Contains("/eth0/", StringComparison.Ordinal) && !sysctl.Key.EndsWith("/disable_ipv6", StringComparison.Ordinal))
+            NamespaceSysctls.Read(["eth0"]).Where(static sysctl => sysctl.Key.Contains("/eth0/", StringComparison.Ordinal) && !sysctl.Key.EndsWith("/disable_ipv6", StringComparison.Ordinal))
                 .Select(static sysctl => $"{sysctl.Key} {sysctl.Value}"));
         network.CloseTaps();
     });
