@@ -113,7 +113,7 @@ internal sealed class GuestProcess : IDisposable
             arguments.AddRange(
             [
                 "-drive", $"if=none,id={id},format=raw,readonly={readOnly},cache={cache},file.locking=off,file={path.Replace(",", ",,", StringComparison.Ordinal)}",
-                "-device", $"virtio-blk-device,bus=virtio-mmio-bus.{slot--},drive={id},serial={Serial(path)}",
+                "-device", $"virtio-blk-device,bus=virtio-mmio-bus.{slot--},drive={id},serial={Serial(path)},werror=report",
             ]);
         }
 

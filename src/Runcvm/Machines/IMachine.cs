@@ -38,6 +38,12 @@ internal interface IMachine : IDisposable
     /// <summary>From now on a reset is the end of the hypervisor: what the guest is in the middle of cannot be begun again.</summary>
     Task EndAtResetAsync();
 
+    /// <summary>Ends with the next error of a disk. Where the hypervisor tells the guest alone it does not end.</summary>
+    Task<DiskError> DiskError { get; }
+
+    /// <summary>Lets a guest go on that an error of a disk has stopped.</summary>
+    Task ContinueAsync();
+
     /// <summary>Asks the guest to use only so many mebibytes of its memory. Null where that is not asked for here: there is no balloon, or
     /// the hypervisor's own API has it.</summary>
     Func<long, Task>? SetMemory { get; }

@@ -43,7 +43,8 @@ internal sealed class MachineLife(
         LogTime("the hypervisor's program was started");
         var workload = new Workload(loop, _link);
         Task others = Task.WhenAll(
-            _words.ListenAsync(machine, description.KernelDebug ? MachineLog.Copy : null), workload.ForwardSignalsAsync(signals), ForwardQuestionsAsync());
+            _words.ListenAsync(machine, description.KernelDebug ? MachineLog.Copy : null), workload.ForwardSignalsAsync(signals), ForwardQuestionsAsync(),
+            new DiskWatch(loop, machine, () => SetClockAsync(workload), MachineLog.Error).RunAsync());
         try
         {
             return await RunAsync(machine, workload, turn);
@@ -89,6 +90,10 @@ internal sealed class MachineLife(
 
         throw await _words.OfDeadAsync(loop, machine);
     }
+
+    // A guest that stood still does not know for how long. One that has not started its workload yet gets the time with its set-up.
+    private Task SetClockAsync(Workload workload)
+        => workload.Started.IsCompletedSuccessfully ? _link.SendAsync(MessageKind.Adjust, new Adjust(MachineStart.Clock).Write) : Task.CompletedTask;
 
     private static async Task BeginAsync(RunningLimits limits)
     {

@@ -31,9 +31,9 @@ public class QemuArgumentsTests
         -device virtio-serial-device,max_ports=2
         -device virtserialport,chardev=stream,name=org.runcvm.stream
         -drive if=none,id=root,format=raw,readonly=on,cache=writeback,discard=unmap,file.locking=off,file=/disks/a,,b
-        -device virtio-blk-device,drive=root,serial=root
+        -device virtio-blk-device,drive=root,serial=root,werror=enospc,rerror=report
         -drive if=none,id=scratch,format=raw,readonly=off,cache=writeback,discard=unmap,file.locking=off,file=/disks/scratch
-        -device virtio-blk-device,drive=scratch,serial=scratch
+        -device virtio-blk-device,drive=scratch,serial=scratch,werror=enospc,rerror=report
         -netdev tap,id=net0,fd=6
         -device virtio-net-device,netdev=net0,mac=02:42:ac:11:00:02
         -netdev tap,id=net1,fd=7

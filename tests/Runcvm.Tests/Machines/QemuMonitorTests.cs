@@ -59,6 +59,21 @@ public class QemuMonitorTests
     [Fact]
     public void That_a_reset_came_too_late_is_not_the_monitors_to_tell() => Speak([null], static monitor => monitor.ResetAsync());
 
+    [Theory]
+    [InlineData("{\"device\": \"scratch\", \"operation\": \"write\", \"action\": \"stop\", \"reason\": \"No space left on device\"}", "scratch write No space left on device True")]
+    [InlineData("{\"device\": \"root\", \"operation\": \"read\", \"action\": \"report\", \"reason\": \"Input/output error\"}", "root read Input/output error False")]
+    [InlineData("[1]", "   False")]
+    public void An_error_of_a_disk_is_told_and_the_guest_may_go_on_after_it(string data, string expected)
+    {
+        string said = Speak([Greeting + Done + $"{{\"event\": \"BLOCK_IO_ERROR\", \"data\": {data}}}\n", Done], async monitor =>
+        {
+            (string disk, string operation, string reason, bool stops) = await monitor.DiskError;
+            Assert.Equal(expected, $"{disk} {operation} {reason} {stops}");
+            await monitor.ContinueAsync();
+        });
+        Assert.EndsWith("{\"execute\":\"cont\",\"arguments\":{}}\n", said, StringComparison.Ordinal);
+    }
+
     // One answer to each command; null is the end.
     private static string Speak(string?[] answers, Func<QemuMonitor, Task> say)
     {

@@ -1,7 +1,4 @@
-using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Events;
-using Runcvm.Linux.Processes;
-using Runcvm.Machines;
 using Runcvm.Sandbox;
 using Runcvm.Supervisor;
 
@@ -34,47 +31,4 @@ public sealed class BootWatchTests : IDisposable
             await new BootWatch(_loop, description, machine, new LastWords(), new Timeline(), new MachineLog(0)).AwaitAsync(BootWatch.Never, BootWatch.Never, failure);
             return 0;
         });
-
-    private sealed class SilentMachine : IMachine
-    {
-        internal int Resets { get; private set; }
-
-        public string Name => "the hypervisor";
-
-        public Task<ExitStatus> Exited { get; } = new TaskCompletionSource<ExitStatus>().Task;
-
-        public Task BootsAgain => BootWatch.Never;
-
-        public Func<Task>? Reset => () =>
-        {
-            Resets++;
-            return BootWatch.Never;
-        };
-
-        public Task<AsyncFile> Stream => throw new NotSupportedException();
-
-        public Task<SafeFileHandle>? Shares => null;
-
-        public SafeFileHandle? FileDevice => null;
-
-        public AsyncFile Console => throw new NotSupportedException();
-
-        public AsyncFile Errors => throw new NotSupportedException();
-
-        public Func<long, Task>? SetMemory => null;
-
-        public Task EndAtResetAsync() => BootWatch.Never;
-
-        public string DiskName(string serial) => throw new NotSupportedException();
-
-        public string Explain(string lines) => lines;
-
-        public void Kill()
-        {
-        }
-
-        public void Dispose()
-        {
-        }
-    }
 }

@@ -51,6 +51,11 @@ internal sealed class FirecrackerMachine : IMachine
 
     public Func<long, Task>? SetMemory => null;
 
+    public Task<DiskError> DiskError { get; } = new TaskCompletionSource<DiskError>().Task;
+
+    // It never stops one.
+    public Task ContinueAsync() => Task.CompletedTask;
+
     /// <summary>Starts it as that user. The taps must be open nowhere else.</summary>
     internal static FirecrackerMachine Start(EventLoop loop, MachineSettings settings, UserThread user)
     {

@@ -116,7 +116,9 @@ internal static class QemuArguments
     [
         // The file is this machine's own or read-only: locking it would only fail where the file system cannot lock.
         "-drive", $"if=none,id={disk.Serial},format=raw,readonly={(disk.ReadOnly ? "on" : "off")},cache=writeback,discard=unmap,file.locking=off,file={disk.Path.Replace(",", ",,", StringComparison.Ordinal)}",
-        "-device", $"virtio-blk-device,drive={disk.Serial},serial={disk.Serial}",
+        // A guest that is told of a full disk gives up its file system for good; one that is stopped goes on as soon as there is room (Supervisor/DiskWatch.cs).
+        // Any other error may never end, so the guest is told.
+        "-device", $"virtio-blk-device,drive={disk.Serial},serial={disk.Serial},werror=enospc,rerror=report",
     ];
 
     /// <summary>The number under which QEMU finds the host's kernel for the packets of a card.</summary>

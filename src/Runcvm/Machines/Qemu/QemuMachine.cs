@@ -83,6 +83,10 @@ internal sealed class QemuMachine : IMachine
 
     public Func<long, Task>? SetMemory => _hasBalloon ? _monitor.SetMemoryAsync : null;
 
+    public Task<DiskError> DiskError => _monitor.DiskError;
+
+    public Task ContinueAsync() => _monitor.ContinueAsync();
+
     public Task EndAtResetAsync() => _monitor.EndAtResetAsync();
 
     public string DiskName(string serial) => serial;

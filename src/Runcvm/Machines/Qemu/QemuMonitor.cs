@@ -18,6 +18,7 @@ internal sealed class QemuMonitor : IDisposable
     private readonly Task _ready;
     private Task _lastWrite = Task.CompletedTask;
     private TaskCompletionSource _reset = new();
+    private TaskCompletionSource<DiskError> _diskError = new();
     private Exception? _failure;
     private bool _ended;
 
@@ -30,6 +31,12 @@ internal sealed class QemuMonitor : IDisposable
 
     /// <summary>Ends when the guest is reset the next time.</summary>
     internal Task WasReset => _reset.Task;
+
+    /// <summary>Ends with the next error of a disk.</summary>
+    internal Task<DiskError> DiskError => _diskError.Task;
+
+    /// <summary>Has the guest go on, and what a disk could not do tried again.</summary>
+    internal Task ContinueAsync() => UnlessItEndsAsync("cont", []);
 
     /// <summary>Takes the guest back to its first instruction. Where QEMU ends first, that is for whoever waits for its end.</summary>
     internal Task ResetAsync() => UnlessItEndsAsync("system_reset", []);
@@ -105,10 +112,8 @@ internal sealed class QemuMonitor : IDisposable
     {
         if (message["event"] is { } name)
         {
-            if (name.ToString() != "RESET") return;
-            TaskCompletionSource reset = _reset;
-            _reset = new TaskCompletionSource();
-            reset.SetResult();
+            if (name.ToString() == "RESET") Report(ref _reset).SetResult();
+            if (name.ToString() == "BLOCK_IO_ERROR") Report(ref _diskError).SetResult(DiskErrorOf(message["data"] as JsonObject));
             return;
         }
 
@@ -116,6 +121,18 @@ internal sealed class QemuMonitor : IDisposable
         if (message["error"] is { } error) asked.Answer.SetException(new UsageException($"QEMU refused {asked.Command}: {error["desc"]}"));
         else asked.Answer.SetResult();
     }
+
+    // Whoever is told of one event may ask for the next at once.
+    private static T Report<T>(ref T next)
+        where T : new()
+    {
+        T reported = next;
+        next = new T();
+        return reported;
+    }
+
+    private static DiskError DiskErrorOf(JsonObject? data)
+        => new($"{data?["device"]}", $"{data?["operation"]}", $"{data?["reason"]}", $"{data?["action"]}" == "stop");
 
     private void End(Exception reason)
     {
