@@ -19,6 +19,7 @@ internal sealed class SystemCallNumber(bool arm64)
     internal nint bpf => arm64 ? 280 : 321;
     internal nint renameat2 => arm64 ? 276 : 316;
     internal nint reboot => arm64 ? 142 : 169;
+    internal nint seccomp => arm64 ? 277 : 317;
 
     // Numbers from 424 on are the same on every architecture.
     internal const nint pidfd_send_signal = 424;

@@ -25,8 +25,8 @@ public class AbiTests
         "sys/syscall.h", "sys/uio.h", "sys/wait.h", "netinet/in.h",
         // The kernel's struct termios, which the ioctls take; that of the C library is another.
         "asm/termbits.h",
-        "linux/bpf.h", "linux/bpf_common.h", "linux/capability.h", "linux/filter.h", "linux/fs.h", "linux/if.h", "linux/if_addr.h", "linux/if_link.h", "linux/if_tun.h", "linux/netlink.h",
-        "linux/openat2.h", "linux/pkt_cls.h", "linux/pkt_sched.h", "linux/random.h", "linux/rtnetlink.h", "linux/tc_act/tc_mirred.h", "linux/veth.h",
+        "linux/audit.h", "linux/bpf.h", "linux/bpf_common.h", "linux/capability.h", "linux/filter.h", "linux/fs.h", "linux/if.h", "linux/if_addr.h", "linux/if_link.h", "linux/if_tun.h", "linux/netlink.h",
+        "linux/openat2.h", "linux/pkt_cls.h", "linux/pkt_sched.h", "linux/random.h", "linux/rtnetlink.h", "linux/seccomp.h", "linux/tc_act/tc_mirred.h", "linux/veth.h",
     ];
 
     // Ours, without a name in C; they are asserted by what they stand for.
@@ -100,6 +100,17 @@ public class AbiTests
 
     [Theory]
     [MemberData(nameof(Architectures))]
+    public void Numbers_of_system_calls_that_filters_name(Architecture machine)
+    {
+        Dictionary<string, int> numbers = SystemCallTable.For(machine == Architecture.Arm64);
+        Assert.All(numbers.Values, static number => Assert.InRange(number, -1, SystemCallTable.LastKnown));
+        Check(machine, numbers.Select(static call => call.Value >= 0
+            ? Equal("SYS_" + call.Key, call.Value)
+            : $"\n#ifdef SYS_{call.Key}\n#error {call.Key} has a number\n#endif\n"));
+    }
+
+    [Theory]
+    [MemberData(nameof(Architectures))]
     public void Numbers_of_resource_limits(Architecture machine) => Check(machine, ((string[])
         ["CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME"])
         .Select(static name => Equal("RLIMIT_" + name, Rlimit.NumberOf("RLIMIT_" + name))));
@@ -120,6 +131,10 @@ public class AbiTests
         {
             Equal("sizeof(struct epoll_event)", Libc.EpollEventOn(machine).Size),
             Equal("offsetof(struct epoll_event, data)", Libc.EpollEventOn(machine).DataOffset),
+            Equal("sizeof(struct sock_filter)", SystemCallProgram.InstructionSize),
+            Equal("offsetof(struct seccomp_data, nr)", SystemCallProgram.NumberOffset),
+            Equal("offsetof(struct seccomp_data, arch)", SystemCallProgram.ArchitectureOffset),
+            Equal("offsetof(struct seccomp_data, args)", SystemCallProgram.FirstArgumentOffset),
             $"_Static_assert(sizeof(posix_spawn_file_actions_t) <= {Libc.SpawnStructSize} && sizeof(posix_spawnattr_t) <= {Libc.SpawnStructSize}, \"room\");",
         };
         Type[] structs = [.. typeof(Libc).GetNestedTypes(BindingFlags.NonPublic).Where(static type => type.IsValueType && !type.IsEnum)];
