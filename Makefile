@@ -2,7 +2,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test unit-test system-test block-test compatibility double-test lab-test arm64-test deps cross engine build install install-files uninstall kernel kernel-build kernel-config format clean bench root deb dist package-test
+.PHONY: demo test check unit-test system-test block-test compatibility double-test lab-test arm64-test
+.PHONY: deps cross engine build install install-files uninstall kernel kernel-build kernel-config
+.PHONY: format columns clean bench root owned deb dist package-test
 
 HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 # For arm64 on an x86-64 host: make build ARCH=arm64, after tools/setup.sh cross.
@@ -20,22 +22,34 @@ demo: deps build
 	examples/dind/demo.sh
 
 ## test: everything, on a Docker engine of its own
-test: unit-test system-test block-test double-test arm64-test lab-test
+test: deps cross columns unit-test system-test block-test double-test arm64-test lab-test
 
-unit-test: deps cross
-	$(DOTNET) test --project tests/Runcvm.Tests
+# Every test target takes TEST: parts of the names of classes or methods, as in TEST='SplitQueueTests A_failed_mount'.
+# One that no test has is an error. In a target that chooses tests itself TEST replaces its choice.
+chosen = $(foreach part,$(TEST),--filter-method '*$(patsubst *%,%,$(patsubst %*,%,$(part)))*')
 
+## check: what every change must pass: columns, build, format, unit tests; needs no root and no cross compiler
+check: owned columns
+	$(DOTNET) build Runcvm.slnx --nologo -v quiet
+	$(DOTNET) format --no-restore --verify-no-changes
+	$(DOTNET) test --project tests/Runcvm.Tests --no-build $(chosen)
+
+## unit-test: needs no root; tests that do skip without it, and so do those whose tool is missing
+unit-test: owned
+	$(DOTNET) test --project tests/Runcvm.Tests $(chosen)
+
+## system-test: needs root; boots machines on a Docker engine of its own
 system-test: deps build install-files kernel
 	tools/setup.sh engines
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
-	DOTNET=$(DOTNET) tests/system.sh \
+	DOTNET=$(DOTNET) tests/system.sh $(chosen) \
 		--report-xunit --report-xunit-filename system-tests.xml --results-directory $(CURDIR)/artifacts
 
 ## block-test: what of the system tests depends on the root most, with roots on an image and a disk
 BLOCK_TESTS = --filter-method '*.RootFileSystemTests.*' --filter-method '*On_cgroup_v1_with_iptables_legacy*'
 block-test: deps build install-files kernel
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
-	RUNCVM_TEST_ROOTFS=block DOTNET=$(DOTNET) tests/system.sh $(BLOCK_TESTS)
+	RUNCVM_TEST_ROOTFS=block DOTNET=$(DOTNET) tests/system.sh $(or $(chosen),$(BLOCK_TESTS))
 
 ## compatibility: the system tests, and what became of them written into docs/compatibility.md
 compatibility:
@@ -43,18 +57,20 @@ compatibility:
 	-$(MAKE) system-test
 	tools/compatibility.sh artifacts/system-tests.xml
 
-## double-test: a part of the system tests on the test double of Firecracker, which needs no KVM; all of them with DOUBLE_TESTS=
-DOUBLE_TESTS = --filter-method '*.FirecrackerTests.*' --filter-method '*.FirecrackerErrorTests.*' --filter-method '*.ExecTests.*' --filter-method '*On_cgroup_v2_with_iptables_nft*'
+## double-test: a part of the system tests on the test double of Firecracker, which needs no KVM;
+## all of them with DOUBLE_TESTS=
+DOUBLE_TESTS = --filter-method '*.FirecrackerTests.*' --filter-method '*.FirecrackerErrorTests.*' \
+	--filter-method '*.ExecTests.*' --filter-method '*On_cgroup_v2_with_iptables_nft*'
 double-test: deps build install-files kernel build/double/firecracker
 	tests/Runcvm.FirecrackerDouble/setup.sh
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
 	RUNCVM_TEST_HYPERVISOR=firecracker RUNCVM_TEST_FIRECRACKER_DOUBLE=$(CURDIR)/build/double/firecracker \
-		DOTNET=$(DOTNET) tests/system.sh $(DOUBLE_TESTS)
+		DOTNET=$(DOTNET) tests/system.sh $(or $(chosen),$(DOUBLE_TESTS))
 
 build/double/firecracker: $(SOURCES) $(wildcard tests/Runcvm.FirecrackerDouble/*.cs)
 	$(DOTNET) publish -c Release -r linux-$(ARCH) --nologo -v quiet -o build/double tests/Runcvm.FirecrackerDouble
 
-## arm64-test: an arm64 guest, which QEMU emulates; with more of the system tests: ARM64_TESTS="--filter-class '*ExecTests'"
+## arm64-test: an arm64 guest, which QEMU emulates; with more of the system tests: TEST='Arm64Tests ExecTests'
 ARM64_TESTS = --filter-class '*Arm64Tests'
 ifeq ($(HOST_ARCH),arm64)
 arm64-test:
@@ -64,12 +80,17 @@ arm64-test: deps cross build install-files
 	$(MAKE) build/arm64/runcvm-init build/arm64/runcvm ARCH=arm64
 	tests/arm64/setup.sh
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
-	RUNCVM_TEST_ARCHITECTURE=arm64 DOTNET=$(DOTNET) tests/system.sh $(ARM64_TESTS)
+	RUNCVM_TEST_ARCHITECTURE=arm64 DOTNET=$(DOTNET) tests/system.sh $(or $(chosen),$(ARM64_TESTS))
 endif
 
-## lab-test: two containers on a KVM that QEMU emulates
+## lab-test: two containers on a KVM that QEMU emulates; with TEST those system tests instead
 lab-test: deps build install-files kernel
+ifeq ($(TEST),)
 	tests/kvm-lab/smoke.sh
+else
+	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
+	tests/kvm-lab/run.sh -n -t 3600 -- tests/kvm-lab/suite.sh $(chosen)
+endif
 
 ## deps: installs with apt what is missing
 deps: root
@@ -99,21 +120,23 @@ install-files: root build
 uninstall: root
 	runcvm uninstall
 
-## kernel-build: the tuned kernel, from the distribution's kernel source package; ten minutes, and 2.5 GB in /var/tmp for that long
+## kernel-build: the tuned kernel, from the distribution's kernel source package; ten minutes, and for that long
+## 2.5 GB in /var/tmp
 kernel-build: deps build install-files
 	tools/setup.sh kernel
 	TMPDIR=/var/tmp /usr/local/bin/runcvm kernel build
 
 ## kernel-config: notes what the built kernel's configuration came to; the tests check that
+RESOLVED = kernel/resolved/$(if $(filter arm64,$(ARCH)),arm64,x86-64).config
 kernel-config:
 	set -- /usr/local/lib/runcvm/kernels/runcvm/*/config; grep '^CONFIG_' "$${@: -1}" \
-		| grep -vE '^CONFIG_(AS_|CC_[^O]|CLANG_|GCC_|LD_|LLD_|PAHOLE_|RUSTC_)' | LC_ALL=C sort >kernel/resolved/$(if $(filter arm64,$(ARCH)),arm64,x86-64).config
+		| grep -vE '^CONFIG_(AS_|CC_[^O]|CLANG_|GCC_|LD_|LLD_|PAHOLE_|RUSTC_)' | LC_ALL=C sort >$(RESOLVED)
 
 ## kernel: Debian's cloud kernel, unless a kernel is there already
 kernel: root
 	compgen -G '/usr/local/lib/runcvm/kernels/*/*/vmlinux' >/dev/null || /usr/local/bin/runcvm kernel add debian
 
-## deb: a package for Debian and Ubuntu, into build/; its manual page and completions are written by this machine's own program
+## deb: a package for Debian and Ubuntu, into build/; this machine's own program writes its manual page and completions
 deb: build
 	$(MAKE) build/runcvm ARCH=$(HOST_ARCH)
 	tools/package.sh deb $(ARCH)
@@ -132,11 +155,22 @@ package-test: root deb dist
 format:
 	$(DOTNET) format --verify-no-changes
 
+## columns: no new line is longer than 120 columns; tools/columns.txt counts the old ones
+columns:
+	tools/columns.sh
+
 bench: root
 	bench/run.sh
 
 clean:
 	rm -rf build artifacts
+
+# Where somebody has built as root before, an ordinary user can write nothing.
+owned:
+	@for made in artifacts artifacts/obj artifacts/bin; do \
+		[ ! -e $$made ] || [ -w $$made ] || { \
+			echo "make: $$made is not yours, because root has built here; try: sudo make clean" >&2; exit 1; }; \
+	done
 
 root:
 	@[ "$$(id -u)" = 0 ] || { echo "make: this needs root, try: sudo make $(or $(MAKECMDGOALS),demo)" >&2; exit 1; }

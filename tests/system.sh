@@ -1,6 +1,7 @@
 #!/bin/bash
-# Runs the system tests that the arguments choose. Real engines and emulated machines share a host with whatever else runs there: up to three
-# tests that fail run once more, alone, and the output says which of them passed only then. More than three fail for a reason.
+# Runs the system tests that the arguments choose. Real engines and emulated machines share a host with all else that
+# runs there: up to three tests that fail run once more, alone, and the output says which of them passed only then. More
+# than three fail for a reason.
 #
 #   tests/system.sh [--filter-method PATTERN…]        DOTNET: the program
 set -euo pipefail

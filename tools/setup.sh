@@ -50,14 +50,17 @@ install_packages() {
     local missing qemu=qemu-system-x86
     [ "$(uname -m)" = x86_64 ] || qemu=qemu-system-arm
     # clang, a linker and zlib are what Native AOT links with.
-    mapfile -t missing < <(missing_of $qemu erofs-utils e2fsprogs xfsprogs btrfs-progs mmdebstrap kmod lz4 xz-utils zstd iptables iproute2 cpio \
-        clang binutils zlib1g-dev curl ca-certificates debian-archive-keyring procps busybox-static)
+    mapfile -t missing < <(missing_of $qemu erofs-utils e2fsprogs xfsprogs btrfs-progs mmdebstrap kmod lz4 xz-utils \
+        zstd iptables iproute2 cpio clang binutils zlib1g-dev curl ca-certificates debian-archive-keyring procps \
+        busybox-static)
     have docker && have dockerd || missing+=(docker.io)
     install "${missing[@]}"
     # From Debian 13 on the client is a package of its own.
     if ! have docker && is_packaged docker-cli; then install_known docker-cli; fi
     # For tests/kvm-lab. QEMU's own package had it until QEMU 8.
-    if [ ! -x /usr/lib/qemu/virtiofsd ] && [ ! -x /usr/libexec/virtiofsd ] && is_packaged virtiofsd; then install_known virtiofsd; fi
+    if [ ! -x /usr/lib/qemu/virtiofsd ] && [ ! -x /usr/libexec/virtiofsd ] && is_packaged virtiofsd; then
+        install_known virtiofsd
+    fi
 }
 
 # Packages of this machine's own architecture: dpkg learns of no other.
@@ -82,7 +85,7 @@ install_dotnet() {
         install_known dotnet-sdk-10.0
         return
     fi
-    say "this distribution has no .NET SDK 10: installing Microsoft's to /usr/local/share/dotnet with their dotnet-install.sh"
+    say "this distribution has no .NET SDK 10: installing Microsoft's to /usr/local/share/dotnet with dotnet-install.sh"
     local script
     script=$(mktemp)
     curl -fsSL https://dot.net/v1/dotnet-install.sh -o "$script"
@@ -94,7 +97,10 @@ install_dotnet() {
 start_engine() {
     if docker version >/dev/null 2>&1; then return; fi
     # Docker makes one where a container is given the socket of an engine that does not run, and cannot start then.
-    [ ! -d /var/run/docker.sock ] || { echo "setup.sh: /var/run/docker.sock is a folder, where Docker's socket belongs: rmdir /var/run/docker.sock" >&2; exit 1; }
+    [ ! -d /var/run/docker.sock ] || {
+        echo "setup.sh: /var/run/docker.sock is a folder, where Docker's socket belongs: rmdir /var/run/docker.sock" >&2
+        exit 1
+    }
     if [ -d /run/systemd/system ]; then
         say "starting Docker: systemctl start docker"
         systemctl start docker

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Gets vhost-device-vsock, which the test double of Firecracker runs, where this machine has none. Debian has it in its newest
-# branch only; it runs on older ones as well. apt checks its signature, and nothing of this machine's own apt is touched.
+# Gets vhost-device-vsock, which the test double of Firecracker runs, where this machine has none. Debian has it in its
+# newest branch only; it runs on older ones as well. apt checks its signature, and nothing of this machine's own apt is
+# touched.
 set -euo pipefail
 
 target=/usr/local/lib/runcvm-tests/vhost-device-vsock
@@ -9,7 +10,8 @@ if command -v vhost-device-vsock >/dev/null || [ -x $target ]; then exit; fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 mkdir -p "$folder"/{lists,cache/archives}/partial
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian sid main" >"$folder/sources.list"
+mirror=$("$(dirname "$0")/../../tools/debian-mirror.sh")
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" >"$folder/sources.list"
 apt() {
     apt-get -q -o Dir::Etc::SourceList="$folder/sources.list" -o Dir::Etc::SourceParts=/dev/null \
         -o Dir::State::Lists="$folder/lists" -o Dir::Cache="$folder/cache" -o APT::Sandbox::User=root \

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Makes this x86-64 machine ready for system tests with arm64 guests: the guest program of `make build ARCH=arm64`, Debian's cloud
-# kernel and a busybox for arm64. apt checks the signatures of both, and nothing of this machine's own apt or dpkg is touched.
+# Makes this x86-64 machine ready for system tests with arm64 guests: the guest program of `make build ARCH=arm64`,
+# Debian's cloud kernel and a busybox for arm64. apt checks the signatures of both, and nothing of this machine's own
+# apt or dpkg is touched.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -15,9 +16,11 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 mkdir -p "$folder"/{lists,cache/archives}/partial
 touch "$folder/status"
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $suite main" >"$folder/sources.list"
+mirror=$(tools/debian-mirror.sh)
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$folder/sources.list"
 apt() {
-    "apt-$1" -q -o APT::Architecture=arm64 -o APT::Architectures::=arm64 -o Dir::Etc::SourceList="$folder/sources.list" \
+    "apt-$1" -q -o APT::Architecture=arm64 -o APT::Architectures::=arm64 \
+        -o Dir::Etc::SourceList="$folder/sources.list" \
         -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$folder/lists" -o Dir::State::Status="$folder/status" \
         -o Dir::Cache="$folder/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none \
         -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "${@:2}"

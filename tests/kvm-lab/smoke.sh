@@ -9,7 +9,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 if [ "${1-}" = inside ]; then
     docker import "$2" busybox >/dev/null
-    docker run --rm --runtime=runcvm -e RUNCVM_ACCEL=kvm busybox cat /proc/cpuinfo | tee /run/cpuinfo | grep -m 1 '^model name'
+    docker run --rm --runtime=runcvm -e RUNCVM_ACCEL=kvm busybox cat /proc/cpuinfo | tee /run/cpuinfo \
+        | grep -m 1 '^model name'
     # KVM hands on the CPU of the lab. A machine that fell back to emulation has one that says "QEMU TCG".
     [ "$(grep -m 1 '^model name' /run/cpuinfo)" = "$(grep -m 1 '^model name' /proc/cpuinfo)" ]
     # A machine on KVM has a thread of the kernel's in its cgroup, which does not freeze.

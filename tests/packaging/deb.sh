@@ -1,7 +1,10 @@
 #!/bin/bash
-# The package in a clean root: installed with apt, looked at, removed, installed again and purged. Needs root and mmdebstrap.
+# The package in a clean root: installed with apt, looked at, removed, installed again and purged. Needs root and
+# mmdebstrap.
 #
-#   deb.sh PACKAGE.deb [SUITE]     SUITE: bookworm unless said otherwise; MIRROR: where from, an address or a line of sources.list; mmdebstrap's own choice else
+#   deb.sh PACKAGE.deb [SUITE]     SUITE: bookworm unless said otherwise
+#
+# MIRROR: where from, an address or a line of sources.list; else mmdebstrap chooses
 set -euo pipefail
 
 package=$(realpath "$1") suite=${2:-bookworm}
@@ -10,9 +13,17 @@ trap 'umount "$root/proc" 2>/dev/null; rm -rf --one-file-system "$root"' EXIT
 
 fail() { echo "deb.sh: $*" >&2; exit 1; }
 
-inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"; }
+inside() {
+    chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"
+}
 
-apt() { inside apt-get -q -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >"$root.log" 2>&1 || { tail -20 "$root.log" >&2; fail "apt-get $*"; }; rm "$root.log"; }
+apt() {
+    inside apt-get -q -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >"$root.log" 2>&1 || {
+        tail -20 "$root.log" >&2
+        fail "apt-get $*"
+    }
+    rm "$root.log"
+}
 
 mmdebstrap --quiet --variant=apt --skip=cleanup/apt "$suite" "$root" ${MIRROR:+"$MIRROR"}
 mount -t proc proc "$root/proc"
