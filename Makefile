@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test check unit-test system-test block-test compatibility double-test lab-test arm64-test
+.PHONY: demo test check unit-test system-test block-test compatibility double-test jail-test lab-test arm64-test
 .PHONY: deps cross engine build install install-files uninstall kernel kernel-build kernel-config
 .PHONY: format columns clean bench root owned deb dist package-test
 
@@ -22,7 +22,7 @@ demo: deps build
 	examples/dind/demo.sh
 
 ## test: everything, on a Docker engine of its own
-test: deps cross columns unit-test system-test block-test double-test arm64-test lab-test
+test: deps cross columns unit-test system-test block-test double-test jail-test arm64-test lab-test
 
 # Every test target takes TEST: parts of the names of classes or methods, as in TEST='SplitQueueTests A_failed_mount'.
 # One that no test has is an error. In a target that chooses tests itself TEST replaces its choice.
@@ -42,7 +42,7 @@ unit-test: owned
 system-test: deps build install-files kernel
 	tools/setup.sh engines
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
-	DOTNET=$(DOTNET) tests/system.sh $(chosen) \
+	DOTNET=$(DOTNET) tests/system.sh --filter-not-class 'Runcvm.SystemTests.Jail*' $(chosen) \
 		--report-xunit --report-xunit-filename system-tests.xml --results-directory $(CURDIR)/artifacts
 
 ## block-test: what of the system tests depends on the root most, with roots on an image and a disk
@@ -66,6 +66,15 @@ double-test: deps build install-files kernel build/double/firecracker
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
 	RUNCVM_TEST_HYPERVISOR=firecracker RUNCVM_TEST_FIRECRACKER_DOUBLE=$(CURDIR)/build/double/firecracker \
 		DOTNET=$(DOTNET) tests/system.sh $(or $(chosen),$(DOUBLE_TESTS))
+
+## jail-test: attacks on real machines, under QEMU and on the double of Firecracker; see artifacts/jail
+JAIL_TESTS = --filter-class 'Runcvm.SystemTests.Jail*'
+jail-test: deps build install-files kernel build/double/firecracker
+	tests/Runcvm.FirecrackerDouble/setup.sh
+	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
+	DOTNET=$(DOTNET) tests/system.sh $(or $(chosen),$(JAIL_TESTS))
+	RUNCVM_TEST_HYPERVISOR=firecracker RUNCVM_TEST_FIRECRACKER_DOUBLE=$(CURDIR)/build/double/firecracker \
+		DOTNET=$(DOTNET) tests/system.sh $(or $(chosen),$(JAIL_TESTS))
 
 build/double/firecracker: $(SOURCES) $(wildcard tests/Runcvm.FirecrackerDouble/*.cs)
 	$(DOTNET) publish -c Release -r linux-$(ARCH) --nologo -v quiet -o build/double tests/Runcvm.FirecrackerDouble
