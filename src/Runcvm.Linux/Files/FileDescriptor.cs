@@ -116,6 +116,17 @@ public static unsafe class FileDescriptor
         return (new SafeFileHandle(fds[0], true), new SafeFileHandle(fds[1], true));
     }
 
+    /// <summary>mkfifo(3), and both ends opened. The reading end does not block.</summary>
+    /// <param name="path">where there is nothing yet</param>
+    /// <param name="permissions">permission bits of its name</param>
+    public static (SafeFileHandle Read, SafeFileHandle Write) NamedPipe(string path, uint permissions)
+    {
+        Node.Make(path, FileKind.Fifo, permissions);
+        Node.SetPermissions(path, permissions);
+        SafeFileHandle read = Open(path, OpenFlags.ReadOnly | OpenFlags.NonBlocking | OpenFlags.NoFollow);
+        return (read, Open(path, OpenFlags.WriteOnly | OpenFlags.NoFollow));
+    }
+
     /// <summary>memfd_create(2): a file without a name, in memory.</summary>
     public static SafeFileHandle InMemory(string name, ReadOnlySpan<byte> content)
     {

@@ -5,6 +5,7 @@ namespace Runcvm.Linux.Interop;
 internal static unsafe partial class Libc
 {
     internal const int PR_SET_PDEATHSIG = 1;
+    internal const int PR_SET_DUMPABLE = 4;
     internal const int PR_SET_KEEPCAPS = 8;
     internal const int PR_SET_NAME = 15;
     internal const int PR_CAPBSET_DROP = 24;

@@ -50,6 +50,22 @@ public static unsafe class MountPoint
         SystemCall.Check(Libc.chdir("/"), $"enter the new root");
     }
 
+    /// <summary>Makes <paramref name="newRoot"/> (a mount point) the root of the calling thread. Where a security module refuses
+    /// pivot_root(2), as AppArmor's profile for containers does, it is chroot(2): without CAP_SYS_CHROOT and without a
+    /// descriptor of a folder outside, no way leads out of that either.</summary>
+    public static void Confine(string newRoot)
+    {
+        try
+        {
+            PivotTo(newRoot);
+        }
+        catch (LinuxException e) when (e.Errno is Errno.EPERM or Errno.EACCES)
+        {
+            SystemCall.Check(Libc.chroot(newRoot), $"change the root to {newRoot}");
+            SystemCall.Check(Libc.chdir("/"), $"enter the new root");
+        }
+    }
+
     /// <summary>MS_MOVE of <paramref name="newRoot"/> onto "/" with chroot(2): for the kernel's first root, which
     /// pivot_root refuses.</summary>
     public static void MoveToRoot(string newRoot)

@@ -121,6 +121,10 @@ public static unsafe class CurrentProcess
     public static void KeepCapabilities(bool keep)
         => SystemCall.Check(Libc.prctl(Libc.PR_SET_KEEPCAPS, keep ? 1u : 0), $"keep capabilities");
 
+    /// <summary>prctl(PR_SET_DUMPABLE, 0): no process without CAP_SYS_PTRACE reads or writes this one's memory, whatever user it is, and no
+    /// core is written. Holds until the next execve(2).</summary>
+    public static void ForbidInspection() => SystemCall.Check(Libc.prctl(Libc.PR_SET_DUMPABLE, 0), $"forbid inspection");
+
     /// <summary>prctl(PR_SET_PDEATHSIG): a signal for this process when its parent ends.</summary>
     public static void SignalWhenParentEnds(int signal)
         => SystemCall.Check(Libc.prctl(Libc.PR_SET_PDEATHSIG, (nuint)signal), $"ask for a signal at the parent's end");

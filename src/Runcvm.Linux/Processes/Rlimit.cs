@@ -13,6 +13,9 @@ public static class Rlimit
     /// <summary>The number of RLIMIT_DATA.</summary>
     public const int Data = 2;
 
+    /// <summary>The number of RLIMIT_CORE.</summary>
+    public const int Core = 4;
+
     /// <summary>The number of RLIMIT_NPROC.</summary>
     public const int Processes = 6;
 

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Interop;
@@ -28,9 +27,7 @@ public static unsafe class SignalSet
         BlockForwarded();
         // The only other thread of a small program is the one that runs finalizers. So one is given to it. Not only if it is
         // seen to need it: pthread_create(3) blocks everything in a new thread until that has run for the first time.
-        LeaveToFinalizerThread();
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
+        FinalizerThread.Run(BlockForwarded);
         return AllThreadsHaveBlocked();
     }
 
@@ -69,10 +66,6 @@ public static unsafe class SignalSet
         return ulong.Parse(status.AsSpan(start, 16), System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture);
     }
 
-    // Not inlined, so that nothing of the caller's frame still refers to the object.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void LeaveToFinalizerThread() => _ = new Blocking();
-
     private static void Fill(byte* set)
     {
         new Span<byte>(set, Libc.SigsetSize).Clear();
@@ -80,10 +73,5 @@ public static unsafe class SignalSet
         {
             if (Array.IndexOf(NeverBlocked, signal) < 0) set[(signal - 1) / 8] |= (byte)(1 << (signal - 1) % 8);
         }
-    }
-
-    private sealed class Blocking
-    {
-        ~Blocking() => BlockForwarded();
     }
 }

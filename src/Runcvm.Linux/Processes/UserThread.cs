@@ -10,19 +10,19 @@ public sealed class UserThread : IDisposable
     private readonly BlockingCollection<Action> _work = [];
     private readonly Thread _thread;
 
-    /// <summary>Needs CAP_SETUID and CAP_SETGID, which the thread then loses like all others.</summary>
-    public UserThread(uint user)
-        : this($"user {user}", () =>
-        {
-            CurrentProcess.SetIdentity(user, user, []);
-            CapabilitySet.Apply(CapabilitySet.Empty, CapabilitySet.Empty, CapabilitySet.Empty);
-        })
+    /// <summary>One in a compartment of its own: what it starts is confined to that.</summary>
+    public UserThread(Confinement confinement)
+        : this("confined", confinement.Enter)
     {
     }
 
     /// <summary>The same user with nothing but these capabilities, whatever the others lose later.</summary>
     public UserThread(CapabilitySet kept)
-        : this("capable", () => CapabilitySet.Apply(kept, kept, CapabilitySet.Empty))
+        : this("capable", () =>
+        {
+            CapabilitySet.Empty.LimitBounding();
+            CapabilitySet.Apply(kept, kept, CapabilitySet.Empty);
+        })
     {
     }
 

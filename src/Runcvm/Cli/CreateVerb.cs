@@ -58,7 +58,7 @@ internal static class CreateVerb
         PlannedMachine machine = Plan(bundle, id, folder, config, network, timeline);
         // Inherited through the low-level runtime: the file server holds each file that the guest has open.
         if (machine.Systems.Shares.Count > 0) CurrentProcess.TryRaiseOpenFiles(Rlimit.MostOpenFiles);
-        machine.Program.GiveAccess(folder, machine.Disks.Disks, [machine.Kernel.VmlinuxPath, machine.Initramfs]);
+        machine.Program.GiveAccess(machine.HypervisorUser, folder, machine.Disks.Disks, [machine.Kernel.VmlinuxPath, machine.Initramfs]);
         MachineDescription description = machine.Description();
         Save(folder.Description, description.Write);
         Save(folder.Setup, machine.Setup().Write);
@@ -66,6 +66,7 @@ internal static class CreateVerb
         // Last: from here on the limits in it are the sandbox's.
         SandboxSpec.Rewrite(bundle.Spec, machine.Parts());
         if (!machine.Options.UseKvm) BootTurns.Ensure();
+        SandboxSkeleton.Ensure();
         string sandbox = bundle.SaveForSandbox();
         timeline.Ended("sandbox's configuration");
         Save(folder.Record, machine.Record(timeline).Write);
@@ -97,10 +98,11 @@ internal static class CreateVerb
         Kernel kernel = ChooseKernel(options, installed, bundle.RootPath);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
         timeline.Ended("kernel and initramfs");
+        uint user = HypervisorUsers.Take(folder.FullPath, config.HypervisorUsers);
         // How many networks the machine has the supervisor will see; one card is there for those to come.
         int ownDisks = 1 + (options.RootIsShare ? 0 : 1) + (kernel.ModulesImagePath == null ? 0 : 1);
         DeviceLimit.Check(program.IsFirecracker, installed.Machine, options.Balloon, ownDisks + options.Disks.Count, cards: 1);
-        var disks = MachineDisks.Prepare(chain, id, folder, kernel, options, mounts, program.User, config.ImageCacheBytes);
+        var disks = MachineDisks.Prepare(chain, id, folder, kernel, options, mounts, program.OwnerOfDisks(user), config.ImageCacheBytes);
         timeline.Ended("root image and disks");
         if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
         return new PlannedMachine
@@ -110,6 +112,7 @@ internal static class CreateVerb
             Installed = installed,
             Options = options,
             Program = program,
+            HypervisorUser = user,
             Kernel = kernel,
             Initramfs = initramfs,
             Systems = systems,

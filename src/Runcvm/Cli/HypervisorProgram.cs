@@ -9,31 +9,36 @@ namespace Runcvm.Cli;
 /// <param name="OnHost">its file</param>
 /// <param name="InSandbox">the same as the sandbox sees it</param>
 /// <param name="Version">its version, where it matters; else 0.0</param>
-internal sealed record HypervisorProgram(bool IsFirecracker, string OnHost, string InSandbox, Version Version)
+/// <param name="Files">what of the host it needs beside itself</param>
+internal sealed record HypervisorProgram(bool IsFirecracker, string OnHost, string InSandbox, Version Version, IReadOnlyList<string> Files)
 {
     private const uint ReadableByOthers = 0x4;
+
+    private static readonly string[] PlacesOfDouble = ["/lib", "/lib64", "/usr"];
 
     internal static HypervisorProgram Of(MachineOptions options, HostFacts host)
     {
         if (options.Hypervisor == Hypervisor.Qemu)
         {
             string qemu = host.QemuPath!;
-            return new HypervisorProgram(false, qemu, qemu, options.UseKvm ? new Version(0, 0) : QemuVersion.Of(qemu));
+            return new HypervisorProgram(false, qemu, qemu, options.UseKvm ? new Version(0, 0) : QemuVersion.Of(qemu), HypervisorTree.FilesOfQemu(qemu));
         }
 
         FirecrackerProgram firecracker = host.Firecracker!;
         Version version = FirecrackerVersion.Check(firecracker.Path);
         if (options.HugePages) FirecrackerVersion.CheckHugePages(version, options.Balloon);
-        return new HypervisorProgram(true, firecracker.Path, SandboxSpec.Firecracker, version);
+        // Its releases are one static file. The test double is several programs, which lie anywhere below /usr.
+        return new HypervisorProgram(true, firecracker.Path, HypervisorTree.Firecracker, version, firecracker.IsTestDouble ? PlacesOfDouble : []);
     }
 
-    /// <summary>The user that it is.</summary>
-    internal uint User => IsFirecracker ? MachineDescription.HypervisorUser : 0;
+    /// <summary>Whose its disks are. QEMU gets them as open files.</summary>
+    /// <param name="user">that it runs as</param>
+    internal uint OwnerOfDisks(uint user) => IsFirecracker ? user : 0;
 
     /// <summary>Makes what the hypervisor opens by name accessible to the user that it is.</summary>
-    internal void GiveAccess(MachineFolder folder, IReadOnlyList<(string Source, MachineDisk Disk)> disks, IReadOnlyList<string> files)
+    internal void GiveAccess(uint hypervisor, MachineFolder folder, IReadOnlyList<(string Source, MachineDisk Disk)> disks, IReadOnlyList<string> files)
     {
-        uint user = User;
+        uint user = OwnerOfDisks(hypervisor);
         foreach ((string source, MachineDisk disk) in disks)
         {
             if (disk.Inode != 0) continue;
@@ -42,9 +47,8 @@ internal sealed record HypervisorProgram(bool IsFirecracker, string OnHost, stri
             else if (IsFirecracker) MakeReadable(source);
         }
 
-        if (!IsFirecracker) return;
         foreach (string file in files) MakeReadable(file);
-        folder.MakeHypervisorFolder(user);
+        if (IsFirecracker) folder.MakeHypervisorFolder(user);
     }
 
     // Root's umask may have been a narrow one. Images of containers lie in folders that only root may look into.

@@ -23,6 +23,9 @@ internal sealed record PlannedMachine
 
     internal required HypervisorProgram Program { get; init; }
 
+    /// <summary>Runs the hypervisor.</summary>
+    internal required uint HypervisorUser { get; init; }
+
     internal required Kernel Kernel { get; init; }
 
     internal required string Initramfs { get; init; }
@@ -91,6 +94,7 @@ internal sealed record PlannedMachine
         VhostNet = Options.VhostNet,
         Hypervisor = Program.InSandbox,
         HypervisorVersion = Program.Version,
+        HypervisorUser = HypervisorUser,
         KernelCommandLine = KernelCommandLine.Build(
             Installed.Machine, Program.IsFirecracker, Options.UseKvm, HostClock.TimestampKilohertz(), Options.KernelDebug, Options.KernelArguments),
         Disks = [.. Disks.Disks.Select(static item => item.Disk)],
@@ -111,7 +115,8 @@ internal sealed record PlannedMachine
     /// <summary>For the sandbox.</summary>
     internal SandboxParts Parts() => new()
     {
-        Skeleton = Installed.Sandbox,
+        Skeleton = SandboxSkeleton.Place,
+        HypervisorFiles = Program.Files,
         Program = Installed.Host,
         Folder = Folder,
         Vmlinux = Kernel.VmlinuxPath,

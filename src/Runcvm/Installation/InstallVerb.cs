@@ -23,8 +23,6 @@ internal static class InstallVerb
             if (arguments.TextOf("--firecracker") is { } firecracker)
                 FirecrackerInstall.Run(firecracker, arguments.TextOf("--sha256"), files.Firecracker, output);
             if (withFiles) CopyFiles(files, guest, output);
-            SandboxSkeleton.Make(files.Sandbox);
-            output.WriteLine($"installed {files.Sandbox}");
             docker?.Apply(DockerEngine.Find(), output);
         }
         catch (UnauthorizedAccessException e)

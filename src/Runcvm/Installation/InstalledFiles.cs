@@ -40,7 +40,8 @@ internal sealed record InstalledFiles(string Prefix)
         ("fish", $"{Prefix}/share/fish/vendor_completions.d/runcvm.fish"),
     ];
 
-    internal string Sandbox => $"{Library}/sandbox";
+    /// <summary>Where versions before had the root of the sandboxes.</summary>
+    internal string FormerSandbox => $"{Library}/sandbox";
 
     private string GuestLibrary => Machine == RuntimeInformation.OSArchitecture ? Library : $"{Library}/{ProcessorName.Of(Machine)}";
 

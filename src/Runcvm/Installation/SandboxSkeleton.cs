@@ -1,38 +1,43 @@
+using Runcvm.Linux.Files;
+
 namespace Runcvm.Installation;
 
-/// <summary>The root of every sandbox: empty folders that things are mounted on, and the links that make programs of the host's /usr
-/// find what they look for under /bin and /lib. It holds no file, so that there is nothing in it to reach.</summary>
+/// <summary>The root of every sandbox: empty folders, and one empty file, that things are mounted on. There is nothing in it to reach. It
+/// lies where no sandbox has a part of the host mounted.</summary>
 internal static class SandboxSkeleton
 {
+    internal const string Place = "/run/runcvm-sandbox";
+
     private const UnixFileMode Everybody = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
-    private static readonly string[] Folders = ["dev", "proc", "sys", "run", "tmp", "usr", "etc", "disks", "boot"];
-    private static readonly string[] Merged = ["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
+    private static readonly string[] Folders = ["dev", "proc", "sys", "run", "etc", "disks", "vmm"];
+
+    // Made last, so that where it is there all is.
+    private const string Program = "runcvm";
+
+    // What versions before made beside these.
+    private static readonly string[] Former = ["tmp", "usr", "boot", "bin", "lib", "lib32", "lib64", "libx32", "sbin"];
 
     /// <summary>Makes what is missing; what is right already stays, because machines may be running on it.</summary>
-    /// <param name="path">of the skeleton</param>
-    /// <param name="host">root of the host, whose /bin and so on are looked at</param>
-    internal static void Make(string path, string host = "/")
+    internal static void Ensure(string path = Place)
     {
+        string program = Path.Combine(path, Program);
+        if (File.Exists(program)) return;
         // Mode bits are given up to the umask when a folder is made, so they are set in a second step.
-        foreach (string folder in Folders.Prepend(""))
-            Folder(Path.Combine(path, folder));
-        foreach (string name in Merged)
-        {
-            var original = new DirectoryInfo(Path.Combine(host, name));
-            if (original.LinkTarget is { } target) Link(Path.Combine(path, name), Relative(target));
-            else if (original.Exists) Folder(Path.Combine(path, name));
-        }
+        foreach (string folder in Folders.Prepend("")) Folder(Path.Combine(path, folder));
+        FileDescriptor.Open(program, OpenFlags.ReadOnly | OpenFlags.Create | OpenFlags.NoFollow, Permission.PlainFile).Dispose();
     }
 
-    /// <summary>Removes what <see cref="Make"/> made, and the empty files and folders that the low-level runtime left there to mount things on.
+    /// <summary>Removes what <see cref="Ensure"/> made, and the empty files and folders that the low-level runtime left there to mount things on.
     /// A folder that something was put into is not empty, and stays with an exception.</summary>
     internal static void Remove(string path)
     {
-        foreach (string name in Folders) RemoveMountPoints(Path.Combine(path, name));
+        File.Delete(Path.Combine(path, Program));
+        foreach (string name in Folders.Concat(Former).Where(name => new DirectoryInfo(Path.Combine(path, name)).LinkTarget is null))
+            RemoveMountPoints(Path.Combine(path, name));
 
-        foreach (string name in Merged.Concat(Folders).Append(""))
+        foreach (string name in Folders.Concat(Former).Append(""))
         {
             var entry = new DirectoryInfo(Path.Combine(path, name));
             if (entry.LinkTarget is not null) File.Delete(entry.FullName);
@@ -57,16 +62,4 @@ internal static class SandboxSkeleton
         Directory.CreateDirectory(path);
         if (File.GetUnixFileMode(path) != Everybody) File.SetUnixFileMode(path, Everybody);
     }
-
-    private static void Link(string path, string target)
-    {
-        var there = new DirectoryInfo(path);
-        if (there.LinkTarget == target) return;
-        if (there.LinkTarget is not null) File.Delete(path);
-        else if (there.Exists) there.Delete();
-        Directory.CreateSymbolicLink(path, target);
-    }
-
-    // An absolute target means the host's root; inside the sandbox it is the same, but not for whoever looks at it from outside.
-    private static string Relative(string target) => target.TrimStart('/');
 }

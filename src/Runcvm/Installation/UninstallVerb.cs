@@ -26,10 +26,10 @@ internal static class UninstallVerb
                 foreach (string file in copied) Remove(file, output);
             }
 
-            if (Directory.Exists(files.Sandbox))
+            if (Directory.Exists(files.FormerSandbox))
             {
-                SandboxSkeleton.Remove(files.Sandbox);
-                output.WriteLine($"removed {files.Sandbox}");
+                SandboxSkeleton.Remove(files.FormerSandbox);
+                output.WriteLine($"removed {files.FormerSandbox}");
             }
 
             if (!arguments.Has("--no-files")) RemoveLibrary(files.Library, output);
@@ -75,7 +75,9 @@ internal static class UninstallVerb
 
     private static void RemoveCache(bool purge, TextWriter output)
     {
-        if (purge && Directory.Exists(BootTurns.Folder)) Directory.Delete(BootTurns.Folder, recursive: true);
+        if (purge && Directory.Exists(SandboxSkeleton.Place)) SandboxSkeleton.Remove(SandboxSkeleton.Place);
+        foreach (string folder in (string[])[BootTurns.Folder, HypervisorUsers.Folder])
+            if (purge && Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         if (!Directory.Exists(InstalledFiles.Cache)) return;
         if (purge) Directory.Delete(InstalledFiles.Cache, recursive: true);
         output.WriteLine($"{(purge ? "removed" : "kept")} {InstalledFiles.Cache}{(purge ? "" : " (--purge removes it)")}");

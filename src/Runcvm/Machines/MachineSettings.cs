@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Runcvm.Machines;
 
-/// <summary>What a hypervisor has to know of a machine. Paths are those of the sandbox.</summary>
+/// <summary>What a hypervisor has to know of a machine. Paths are those that the hypervisor sees, but for QEMU's disks.</summary>
 internal sealed record MachineSettings
 {
     internal required string Program { get; init; }
@@ -46,14 +46,17 @@ internal sealed record MachineSettings
     /// <summary>what it asks for from the beginning</summary>
     internal int BalloonMebibytes { get; init; }
 
-    /// <summary>where a hypervisor that is another user may make files</summary>
+    /// <summary>the hypervisor's root folder as the supervisor sees it</summary>
+    internal string Tree { get; init; } = "";
+
+    /// <summary>where it may make files</summary>
     internal string Folder { get; init; } = "";
 
     /// <summary>The host serves files: there is a second stream for that.</summary>
     internal bool HasShares { get; init; }
 
     /// <param name="Serial">by which the guest finds it</param>
-    /// <param name="Path">its file</param>
+    /// <param name="Path">its file; for QEMU as the supervisor sees it, which opens it</param>
     /// <param name="ReadOnly">the guest cannot write to it</param>
     internal sealed record Disk(string Serial, string Path, bool ReadOnly);
 

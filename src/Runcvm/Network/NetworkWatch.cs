@@ -140,6 +140,7 @@ internal sealed class NetworkWatch
     private void Serve()
     {
         CapabilitySet only = CapabilitySet.Of(["CAP_NET_ADMIN"]);
+        CapabilitySet.Empty.LimitBounding();
         CapabilitySet.Apply(only, only, CapabilitySet.Empty);
         using var netlink = new RouteNetlink();
         foreach (Action<RouteNetlink> request in _requests.GetConsumingEnumerable()) request(netlink);

@@ -39,8 +39,11 @@ internal sealed class SharedPorts
             (i < Streams ? _streams : _datagrams).Enqueue(socket);
         }
 
+        using var ready = new ManualResetEventSlim();
+        _requests.Add(ready.Set);
         var thread = new Thread(Serve) { IsBackground = true };
         thread.Start();
+        ready.Wait();
     }
 
     /// <summary>All of them, in the calling thread's network namespace, to be handed on.</summary>
@@ -102,6 +105,7 @@ internal sealed class SharedPorts
     private void Serve()
     {
         CapabilitySet only = CapabilitySet.Of(["CAP_NET_BIND_SERVICE"]);
+        CapabilitySet.Empty.LimitBounding();
         CapabilitySet.Apply(only, only, CapabilitySet.Empty);
         foreach (Action request in _requests.GetConsumingEnumerable()) request();
     }

@@ -38,7 +38,7 @@ internal static class InstallationChecks
     private static Finding Files(HostConfig config)
     {
         InstalledFiles files = InstalledFiles.Own(config);
-        string[] missing = [.. new[] { files.Host, files.Guest, files.Sandbox }.Where(static path => !Path.Exists(path))];
+        string[] missing = [.. new[] { files.Host, files.Guest }.Where(static path => !Path.Exists(path))];
         return missing.Length == 0
             ? Finding.Fine("installation", $"{files.Host}, version {VersionText.Number}")
             : Finding.Problem("installation", $"{string.Join(", ", missing)} missing", "runcvm install, from the folder that it was built in or unpacked to");

@@ -6,10 +6,6 @@ namespace Runcvm.Sandbox;
 /// <summary>What `create` decided and the supervisor carries out.</summary>
 internal sealed record MachineDescription
 {
-    /// <summary>The user that Firecracker runs as in the sandbox: out of a range that systemd's list of users and groups leaves to
-    /// nobody.</summary>
-    internal const uint HypervisorUser = 65530;
-
     /// <summary>Firecracker, else QEMU</summary>
     internal bool IsFirecracker { get; init; }
 
@@ -45,6 +41,9 @@ internal sealed record MachineDescription
 
     /// <summary>of that program, where it matters, up to 255.255; else 0.0</summary>
     internal Version HypervisorVersion { get; init; } = new(0, 0);
+
+    /// <summary>user and group that it runs as, this machine's alone</summary>
+    internal required uint HypervisorUser { get; init; }
 
     internal required string KernelCommandLine { get; init; }
 
@@ -103,6 +102,7 @@ internal sealed record MachineDescription
         w.Text(Hypervisor);
         w.Byte((byte)HypervisorVersion.Major);
         w.Byte((byte)HypervisorVersion.Minor);
+        w.UInt32(HypervisorUser);
         w.Text(KernelCommandLine);
         w.List(Disks, static (w, disk) =>
         {
@@ -145,6 +145,7 @@ internal sealed record MachineDescription
         VhostNet = r.Flag(),
         Hypervisor = r.Text(),
         HypervisorVersion = new Version(r.Byte(), r.Byte()),
+        HypervisorUser = r.UInt32(),
         KernelCommandLine = r.Text(),
         Disks = r.List(static (ref WireReader r) => new MachineDisk(r.Text(), r.Text(), r.Flag()) { FileSystem = r.UInt64(), Inode = r.UInt64() }),
         BootTimeout = r.Int32(),

@@ -22,7 +22,10 @@ internal sealed record SandboxParts
     /// <summary>files of the engine, on the host and in the sandbox</summary>
     internal IReadOnlyList<(string Source, string Target)> Files { get; init; } = [];
 
-    /// <summary>Firecracker's program; null where QEMU runs the machine, out of the host's /usr</summary>
+    /// <summary>files and folders of the host that the hypervisor sees at the same place, read-only</summary>
+    internal IReadOnlyList<string> HypervisorFiles { get; init; } = [];
+
+    /// <summary>Firecracker's program; null where QEMU runs the machine</summary>
     internal string? Firecracker { get; init; }
 
     /// <summary>what the machine gets of the host, in the order of its numbers</summary>

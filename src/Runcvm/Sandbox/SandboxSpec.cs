@@ -11,18 +11,13 @@ namespace Runcvm.Sandbox;
 internal static class SandboxSpec
 {
     internal const string Program = "/runcvm";
-    internal const string Vmlinux = "/boot/vmlinux";
-    internal const string Initramfs = "/boot/initramfs";
-    internal const string Firecracker = "/boot/firecracker";
     private const string Kvm = "/dev/kvm";
     private const string Tun = "/dev/net/tun";
     private const string VhostNet = "/dev/vhost-net";
 
-    /// <summary>A hypervisor that is another user sees this part of the state folder only.</summary>
-    internal const string HypervisorFolder = "/run/hypervisor";
-
-    /// <summary>What it takes to start the hypervisor as another user.</summary>
-    private static readonly string[] UserCapabilities = ["CAP_SETUID", "CAP_SETGID"];
+    /// <summary>What it takes to put hypervisor and file server into compartments. The supervisor has them until that is done, and reads
+    /// nothing of guest, image or hypervisor before.</summary>
+    internal static readonly string[] SetUpCapabilities = ["CAP_SYS_ADMIN", "CAP_SYS_CHROOT", "CAP_SETPCAP", "CAP_SETUID", "CAP_SETGID"];
 
     /// <summary>What it takes to act for any user of the guest on the files of a share. It never becomes that user.</summary>
     internal static readonly string[] FileServerCapabilities =
@@ -35,7 +30,7 @@ internal static class SandboxSpec
         RewriteProcess(Child(spec, "process"), ["/runcvm", "supervise"],
         [
             "CAP_NET_ADMIN",
-            .. (parts.Firecracker == null ? [] : UserCapabilities)
+            .. SetUpCapabilities
                 .Union(parts.Shares.Count > 0 ? FileServerCapabilities : [])
                 .Union(parts.Sockets.Count > 0 ? ForwardedSocket.Capabilities : [])
                 .Union(parts.SharesAddresses ? ["CAP_NET_BIND_SERVICE"] : []),
@@ -44,8 +39,8 @@ internal static class SandboxSpec
         RewriteNamespaces(linux);
         RewriteDevices(linux, parts);
         RaiseLimits(Child(linux, "resources"), parts.MemoryOverhead);
-        linux["maskedPaths"] = Texts("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats");
-        linux["readonlyPaths"] = Texts("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
+        linux["maskedPaths"] = SpecMount.Texts("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats");
+        linux["readonlyPaths"] = SpecMount.Texts("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
         linux["sysctl"] = new JsonObject
         {
             ["net.ipv4.ip_local_port_range"] = $"{NamespacePorts.First} {NamespacePorts.Last}",
@@ -53,8 +48,8 @@ internal static class SandboxSpec
             ["net.ipv4.ip_unprivileged_port_start"] = "0",
         };
         linux.Remove("rootfsPropagation");
-        // --privileged and seccomp=unconfined are wishes about the workload; the sandbox stays closed.
-        linux["seccomp"] ??= SeccompProfile.WithoutDangerousCalls();
+        // The engine's filter is about the workload. The sandbox has its own, whatever the engine gives.
+        linux["seccomp"] = SeccompProfile.WithoutDangerousCalls();
         DropAnnotations(spec);
         spec["hooks"]?.AsObject().Remove("startContainer");
         spec["hooks"]?.AsObject().Remove("createContainer");
@@ -63,17 +58,17 @@ internal static class SandboxSpec
     /// <summary>What a process of the sandbox may do: next to nothing.</summary>
     internal static void RewriteProcess(JsonObject process, string[] arguments, string[] capabilities)
     {
-        process["args"] = Texts(arguments);
-        process["env"] = Texts("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin");
+        process["args"] = SpecMount.Texts(arguments);
+        process["env"] = SpecMount.Texts("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin");
         process["cwd"] = "/";
         process["user"] = new JsonObject { ["uid"] = 0, ["gid"] = 0 };
         process["noNewPrivileges"] = true;
         process.Remove("rlimits");
         process["capabilities"] = new JsonObject
         {
-            ["bounding"] = Texts(capabilities),
-            ["effective"] = Texts(capabilities),
-            ["permitted"] = Texts(capabilities),
+            ["bounding"] = SpecMount.Texts(capabilities),
+            ["effective"] = SpecMount.Texts(capabilities),
+            ["permitted"] = SpecMount.Texts(capabilities),
         };
     }
 
@@ -81,26 +76,26 @@ internal static class SandboxSpec
     {
         var mounts = new JsonArray
         {
-            Mount("proc", "proc", "/proc", "nosuid", "noexec", "nodev"),
-            Mount("tmpfs", "tmpfs", "/dev", "nosuid", "strictatime", "mode=755", "size=64k"),
-            Mount("devpts", "devpts", "/dev/pts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"),
-            Mount("bind", "/usr", "/usr", "rbind", "ro", "nosuid", "nodev"),
-            Mount("bind", parts.Program, Program, "bind", "ro", "nosuid", "nodev"),
-            Mount("bind", parts.Folder, MachineFolder.Root, "bind", "rw", "nosuid", "nodev", "noexec"),
-            Mount("bind", parts.Vmlinux, Vmlinux, "bind", "ro", "nosuid", "nodev", "noexec"),
-            Mount("bind", parts.Initramfs, Initramfs, "bind", "ro", "nosuid", "nodev", "noexec"),
+            SpecMount.Of("proc", "proc", "/proc", "nosuid", "noexec", "nodev"),
+            SpecMount.Of("tmpfs", "tmpfs", "/dev", "nosuid", "strictatime", "mode=755", "size=64k"),
+            SpecMount.Of("devpts", "devpts", "/dev/pts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"),
+            SpecMount.Bind(parts.Program, Program, "ro", "nosuid", "nodev"),
+            // Mount points are made in file systems of the sandbox's own: the skeleton is one for all machines.
+            SpecMount.Tmpfs("/run", "256k", "noexec"),
+            SpecMount.Bind(parts.Folder, MachineFolder.Root, "rw", "nosuid", "nodev", "noexec"),
         };
-        if (!parts.UseKvm) mounts.Add(Mount("bind", BootTurns.Folder, BootTurns.InSandbox, "bind", "ro", "nosuid", "nodev", "noexec"));
-        if (parts.Firecracker != null)
+        if (!parts.UseKvm) mounts.Add(SpecMount.Bind(BootTurns.Folder, BootTurns.InSandbox, "ro", "nosuid", "nodev", "noexec"));
+        foreach (JsonNode mount in HypervisorTree.Mounts(parts)) mounts.Add(mount);
+        if (parts.Firecracker == null)
         {
-            mounts.Add(Mount("bind", parts.Firecracker, Firecracker, "bind", "ro", "nosuid", "nodev"));
-            mounts.Add(Mount("bind", Path.Combine(parts.Folder, "hypervisor"), HypervisorFolder, "bind", "rw", "nosuid", "nodev", "noexec"));
+            // QEMU gets its disks as open files.
+            mounts.Add(SpecMount.Tmpfs("/disks", "64k", "noexec"));
+            foreach ((string source, MachineDisk disk) in parts.Disks)
+                mounts.Add(SpecMount.Bind(source, disk.Path, disk.ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec"));
         }
 
-        foreach ((string source, MachineDisk disk) in parts.Disks)
-            mounts.Add(Mount("bind", source, disk.Path, "bind", disk.ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec"));
-        foreach ((string source, string target) in parts.Files)
-            mounts.Add(Mount("bind", source, target, "bind", "ro", "nosuid", "nodev", "noexec"));
+        if (parts.Files.Count > 0) mounts.Add(SpecMount.Tmpfs("/etc", "64k", "noexec"));
+        foreach ((string source, string target) in parts.Files) mounts.Add(SpecMount.Bind(source, target, "ro", "nosuid", "nodev", "noexec"));
         AddShares(mounts, parts.Shares);
         AddSockets(mounts, parts.Sockets);
         return mounts;
@@ -109,22 +104,21 @@ internal static class SandboxSpec
     private static void AddShares(JsonArray mounts, IReadOnlyList<Share> shares)
     {
         if (shares.Count == 0) return;
-        // A file system of its own for the mount points: the skeleton is one for all machines.
-        mounts.Add(Mount("tmpfs", "tmpfs", Share.Folder, "nosuid", "nodev", "noexec", "mode=700", "size=256k"));
+        mounts.Add(SpecMount.Of("tmpfs", "tmpfs", Share.Folder, "nosuid", "nodev", "noexec", "mode=700", "size=256k"));
         for (int i = 0; i < shares.Count; i++)
-            mounts.Add(Mount("bind", shares[i].Source, Share.InSandbox(i), shares[i].Options, "rprivate", shares[i].ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec"));
+        {
+            string access = shares[i].ReadOnly ? "ro" : "rw";
+            mounts.Add(SpecMount.Of("bind", shares[i].Source, Share.InSandbox(i), shares[i].Options, "rprivate", access, "nosuid", "nodev", "noexec"));
+        }
     }
 
     private static void AddSockets(JsonArray mounts, IReadOnlyList<ForwardedSocket> sockets)
     {
         if (sockets.Count == 0) return;
-        mounts.Add(Mount("tmpfs", "tmpfs", ForwardedSocket.Folder, "nosuid", "nodev", "noexec", "mode=700", "size=64k"));
+        mounts.Add(SpecMount.Of("tmpfs", "tmpfs", ForwardedSocket.Folder, "nosuid", "nodev", "noexec", "mode=700", "size=64k"));
         for (int i = 0; i < sockets.Count; i++)
-            mounts.Add(Mount("bind", sockets[i].Source, ForwardedSocket.InSandbox(i), "bind", "ro", "nosuid", "nodev", "noexec"));
+            mounts.Add(SpecMount.Bind(sockets[i].Source, ForwardedSocket.InSandbox(i), "ro", "nosuid", "nodev", "noexec"));
     }
-
-    private static JsonNode Mount(string type, string source, string target, params string[] options)
-        => new JsonObject { ["destination"] = target, ["type"] = type, ["source"] = source, ["options"] = Texts(options) };
 
     // Only the network may be somebody else's: the machine takes part in it like the container would. The rest is the
     // sandbox's own, whatever the user shared with the host.
@@ -143,15 +137,17 @@ internal static class SandboxSpec
 
     private static void RewriteDevices(JsonObject linux, SandboxParts parts)
     {
-        var devices = new JsonArray { Device(Tun) };
+        var devices = new JsonArray { Device(Tun), Device("/dev/null", HypervisorTree.Root), Device("/dev/urandom", HypervisorTree.Root) };
+        // Firecracker opens its taps itself.
+        if (parts.Firecracker != null) devices.Add(Device(Tun, HypervisorTree.Root));
         var rules = new JsonArray
         {
             (JsonNode)new JsonObject { ["allow"] = false, ["access"] = "rwm" },
             Rule(1, 3), Rule(1, 5), Rule(1, 7), Rule(1, 8), Rule(1, 9), Rule(5, 0), Rule(5, 1), Rule(5, 2), Rule(136, null),
             Rule(10, 200),
         };
-        if (parts.UseKvm) Give(Kvm, 232);
-        if (parts.VhostNet) Give(VhostNet, 238);
+        if (parts.UseKvm) Give(Kvm, HypervisorTree.Root, 232);
+        if (parts.VhostNet) Give(VhostNet, "", 238);
         if (parts.Shares.Count > 0)
         {
             // Device nodes on a volume, as every container may make them; the sandbox itself has its shares mounted without devices.
@@ -162,24 +158,24 @@ internal static class SandboxSpec
         linux["devices"] = devices;
         Child(linux, "resources")["devices"] = rules;
 
-        void Give(string path, int minor)
+        void Give(string path, string below, int minor)
         {
-            devices.Add(Device(path));
+            devices.Add(Device(path, below));
             rules.Add(Rule(10, minor));
         }
     }
 
-    private static JsonNode Device(string path)
+    private static JsonNode Device(string path, string below = "")
     {
         FileStatus status = FileStatus.TryOf(path, followLinks: true)
             ?? throw new UsageException($"{path} is missing on this host; load its kernel module (modprobe {Path.GetFileName(path).Replace('-', '_')})");
         return new JsonObject
         {
-            ["path"] = path,
+            ["path"] = below + path,
             ["type"] = "c",
             ["major"] = (long)((status.SpecialDevice >> 8) & 0xfff),
             ["minor"] = (long)(status.SpecialDevice & 0xff),
-            // The hypervisor may be another user than the supervisor; nobody else is in the sandbox.
+            // The hypervisor is another user than the supervisor; nobody else is in the sandbox.
             ["fileMode"] = Permission.EverybodysFile,
             ["uid"] = 0,
             ["gid"] = 0,
@@ -231,6 +227,4 @@ internal static class SandboxSpec
         parent[name] = made;
         return made;
     }
-
-    private static JsonArray Texts(params string[] texts) => [.. texts.Select(static text => (JsonNode)text)];
 }

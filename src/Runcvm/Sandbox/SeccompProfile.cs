@@ -8,12 +8,13 @@ internal static class SeccompProfile
     // Calls by which a process changes the world around it; neither supervisor nor hypervisor has a use for one.
     private static readonly string[] Refused =
     [
-        "acct", "add_key", "bpf", "chroot", "clock_adjtime", "clock_settime", "create_module", "delete_module", "fanotify_init",
-        "finit_module", "fsconfig", "fsmount", "fsopen", "fspick", "init_module", "ioperm", "iopl", "kcmp", "kexec_file_load",
+        "acct", "add_key", "bpf", "clock_adjtime", "clock_settime", "create_module", "delete_module", "fanotify_init",
+        "finit_module", "fsconfig", "fsmount", "fsopen", "fspick", "init_module", "io_uring_enter", "io_uring_register",
+        "io_uring_setup", "ioperm", "iopl", "kcmp", "kexec_file_load",
         "kexec_load", "keyctl", "lookup_dcookie", "mount", "mount_setattr", "move_mount", "name_to_handle_at", "nfsservctl",
-        "open_by_handle_at", "open_tree", "perf_event_open", "personality", "pivot_root", "process_vm_readv",
+        "open_by_handle_at", "open_tree", "perf_event_open", "personality", "process_vm_readv",
         "process_vm_writev", "ptrace", "quotactl", "reboot", "request_key", "setdomainname", "sethostname", "setns",
-        "settimeofday", "swapoff", "swapon", "syslog", "umount", "umount2", "unshare", "userfaultfd", "vhangup",
+        "settimeofday", "swapoff", "swapon", "syslog", "umount", "userfaultfd", "vhangup",
     ];
 
     internal static JsonObject WithoutDangerousCalls() => new()

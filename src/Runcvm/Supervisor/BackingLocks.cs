@@ -10,13 +10,15 @@ namespace Runcvm.Supervisor;
 internal static class BackingLocks
 {
     /// <summary>Takes them; they are held as long as this process lives.</summary>
-    internal static IReadOnlyList<SafeFileHandle> Take(IReadOnlyList<MachineDisk> disks)
-        => [.. disks.Where(static disk => disk.Inode != 0).Select(Take)];
+    /// <param name="disks">of the machine</param>
+    /// <param name="below">where they lie in the sandbox</param>
+    internal static IReadOnlyList<SafeFileHandle> Take(IReadOnlyList<MachineDisk> disks, string below)
+        => [.. disks.Where(static disk => disk.Inode != 0).Select(disk => Take(disk, below))];
 
-    private static SafeFileHandle Take(MachineDisk disk)
+    private static SafeFileHandle Take(MachineDisk disk, string below)
     {
         // Of what is no regular file nothing but its status is asked.
-        using SafeFileHandle found = FileDescriptor.Open(disk.Path, OpenFlags.Path | OpenFlags.NoFollow);
+        using SafeFileHandle found = FileDescriptor.Open(below + disk.Path, OpenFlags.Path | OpenFlags.NoFollow);
         FileStatus status = FileStatus.Of(found);
         if ((status.Kind, status.FileSystem, status.Inode) != (FileKind.Regular, disk.FileSystem, disk.Inode))
             throw new UsageException($"the backing file of {disk.Serial} was replaced while the machine was made; start it again");

@@ -16,12 +16,12 @@ namespace Runcvm.Supervisor;
 /// <param name="description">what `create` decided</param>
 /// <param name="network">the container's, led into taps</param>
 /// <param name="watch">sees what becomes of the container's network, if that can change</param>
-/// <param name="user">what the hypervisor runs as, where that is not this process's user</param>
+/// <param name="hypervisor">the compartment in which the hypervisor runs</param>
 /// <param name="timeline">where the time of the start goes</param>
 /// <param name="shares">serves the files of the host that the machine gets, if any</param>
 /// <param name="capable">connects to sockets of the host, if any are forwarded</param>
 internal sealed class MachineLife(
-    EventLoop loop, MachineDescription description, SandboxNetwork network, NetworkWatch? watch, UserThread? user, Timeline timeline, ShareServer? shares,
+    EventLoop loop, MachineDescription description, SandboxNetwork network, NetworkWatch? watch, UserThread hypervisor, Timeline timeline, ShareServer? shares,
     UserThread? capable)
 {
     private readonly MachineLog _log = new(description.LogLevel);
@@ -38,7 +38,7 @@ internal sealed class MachineLife(
         if (!description.UseKvm) timeline.Ended(BootSteps.Turn);
         _sinceStart.Start();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
-        using IMachine machine = MachineStart.Start(loop, description, network, user);
+        using IMachine machine = MachineStart.Start(loop, description, network, hypervisor);
         if (shares != null) _ = shares.ServeAsync(machine.FileDevice, machine.Shares!);
         LogTime("the hypervisor's program was started");
         var workload = new Workload(loop, _link);

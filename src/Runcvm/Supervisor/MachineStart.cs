@@ -19,13 +19,13 @@ internal static class MachineStart
     private const uint SeldomPorts = 1000;
     private const uint SoonPorts = 200;
 
-    internal static IMachine Start(EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread? user)
+    internal static IMachine Start(EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread hypervisor)
     {
         MachineSettings settings = Settings(description, network);
         DeviceLimit.Check(description.IsFirecracker, settings.Architecture, settings.Balloon, settings.Disks.Count, settings.Cards.Count);
-        if (user == null)
+        if (!description.IsFirecracker)
         {
-            IMachine machine = QemuMachine.Start(loop, settings);
+            IMachine machine = QemuMachine.Start(loop, settings, hypervisor);
             // It has its own copies by now.
             network.CloseTaps();
             return machine;
@@ -33,7 +33,7 @@ internal static class MachineStart
 
         // A tap has one file at a time.
         network.CloseTaps();
-        return FirecrackerMachine.Start(loop, settings, user);
+        return FirecrackerMachine.Start(loop, settings, hypervisor);
     }
 
     /// <summary>The set-up with all that is known only now.</summary>
@@ -77,8 +77,8 @@ internal static class MachineStart
         UseKvm = description.UseKvm,
         Cpus = description.Cpus,
         MemoryMebibytes = description.MemoryBytes / (1024 * 1024),
-        Vmlinux = SandboxSpec.Vmlinux,
-        Initramfs = SandboxSpec.Initramfs,
+        Vmlinux = HypervisorTree.Vmlinux,
+        Initramfs = HypervisorTree.Initramfs,
         KernelCommandLine = description.KernelCommandLine,
         HasShares = description.Shares.Count > 0,
         Disks = [.. description.Disks.Select(static disk => new MachineSettings.Disk(disk.Serial, disk.Path, disk.ReadOnly))],
@@ -92,6 +92,7 @@ internal static class MachineStart
         HugePages = description.HugePages,
         PreallocateMemory = description.PreallocateMemory,
         VhostNet = description.VhostNet,
-        Folder = SandboxSpec.HypervisorFolder,
+        Tree = HypervisorTree.Root,
+        Folder = HypervisorTree.Folder,
     };
 }

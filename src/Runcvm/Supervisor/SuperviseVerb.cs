@@ -34,21 +34,21 @@ internal static class SuperviseVerb
             MachineDescription description = ReadDescription();
             using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadWrite | OpenFlags.Create, Permission.OwnersFile);
             FileDescriptor.Lock(alive);
-            IReadOnlyList<SafeFileHandle> backing = BackingLocks.Take(description.Disks);
+            IReadOnlyList<SafeFileHandle> backing = BackingLocks.Take(description.Disks, description.IsFirecracker ? HypervisorTree.Root : "");
             SafeFileHandle networkEvents = RouteEvents.Open();
             SandboxNetwork network = SandboxNetwork.Prepare(
-                description.MaySpoof, description.IsFirecracker ? MachineDescription.HypervisorUser : null, description.SharesAddresses ? 0 : SpareCards) with
+                description.MaySpoof, description.IsFirecracker ? description.HypervisorUser : null, description.SharesAddresses ? 0 : SpareCards) with
             {
                 Shared = description.SharesAddresses ? new SharedPorts() : null,
             };
             NetworkWatch? watch = network.Spares.Count > 0 ? new NetworkWatch(networkEvents, network, description.MaySpoof) : null;
-            using UserThread? user = description.IsFirecracker ? new UserThread(MachineDescription.HypervisorUser) : null;
+            using var hypervisor = new UserThread(new Confinement(HypervisorTree.Root, description.HypervisorUser, HypervisorNamespaces(description)));
             // Its threads keep what it takes to serve files; this one, which starts the hypervisor, keeps nothing.
             ShareServer? shares = description.Shares.Count > 0 ? ShareServer.Start(description) : null;
             using UserThread? capable = description.Sockets.Count > 0 ? new UserThread(CapabilitySet.Of(ForwardedSocket.Capabilities)) : null;
-            DropCapabilities();
+            GiveUpSetUp();
             using var loop = new EventLoop();
-            int code = loop.Run(new MachineLife(loop, description, network, watch, user, timeline, shares, capable).RunAsync);
+            int code = loop.Run(new MachineLife(loop, description, network, watch, hypervisor, timeline, shares, capable).RunAsync);
             foreach (SafeFileHandle file in backing) file.Dispose();
             LeaveOutcome(code, timeline, "");
             return code;
@@ -102,9 +102,19 @@ internal static class SuperviseVerb
         return MachineDescription.Read(ref reader);
     }
 
-    // The network is made; from here on neither this thread nor the hypervisor that it starts may change anything.
-    private static void DropCapabilities()
+    // Firecracker opens its taps by name, in the network namespace where they are; QEMU gets them as open files.
+    private static Namespaces HypervisorNamespaces(MachineDescription description)
+        => Namespaces.Pid | Namespaces.Ipc | Namespaces.Uts | (description.IsFirecracker ? Namespaces.None : Namespaces.Network);
+
+    // The compartments are made, and nothing of guest or hypervisor was read yet. From here on no thread may change anything, but for those
+    // that keep one capability for one purpose.
+    private static void GiveUpSetUp()
     {
-        CapabilitySet.Apply(CapabilitySet.Empty, CapabilitySet.Empty, CapabilitySet.Empty);
+        ThreadCapabilities.Drop();
+        CapabilitySet left = ThreadCapabilities.Permitted();
+        if ((left.Bits & CapabilitySet.Of(SandboxSpec.SetUpCapabilities).Bits) != 0)
+            throw new UsageException($"a thread of the supervisor kept capabilities of its set-up ({left.Bits:x}); please report this");
+        CurrentProcess.ForbidInspection();
+        CurrentProcess.SetLimit(Rlimit.Core, 0, 0);
     }
 }

@@ -61,7 +61,6 @@ public sealed class InstallVerbTests : IDisposable
         File.WriteAllText(kernel, "");
         UninstallVerb.Run(["--prefix", Prefix, "--daemon-json", Json, "--force"], TextWriter.Null);
         Assert.True(File.Exists(kernel));
-        Assert.False(Directory.Exists(Path.Combine(Prefix, "lib/runcvm/sandbox")));
     }
 
     [Theory]
@@ -76,10 +75,10 @@ public sealed class InstallVerbTests : IDisposable
     public void A_skeleton_that_was_used_is_removed_with_its_mount_points_but_not_with_anything_else()
     {
         string skeleton = Path.Combine(_folder, "sandbox");
-        SandboxSkeleton.Make(skeleton);
+        SandboxSkeleton.Ensure(skeleton);
         // As the low-level runtime leaves it.
         Directory.CreateDirectory(Path.Combine(skeleton, "run/runcvm"));
-        File.WriteAllBytes(Path.Combine(skeleton, "boot/vmlinux"), []);
+        File.WriteAllBytes(Path.Combine(skeleton, "vmm/vmlinux"), []);
         File.WriteAllText(Path.Combine(skeleton, "run/somebodys"), "words");
         Assert.Contains("not empty", Assert.Throws<IOException>(() => SandboxSkeleton.Remove(skeleton)).Message, StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(skeleton, "run/somebodys")));
@@ -89,26 +88,30 @@ public sealed class InstallVerbTests : IDisposable
     }
 
     [Fact]
-    public void The_skeleton_follows_the_host()
+    public void The_skeleton_holds_nothing_but_places_to_mount_on()
     {
-        string host = Path.Combine(_folder, "host");
-        Directory.CreateDirectory(Path.Combine(host, "sbin"));
-        Directory.CreateSymbolicLink(Path.Combine(host, "bin"), "usr/bin");
-        Directory.CreateSymbolicLink(Path.Combine(host, "lib64"), "/usr/lib64");
         string skeleton = Path.Combine(_folder, "sandbox");
-
-        SandboxSkeleton.Make(skeleton, host);
-        SandboxSkeleton.Make(skeleton, host);
-
-        Assert.Equal("usr/bin", new DirectoryInfo(Path.Combine(skeleton, "bin")).LinkTarget);
-        Assert.Equal("usr/lib64", new DirectoryInfo(Path.Combine(skeleton, "lib64")).LinkTarget);
-        Assert.True(Directory.Exists(Path.Combine(skeleton, "sbin")));
-        Assert.False(Directory.Exists(Path.Combine(skeleton, "lib32")));
+        SandboxSkeleton.Ensure(skeleton);
+        SandboxSkeleton.Ensure(skeleton);
         Assert.Equal(
-            ["bin", "boot", "dev", "disks", "etc", "lib64", "proc", "run", "sbin", "sys", "tmp", "usr"],
-            Directory.GetFileSystemEntries(skeleton).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+            ["dev", "disks", "etc", "proc", "run", "runcvm", "sys", "vmm"],
+            Directory.GetFileSystemEntries(skeleton, "*", SearchOption.AllDirectories).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(0, new FileInfo(Path.Combine(skeleton, "runcvm")).Length);
         SandboxSkeleton.Remove(skeleton);
         Assert.False(Directory.Exists(skeleton));
+    }
+
+    [Fact]
+    public void A_skeleton_of_a_version_before_goes_with_the_installation()
+    {
+        Install();
+        string former = Path.Combine(Prefix, "lib/runcvm/sandbox");
+        Directory.CreateDirectory(Path.Combine(former, "usr"));
+        Directory.CreateDirectory(Path.Combine(former, "boot"));
+        File.WriteAllBytes(Path.Combine(former, "boot/vmlinux"), []);
+        Directory.CreateSymbolicLink(Path.Combine(former, "bin"), "usr/bin");
+        UninstallVerb.Run(["--prefix", Prefix, "--daemon-json", Json, "--force"], TextWriter.Null);
+        Assert.False(Directory.Exists(former));
     }
 
     [Fact]

@@ -30,9 +30,11 @@ public class QemuArgumentsTests
         -chardev socket,id=stream,fd=3
         -device virtio-serial-device,max_ports=2
         -device virtserialport,chardev=stream,name=org.runcvm.stream
-        -drive if=none,id=root,format=raw,readonly=on,cache=writeback,discard=unmap,file.locking=off,file=/disks/a,,b
+        -add-fd fd=10,set=1
+        -drive if=none,id=root,format=raw,readonly=on,auto-read-only=off,cache=writeback,discard=unmap,file.locking=off,file=/dev/fdset/1
         -device virtio-blk-device,drive=root,serial=root,werror=enospc,rerror=report
-        -drive if=none,id=scratch,format=raw,readonly=off,cache=writeback,discard=unmap,file.locking=off,file=/disks/scratch
+        -add-fd fd=11,set=2
+        -drive if=none,id=scratch,format=raw,readonly=off,auto-read-only=off,cache=writeback,discard=unmap,file.locking=off,file=/dev/fdset/2
         -device virtio-blk-device,drive=scratch,serial=scratch,werror=enospc,rerror=report
         -netdev tap,id=net0,fd=6
         -device virtio-net-device,netdev=net0,mac=02:42:ac:11:00:02

@@ -5,7 +5,9 @@ namespace Runcvm.Tests.Sandbox;
 
 public class SandboxSpecTests
 {
-    private const string OnlyNetAdmin = """{"bounding":["CAP_NET_ADMIN"],"effective":["CAP_NET_ADMIN"],"permitted":["CAP_NET_ADMIN"]}""";
+    private const string OfSetUp = """["CAP_NET_ADMIN","CAP_SYS_ADMIN","CAP_SYS_CHROOT","CAP_SETPCAP","CAP_SETUID","CAP_SETGID"]""";
+
+    private const string OnlySetUp = $$"""{"bounding":{{OfSetUp}},"effective":{{OfSetUp}},"permitted":{{OfSetUp}}}""";
 
     private const string Rules = """
         {"allow":false,"access":"rwm"},
@@ -16,7 +18,11 @@ public class SandboxSpecTests
         {"allow":true,"type":"c","major":136,"access":"rwm"},{"allow":true,"type":"c","major":10,"access":"rwm","minor":200}
         """;
 
-    private const string Tun = """{"path":"/dev/net/tun","type":"c","major":10,"minor":200,"fileMode":438,"uid":0,"gid":0}""";
+    private const string Devices = """
+        {"path":"/dev/net/tun","type":"c","major":10,"minor":200,"fileMode":438,"uid":0,"gid":0},
+        {"path":"/vmm/dev/null","type":"c","major":1,"minor":3,"fileMode":438,"uid":0,"gid":0},
+        {"path":"/vmm/dev/urandom","type":"c","major":1,"minor":9,"fileMode":438,"uid":0,"gid":0}
+        """;
 
     [Fact]
     public void The_process_is_the_supervisor_with_next_to_no_rights()
@@ -25,7 +31,7 @@ public class SandboxSpecTests
         DockerConfig.AssertJson("""["/runcvm","supervise"]""", process["args"]);
         DockerConfig.AssertJson("""["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"]""", process["env"]);
         DockerConfig.AssertJson("""{"uid":0,"gid":0}""", process["user"]);
-        DockerConfig.AssertJson(OnlyNetAdmin, process["capabilities"]);
+        DockerConfig.AssertJson(OnlySetUp, process["capabilities"]);
         Assert.Equal("/", (string?)process["cwd"]);
         Assert.True((bool?)process["noNewPrivileges"]);
         Assert.Equal("docker-default", (string?)process["apparmorProfile"]);
@@ -40,15 +46,50 @@ public class SandboxSpecTests
             [{"destination":"/proc","type":"proc","source":"proc","options":["nosuid","noexec","nodev"]},
              {"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","strictatime","mode=755","size=64k"]},
              {"destination":"/dev/pts","type":"devpts","source":"devpts","options":["nosuid","noexec","newinstance","ptmxmode=0666","mode=0620"]},
-             {"destination":"/usr","type":"bind","source":"/usr","options":["rbind","ro","nosuid","nodev"]},
              {"destination":"/runcvm","type":"bind","source":"/usr/bin/runcvm","options":["bind","ro","nosuid","nodev"]},
+             {"destination":"/run","type":"tmpfs","source":"tmpfs","options":["nosuid","nodev","noexec","mode=755","size=256k"]},
              {"destination":"/run/runcvm","type":"bind","source":"/run/runcvm/id","options":["bind","rw","nosuid","nodev","noexec"]},
-             {"destination":"/boot/vmlinux","type":"bind","source":"/k/vmlinux","options":["bind","ro","nosuid","nodev","noexec"]},
-             {"destination":"/boot/initramfs","type":"bind","source":"/k/initramfs","options":["bind","ro","nosuid","nodev","noexec"]},
              {"destination":"/run/boots","type":"bind","source":"/run/runcvm-boots","options":["bind","ro","nosuid","nodev","noexec"]},
+             {"destination":"/vmm","type":"tmpfs","source":"tmpfs","options":["nosuid","nodev","noexec","mode=755","size=64k"]},
+             {"destination":"/vmm/usr/bin/qemu","type":"bind","source":"/usr/bin/qemu","options":["bind","ro","nosuid","nodev"]},
+             {"destination":"/vmm/usr/lib","type":"bind","source":"/usr/lib","options":["bind","ro","nosuid","nodev"]},
+             {"destination":"/vmm/boot/vmlinux","type":"bind","source":"/k/vmlinux","options":["bind","ro","nosuid","nodev","noexec"]},
+             {"destination":"/vmm/boot/initramfs","type":"bind","source":"/k/initramfs","options":["bind","ro","nosuid","nodev","noexec"]},
+             {"destination":"/vmm/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","noexec","mode=755","size=64k"]},
+             {"destination":"/disks","type":"tmpfs","source":"tmpfs","options":["nosuid","nodev","noexec","mode=755","size=64k"]},
              {"destination":"/disks/root","type":"bind","source":"/i/root.erofs","options":["bind","ro","nosuid","nodev","noexec"]},
              {"destination":"/disks/scratch","type":"bind","source":"/i/scratch","options":["bind","rw","nosuid","nodev","noexec"]}]
             """, spec["mounts"]);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("/usr/bin/firecracker")]
+    public void No_bind_of_the_hosts_own_files_takes_along_what_is_mounted_below(string? firecracker)
+    {
+        JsonArray mounts = Rewritten(DockerConfig.Usual(), firecracker: firecracker)["mounts"]!.AsArray();
+        Assert.All(mounts, static mount => Assert.DoesNotContain("rbind", mount!["options"]!.AsArray().Select(static option => (string?)option)));
+        Assert.All(mounts, static mount => Assert.Contains("nosuid", mount!["options"]!.AsArray().Select(static option => (string?)option)));
+    }
+
+    [Fact]
+    public void The_engines_filter_of_system_calls_is_not_the_sandboxs()
+    {
+        JsonObject engines = DockerConfig.Usual();
+        Assert.NotNull(engines["linux"]!["seccomp"]);
+        Assert.True(JsonNode.DeepEquals(Rewritten(engines)["linux"]!["seccomp"], Rewritten(DockerConfig.Privileged())["linux"]!["seccomp"]));
+    }
+
+    [Fact]
+    public void Firecracker_has_disks_and_taps_by_name_and_qemu_as_open_files()
+    {
+        string[] qemu = [.. Targets(Rewritten(DockerConfig.Usual()))];
+        string[] firecracker = [.. Targets(Rewritten(DockerConfig.Usual(), firecracker: "/opt/firecracker"))];
+        Assert.Contains("/disks/scratch", qemu);
+        Assert.DoesNotContain("/vmm/disks/scratch", qemu);
+        Assert.Contains("/vmm/disks/scratch", firecracker);
+        Assert.Contains("/vmm/boot/firecracker", firecracker);
+        Assert.DoesNotContain("/disks/scratch", firecracker);
     }
 
     [Fact]
@@ -103,7 +144,6 @@ public class SandboxSpecTests
         JsonObject before = DockerConfig.Usual();
         JsonObject spec = Rewritten(DockerConfig.Usual());
         Assert.True(JsonNode.DeepEquals(before["hooks"], spec["hooks"]));
-        Assert.True(JsonNode.DeepEquals(before["linux"]!["seccomp"], spec["linux"]!["seccomp"]));
         Assert.Equal((string?)before["linux"]!["cgroupsPath"], (string?)spec["linux"]!["cgroupsPath"]);
         Assert.Equal((string?)before["hostname"], (string?)spec["hostname"]);
     }
@@ -112,7 +152,7 @@ public class SandboxSpecTests
     public void Devices_are_the_tap_and_the_harmless_ones()
     {
         JsonNode linux = Rewritten(DockerConfig.Usual())["linux"]!;
-        DockerConfig.AssertJson($"[{Tun}]", linux["devices"]);
+        DockerConfig.AssertJson($"[{Devices}]", linux["devices"]);
         DockerConfig.AssertJson($"[{Rules}]", linux["resources"]!["devices"]);
     }
 
@@ -121,7 +161,7 @@ public class SandboxSpecTests
     {
         if (!File.Exists("/dev/kvm")) Assert.Skip("this host has no /dev/kvm");
         JsonNode linux = Rewritten(DockerConfig.Usual(), useKvm: true)["linux"]!;
-        Assert.Equal(["/dev/net/tun", "/dev/kvm"], linux["devices"]!.AsArray().Select(static device => (string?)device!["path"]));
+        Assert.Equal(["/dev/net/tun", "/vmm/dev/null", "/vmm/dev/urandom", "/vmm/dev/kvm"], linux["devices"]!.AsArray().Select(static device => (string?)device!["path"]));
         DockerConfig.AssertJson($$"""[{{Rules}},{"allow":true,"type":"c","major":10,"access":"rwm","minor":232}]""", linux["resources"]!["devices"]);
     }
 
@@ -130,16 +170,16 @@ public class SandboxSpecTests
     {
         JsonObject spec = Rewritten(DockerConfig.Privileged());
         JsonNode linux = spec["linux"]!;
-        DockerConfig.AssertJson(OnlyNetAdmin, spec["process"]!["capabilities"]);
+        DockerConfig.AssertJson(OnlySetUp, spec["process"]!["capabilities"]);
         Assert.True((bool?)spec["process"]!["noNewPrivileges"]);
-        DockerConfig.AssertJson($"[{Tun}]", linux["devices"]);
+        DockerConfig.AssertJson($"[{Devices}]", linux["devices"]);
         DockerConfig.AssertJson($"[{Rules}]", linux["resources"]!["devices"]);
         Assert.Contains("/proc/kcore", linux["maskedPaths"]!.AsArray().Select(static path => (string?)path));
         Assert.Contains("/proc/sys", linux["readonlyPaths"]!.AsArray().Select(static path => (string?)path));
         Assert.Null(linux["rootfsPropagation"]);
         JsonNode refused = linux["seccomp"]!["syscalls"]![0]!;
         Assert.Equal("SCMP_ACT_ERRNO", (string?)refused["action"]);
-        foreach (string call in (string[])["mount", "ptrace", "bpf", "setns", "unshare", "init_module", "kexec_load", "open_by_handle_at"])
+        foreach (string call in (string[])["mount", "ptrace", "bpf", "setns", "io_uring_setup", "init_module", "kexec_load", "open_by_handle_at"])
             Assert.Contains(call, refused["names"]!.AsArray().Select(static name => (string?)name));
     }
 
@@ -207,7 +247,7 @@ public class SandboxSpecTests
              {"destination":"/run/runcvm-mounts/1","type":"bind","source":"/etc/b","options":["bind","rprivate","ro","nosuid","nodev","noexec"]}]
             """, new JsonArray([.. spec["mounts"]!.AsArray().Skip(without["mounts"]!.AsArray().Count).Select(static mount => mount!.DeepClone())]));
         Assert.Equal(
-            ["CAP_NET_ADMIN", .. SandboxSpec.FileServerCapabilities],
+            ["CAP_NET_ADMIN", .. SandboxSpec.SetUpCapabilities, .. SandboxSpec.FileServerCapabilities],
             spec["process"]!["capabilities"]!["permitted"]!.AsArray().Select(static name => (string)name!));
         Assert.DoesNotContain("CAP_DAC_READ_SEARCH", SandboxSpec.FileServerCapabilities);
         DockerConfig.AssertJson(
@@ -223,11 +263,14 @@ public class SandboxSpecTests
             [{"destination":"/run/runcvm-sockets","type":"tmpfs","source":"tmpfs","options":["nosuid","nodev","noexec","mode=700","size=64k"]},
              {"destination":"/run/runcvm-sockets/0","type":"bind","source":"/run/docker.sock","options":["bind","ro","nosuid","nodev","noexec"]}]
             """, new JsonArray([.. spec["mounts"]!.AsArray().Skip(before).Select(static mount => mount!.DeepClone())]));
-        DockerConfig.AssertJson("""["CAP_NET_ADMIN","CAP_DAC_OVERRIDE"]""", spec["process"]!["capabilities"]!["permitted"]);
+        DockerConfig.AssertJson(OfSetUp.Replace("]", ",\"CAP_DAC_OVERRIDE\"]", StringComparison.Ordinal), spec["process"]!["capabilities"]!["permitted"]);
     }
 
+    private static IEnumerable<string> Targets(JsonObject spec) => spec["mounts"]!.AsArray().Select(static mount => (string)mount!["destination"]!);
+
     private static JsonObject Rewritten(
-        JsonObject spec, bool useKvm = false, IReadOnlyList<Share>? shares = null, IReadOnlyList<ForwardedSocket>? sockets = null)
+        JsonObject spec, bool useKvm = false, IReadOnlyList<Share>? shares = null, IReadOnlyList<ForwardedSocket>? sockets = null,
+        string? firecracker = null)
     {
         if (!File.Exists("/dev/net/tun")) Assert.Skip("this host has no /dev/net/tun");
         SandboxSpec.Rewrite(spec, new SandboxParts
@@ -235,12 +278,14 @@ public class SandboxSpecTests
             Skeleton = "/lib/skeleton",
             Program = "/usr/bin/runcvm",
             Folder = "/run/runcvm/id",
+            HypervisorFiles = ["/usr/bin/qemu", "/usr/lib"],
             Vmlinux = "/k/vmlinux",
             Initramfs = "/k/initramfs",
             Disks = [("/i/root.erofs", new MachineDisk("root", "/disks/root", true)), ("/i/scratch", new MachineDisk("scratch", "/disks/scratch", false))],
             Shares = shares ?? [],
             Sockets = sockets ?? [],
             UseKvm = useKvm,
+            Firecracker = firecracker,
             MemoryOverhead = 1000,
         });
         // As it will be read: from text.

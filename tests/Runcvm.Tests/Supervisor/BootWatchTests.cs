@@ -27,7 +27,7 @@ public sealed class BootWatchTests : IDisposable
     private void Wait(SilentMachine machine, Task failure)
         => _loop.Run(async () =>
         {
-            var description = new MachineDescription { Hypervisor = "/hypervisor", KernelCommandLine = "", BootTimeout = 1 };
+            var description = new MachineDescription { Hypervisor = "/hypervisor", HypervisorUser = 1900000000, KernelCommandLine = "", BootTimeout = 1 };
             await new BootWatch(_loop, description, machine, new LastWords(), new Timeline(), new MachineLog(0)).AwaitAsync(BootWatch.Never, BootWatch.Never, failure);
             return 0;
         });

@@ -9,6 +9,9 @@ internal sealed record FirecrackerFiles(string Folder)
     /// <summary>The machine as Firecracker reads it at its start.</summary>
     internal string Configuration => $"{Folder}/config.json";
 
+    /// <summary>The pipe that takes its log and its last words.</summary>
+    internal string Errors => $"{Folder}/errors";
+
     /// <summary>Where it takes requests while the machine runs.</summary>
     internal string Api => $"{Folder}/api.sock";
 

@@ -60,13 +60,13 @@ internal sealed class FirecrackerMachine : IMachine
     internal static FirecrackerMachine Start(EventLoop loop, MachineSettings settings, UserThread user)
     {
         var files = new FirecrackerFiles(settings.Folder);
-        File.WriteAllBytes(files.Configuration, FirecrackerConfiguration.Build(settings, files));
-        var dial = new GuestDial(loop, files.Stream);
-        GuestDial? sharesDial = settings.HasShares ? new GuestDial(loop, files.Shares) : null;
+        var ours = new FirecrackerFiles(settings.Tree + settings.Folder);
+        File.WriteAllBytes(ours.Configuration, FirecrackerConfiguration.Build(settings, files));
+        var dial = new GuestDial(loop, ours.Stream);
+        GuestDial? sharesDial = settings.HasShares ? new GuestDial(loop, ours.Shares) : null;
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
-        // Made by the user: it opens the second one by name, for its log.
-        ((SafeFileHandle console, SafeFileHandle consoleEnd), (SafeFileHandle errors, SafeFileHandle errorsEnd)) =
-            user.Run(static () => (FileDescriptor.Pipe(), FileDescriptor.Pipe()));
+        (SafeFileHandle console, SafeFileHandle consoleEnd) = FileDescriptor.Pipe();
+        (SafeFileHandle errors, SafeFileHandle errorsEnd) = FileDescriptor.NamedPipe(ours.Errors, Permission.EverybodysFile);
         using (consoleEnd)
         using (errorsEnd)
         {

@@ -39,7 +39,7 @@ internal static class QemuArguments
         .. Console(),
         .. Monitor(),
         .. Stream(settings),
-        .. settings.Disks.SelectMany(Disk),
+        .. settings.Disks.SelectMany((disk, index) => Disk(disk, index, settings)),
         .. settings.Cards.SelectMany((card, index) => Card(card, index, settings)),
         .. settings.Balloon ? Balloon() : [],
     ];
@@ -112,12 +112,18 @@ internal static class QemuArguments
     /// <summary>The number under which QEMU finds the stream of the shares.</summary>
     internal static int SharesFile(MachineSettings settings) => FirstTapFile + settings.Cards.Count;
 
-    private static IEnumerable<string> Disk(MachineSettings.Disk disk) =>
+    /// <summary>The number under which QEMU finds a disk's open file.</summary>
+    internal static int DiskFile(MachineSettings settings, int disk) => VhostFile(settings, settings.VhostNet ? settings.Cards.Count : 0) + disk;
+
+    private static IEnumerable<string> Disk(MachineSettings.Disk disk, int index, MachineSettings settings) =>
     [
+        // Open already, because this user may open no file of the machine's. A set has one file: QEMU must not ask for a read-only one first.
+        "-add-fd", $"fd={DiskFile(settings, index)},set={index + 1}",
         // The file is this machine's own or read-only: locking it would only fail where the file system cannot lock.
-        "-drive", $"if=none,id={disk.Serial},format=raw,readonly={(disk.ReadOnly ? "on" : "off")},cache=writeback,discard=unmap,file.locking=off,file={disk.Path.Replace(",", ",,", StringComparison.Ordinal)}",
-        // A guest that is told of a full disk gives up its file system for good; one that is stopped goes on as soon as there is room (Supervisor/DiskWatch.cs).
-        // Any other error may never end, so the guest is told.
+        "-drive", $"if=none,id={disk.Serial},format=raw,readonly={(disk.ReadOnly ? "on" : "off")},auto-read-only=off,cache=writeback,discard=unmap,"
+            + $"file.locking=off,file=/dev/fdset/{index + 1}",
+        // A guest that is told of a full disk gives up its file system for good; one that is stopped goes on as soon as there is room
+        // (Supervisor/DiskWatch.cs). Any other error may never end, so the guest is told.
         "-device", $"virtio-blk-device,drive={disk.Serial},serial={disk.Serial},werror=enospc,rerror=report",
     ];
 

@@ -12,15 +12,17 @@ internal sealed class QemuMachine : IMachine
 {
     private const string VhostNet = "/dev/vhost-net";
 
+    private readonly UserThread _user;
     private readonly ChildProcess _process;
     private readonly QemuMonitor _monitor;
     private readonly bool _hasBalloon;
 
     private QemuMachine(
-        EventLoop loop, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle? files, SafeFileHandle console,
+        EventLoop loop, UserThread user, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle? files, SafeFileHandle console,
         SafeFileHandle errors, SafeFileHandle monitor, bool hasBalloon)
     {
         FileDevice = files;
+        _user = user;
         _process = process;
         _hasBalloon = hasBalloon;
         _monitor = new QemuMonitor(AsyncFile.NonBlocking(loop, monitor));
@@ -45,7 +47,8 @@ internal sealed class QemuMachine : IMachine
 
     public Task<ExitStatus> Exited { get; }
 
-    internal static QemuMachine Start(EventLoop loop, MachineSettings settings)
+    /// <summary>Starts it in its compartment, which it reaches no file from that it was not given.</summary>
+    internal static QemuMachine Start(EventLoop loop, MachineSettings settings, UserThread user)
     {
         (SafeFileHandle stream, SafeFileHandle streamEnd) = UnixSocket.Pair();
         (SafeFileHandle? shares, SafeFileHandle? sharesEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
@@ -71,9 +74,11 @@ internal sealed class QemuMachine : IMachine
             if (deviceEnd != null) files.Add((QemuArguments.SharesFile(settings) + 1, deviceEnd));
             SafeFileHandle[] carriers = settings.VhostNet ? [.. settings.Cards.Select(static _ => FileDescriptor.Open(VhostNet, OpenFlags.ReadWrite))] : [];
             for (int i = 0; i < carriers.Length; i++) files.Add((QemuArguments.VhostFile(settings, i), carriers[i]));
-            ChildProcess process = ChildProcess.Start(settings.Program, QemuArguments.Build(settings), [], files);
-            foreach (SafeFileHandle carrier in carriers) carrier.Dispose();
-            return new QemuMachine(loop, process, stream, shares, device, console, errors, monitor, settings.Balloon);
+            SafeFileHandle[] disks = [.. settings.Disks.Select(static disk => FileDescriptor.Open(disk.Path, disk.ReadOnly ? OpenFlags.ReadOnly : OpenFlags.ReadWrite))];
+            for (int i = 0; i < disks.Length; i++) files.Add((QemuArguments.DiskFile(settings, i), disks[i]));
+            ChildProcess process = user.Run(() => ChildProcess.Start(settings.Program, QemuArguments.Build(settings), [], files));
+            foreach (SafeFileHandle given in carriers.Concat(disks)) given.Dispose();
+            return new QemuMachine(loop, user, process, stream, shares, device, console, errors, monitor, settings.Balloon);
         }
     }
 
@@ -93,7 +98,12 @@ internal sealed class QemuMachine : IMachine
 
     public string Explain(string lines) => lines;
 
-    public void Kill() => _process.Kill(SignalNumber.Kill);
+    // Who is another user may be signalled by that user only.
+    public void Kill() => _user.Run(() =>
+    {
+        _process.Kill(SignalNumber.Kill);
+        return 0;
+    });
 
     public void Dispose()
     {

@@ -87,7 +87,7 @@ public class FirecrackerConfigurationTests
     [Fact]
     public void The_whole_command_line_leaves_the_filter_on()
         => Assert.Equal(
-            "firecracker --id runcvm --config-file /run/hypervisor/config.json --api-sock /run/hypervisor/api.sock --log-path /proc/self/fd/2 "
+            "firecracker --id runcvm --config-file /run/hypervisor/config.json --api-sock /run/hypervisor/api.sock --log-path /run/hypervisor/errors "
             + "--level Warning --show-level",
             string.Join(' ', FirecrackerArguments.Build(Files)));
 
