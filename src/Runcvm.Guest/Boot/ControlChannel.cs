@@ -8,7 +8,7 @@ namespace Runcvm.Guest.Boot;
 internal sealed class ControlChannel(Channel channel)
 {
     private readonly MessageReader _reader = new(channel.ReadAsync);
-    private Task _lastSend = Task.CompletedTask;
+    private readonly MessageSender _sender = new(channel, MessageReader.MaxLengthOfGuest);
 
     internal async Task<Setup> ReceiveSetupAsync()
     {
@@ -44,17 +44,5 @@ internal sealed class ControlChannel(Channel channel)
 
     internal Task SendStoppedAsync() => SendAsync(MessageKind.Stopped, static _ => { });
 
-    private Task SendAsync(MessageKind kind, Action<WireWriter> write)
-    {
-        var writer = new WireWriter();
-        write(writer);
-        // One message after the other: two that ran into each other on a full channel would be neither.
-        return _lastSend = SendAfterAsync(_lastSend, MessageReader.Frame(kind, writer.Written));
-    }
-
-    private async Task SendAfterAsync(Task before, byte[] message)
-    {
-        await before;
-        await channel.WriteAsync(message);
-    }
+    private Task SendAsync(MessageKind kind, Action<WireWriter> write) => _sender.SendAsync(kind, write);
 }

@@ -91,12 +91,17 @@ internal static class GuestBoot
         times.Done("set-up received");
         using var sockets = new HostSockets(loop, multiplexer, control);
         GuestRoot root = RootAssembly.Run(setup, times, sockets, out NetworkCards cards, out IReadOnlyList<string> notices);
-        foreach (string notice in notices) await control.SendAsync(new Notice(notice));
         using var network = new NetworkUpdate(loop, multiplexer, control, setup, cards);
         var ports = new PortReporter(loop, control, TimeSpan.FromMilliseconds(setup.PortsInterval));
         var processes = new ProcessTable(loop, multiplexer, control, root, setup, workload, ports, network, sockets, times);
-        _ = ports.RunAsync();
-        await processes.RunAsync();
+        // All at once, and not after one another: from the set-up on messages are looked at as they come, since what
+        // follows the start of a process on its channels must find them.
+        Task serving = processes.RunAsync();
+        Task reporting = ports.RunAsync();
+        foreach (string notice in notices) await control.SendAsync(new Notice(notice));
+        // The reports go on as long as the stream: they end first only by a fault.
+        await await Task.WhenAny(serving, reporting);
+        await serving;
         Shutdown.UnmountAll();
     }
 

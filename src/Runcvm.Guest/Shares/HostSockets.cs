@@ -19,6 +19,7 @@ internal sealed class HostSockets(EventLoop loop, Multiplexer multiplexer, Contr
 
     private readonly List<AsyncFile> _listeners = [];
     private readonly Dictionary<uint, SafeFileHandle> _waiting = [];
+    private readonly List<Task> _tasks = [];
     private int _connections;
     private uint _lastNumber;
 
@@ -39,7 +40,7 @@ internal sealed class HostSockets(EventLoop loop, Multiplexer multiplexer, Contr
         using SafeFileHandle target = root.FileAt(mount.Target);
         MountPoint.Bind(path, FileDescriptor.PathOf(target));
         _listeners.Add(listener);
-        _ = AcceptAsync(listener, (ushort)(mount.Socket - 1));
+        _tasks.Add(AcceptAsync(listener, (ushort)(mount.Socket - 1)));
     }
 
     /// <summary>Takes the host's answer: connects the two ends, or closes this one.</summary>
@@ -48,7 +49,8 @@ internal sealed class HostSockets(EventLoop loop, Multiplexer multiplexer, Contr
         if (!_waiting.Remove(answer.Number, out SafeFileHandle? accepted)) throw new WireFormatException($"the host answers to connection {answer.Number}, which nobody made");
         if (answer.Id != 0)
         {
-            _ = RelayAsync(answer.Id, accepted);
+            _tasks.RemoveAll(static task => task.IsCompleted);
+            _tasks.Add(RelayAsync(answer.Id, accepted));
             return;
         }
 
@@ -73,11 +75,11 @@ internal sealed class HostSockets(EventLoop loop, Multiplexer multiplexer, Contr
                 while (_waiting.Count + _connections < DialSocket.MostConnections && UnixSocket.TryAccept(listener.Handle) is { } accepted)
                 {
                     _waiting.Add(++_lastNumber, accepted);
-                    _ = control.SendAsync(new DialSocket(_lastNumber, socket));
+                    await control.SendAsync(new DialSocket(_lastNumber, socket));
                 }
             }
         }
-        catch (ObjectDisposedException)
+        catch (Exception e) when (e is ObjectDisposedException or ChannelClosedException)
         {
             // The machine is ending.
         }

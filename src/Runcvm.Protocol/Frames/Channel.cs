@@ -60,7 +60,7 @@ public sealed class Channel
             _owner.ThrowIfBroken();
             if (_peerWantsNoMore || _closed) throw new ChannelClosedException($"channel {Id} was closed");
             int count = Math.Min(Math.Min(bytes.Length, _sendCredit), FrameHeader.MaxPayload);
-            if (count == 0)
+            if (count == 0 || !_owner.HasRoomFor(this))
             {
                 await _changed.WaitAsync();
                 continue;
@@ -95,7 +95,7 @@ public sealed class Channel
         End();
         Refuse();
         _closed = true;
-        _owner.Forget(Id);
+        _owner.Forget(this);
         _changed.Set();
     }
 

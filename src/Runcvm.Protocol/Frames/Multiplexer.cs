@@ -2,19 +2,26 @@ using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Protocol.Frames;
 
-/// <summary>Many channels over one byte stream. Both sides open a channel under a number they agree on before any frame
-/// of it can arrive. All methods are called on one thread.</summary>
+/// <summary>Many channels over one byte stream. The host announces a channel by a message, and opens it, with
+/// <see cref="MessageSender"/>, when the message is in the stream's queue. The guest opens it as it reads that message,
+/// before it looks at the next frame. So no frame comes before its channel. All methods are called on one
+/// thread.</summary>
 public sealed class Multiplexer
 {
     // For each channel, while not a byte could be sent. Two are all that an honest sender can use up, for it reads each before
     // it goes on; one that does not would have them pile up here without end.
     private const int MostUnsentGrants = 16;
 
+    // Writers of data wait while this many bytes wait to be written to the stream. Each channel's window alone would
+    // not bound them: there may be any number of channels, one after the other.
+    private const int MostUnsent = 1024 * 1024;
+
     private const int ReadSize = FrameHeader.MaxPayload + FrameHeader.Size;
 
     private readonly Dictionary<uint, Channel> _channels = [];
     private readonly ByteQueue _output = new();
     private readonly Pulse _outputChanged = new();
+    private readonly HashSet<Channel> _waitingForRoom = [];
     private uint _highestOpened;
     private int _unsentGrants;
     private Exception? _broken;
@@ -97,6 +104,14 @@ public sealed class Multiplexer
         if (_broken != null) throw new ChannelClosedException(_broken.Message);
     }
 
+    /// <summary>Whether data may be sent now. If not, the channel is woken as soon as there is room.</summary>
+    internal bool HasRoomFor(Channel channel)
+    {
+        if (_output.Count < MostUnsent) return true;
+        _waitingForRoom.Add(channel);
+        return false;
+    }
+
     internal void Send(FrameHeader header, ReadOnlySpan<byte> payload)
     {
         Span<byte> room = _output.Reserve(FrameHeader.Size + payload.Length);
@@ -107,7 +122,11 @@ public sealed class Multiplexer
             Break(new WireFormatException("the other side sends without reading what it is sent"));
     }
 
-    internal void Forget(uint id) => _channels.Remove(id);
+    internal void Forget(Channel channel)
+    {
+        _channels.Remove(channel.Id);
+        _waitingForRoom.Remove(channel);
+    }
 
     private async Task ReceiveAllAsync(Func<Memory<byte>, ValueTask<int>> read)
     {
@@ -141,11 +160,21 @@ public sealed class Multiplexer
                 await write(chunk.AsMemory(0, count));
                 _unsentGrants = 0;
                 if (_output.Count == 0) _outputChanged.Set();
+                if (_output.Count <= MostUnsent / 2) WakeWaiting();
             }
         }
         catch (Exception e)
         {
             Break(e);
         }
+    }
+
+    // Half of the room at once, so that many who wait are not woken for each piece.
+    private void WakeWaiting()
+    {
+        if (_waitingForRoom.Count == 0) return;
+        Channel[] waiting = [.. _waitingForRoom];
+        _waitingForRoom.Clear();
+        foreach (Channel channel in waiting) channel.Wake();
     }
 }

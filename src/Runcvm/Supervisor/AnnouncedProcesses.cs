@@ -1,4 +1,5 @@
 using Runcvm.Linux.Events;
+using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 
@@ -10,23 +11,27 @@ internal sealed class AnnouncedProcesses(EventLoop loop, GuestLink link)
 {
     // Each is a process of the guest. More at once start as they would without.
     private const int Most = 8;
-    private const int LargestStart = 64 * 1024;
+
+    /// <summary>A longer message goes to the guest once, with the start.</summary>
+    internal const int LargestStart = MessageReader.SmallLength;
 
     // The low-level runtime may have failed, or been killed, in between.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly List<(uint Id, byte[] Start)> _waiting = [];
+    private readonly HashSet<Task> _timeouts = [];
 
     /// <param name="start">the body of the start message that `attach` will send</param>
-    internal void Add(byte[] start)
+    internal async Task AddAsync(byte[] start)
     {
         if (_waiting.Count == Most || start.Length > LargestStart) return;
         var reader = new WireReader(start);
         ProcessSpec process = Start.Read(ref reader).Process;
         uint id = link.NextId();
         _waiting.Add((id, start));
-        _ = link.SendAsync(MessageKind.Prepare, new Start(id, process).Write);
-        _ = ForgetLaterAsync(id);
+        _timeouts.RemoveWhere(static timeout => timeout.IsCompleted);
+        _timeouts.Add(ForgetLaterAsync(id));
+        await link.SendAsync(MessageKind.Prepare, new Start(id, process).Write);
     }
 
     /// <summary>The number under which the guest has got that process ready, or null.</summary>

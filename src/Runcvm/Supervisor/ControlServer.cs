@@ -14,10 +14,15 @@ namespace Runcvm.Supervisor;
 internal sealed class ControlServer(
     EventLoop loop, GuestLink link, MachineLog log, Task workloadStarted, Observation observation, string path) : IDisposable
 {
+    // Execs with long arguments that are taken at a time. Each costs a multiple of them here until the guest has it,
+    // and the guest may never take it.
+    private const int MostLarge = 4;
+
     private readonly AsyncFile _listener = new(loop, UnixSocket.ListenThenAppear(path));
     private readonly Dictionary<uint, (ProcessSession Session, AsyncFile Client)> _sessions = [];
     private readonly HashSet<Task> _connections = [];
     private readonly AnnouncedProcesses _announced = new(loop, link);
+    private readonly Turns _large = new(MostLarge);
 
     /// <summary>Until the machine ends, and its clients with it.</summary>
     internal Task RunAsync() => Acceptance.RunAsync(
@@ -51,15 +56,21 @@ internal sealed class ControlServer(
     private async Task ServeAsync(AsyncFile client)
     {
         var files = new List<SafeFileHandle>();
+        using Turns.Turn large = _large.NotYet();
         using (client)
         {
             try
             {
-                var messages = new MessageReader(buffer => ReceiveAsync(client, buffer, files));
+                bool isLater = false;
+                var messages = new MessageReader(
+                    buffer => ReceiveAsync(client, buffer, files),
+                    admit: length => isLater
+                        ? throw new WireFormatException($"a request has {length} bytes")
+                        : large.TakeAsync());
                 if (await messages.ReadAsync() is not var (kind, body)) return;
                 if (kind == MessageKind.Prepare)
                 {
-                    if (workloadStarted.IsCompleted) _announced.Add(body);
+                    if (workloadStarted.IsCompleted) await _announced.AddAsync(body);
                     return;
                 }
 
@@ -74,7 +85,11 @@ internal sealed class ControlServer(
                 if (files.Count != 3) throw new WireFormatException($"an exec came with {files.Count} files instead of 3");
                 long begun = Stopwatch.GetTimestamp();
                 uint? ready = _announced.Take(body);
-                ProcessSession session = Begin(body, ready ?? link.NextId(), files, client);
+                ProcessSession session = await BeginAsync(body, ready ?? link.NextId(), files, client);
+                // Of 2 MiB, perhaps, and the process may run for days.
+                body = [];
+                isLater = true;
+                large.Dispose();
                 Task relays = session.RunAsync();
                 Task requests = TakeRequestsAsync(messages, session);
                 ProcessEnd end = await session.Ended;
@@ -96,7 +111,7 @@ internal sealed class ControlServer(
         }
     }
 
-    private ProcessSession Begin(byte[] body, uint id, List<SafeFileHandle> files, AsyncFile client)
+    private async Task<ProcessSession> BeginAsync(byte[] body, uint id, List<SafeFileHandle> files, AsyncFile client)
     {
         var reader = new WireReader(body);
         ProcessSpec process = Start.Read(ref reader).Process;
@@ -108,12 +123,11 @@ internal sealed class ControlServer(
         catch (LinuxException)
         {
             // One that the guest has ready would wait for ever.
-            _connections.Add(link.SendAsync(MessageKind.Forget, new Forget(id).Write));
+            await link.SendAsync(MessageKind.Forget, new Forget(id).Write);
             throw;
         }
 
-        _sessions.Add(session.Id, (session, client));
-        _connections.Add(link.SendAsync(MessageKind.Start, new Start(session.Id, process).Write));
+        await session.StartAsync(process, () => _sessions.Add(id, (session, client)));
         return session;
     }
 

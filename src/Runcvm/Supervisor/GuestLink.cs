@@ -5,41 +5,43 @@ using Runcvm.Protocol.Wire;
 namespace Runcvm.Supervisor;
 
 /// <summary>Messages to and from the guest on channel 0. What comes is hostile until it was read.</summary>
-internal sealed class GuestLink(Multiplexer multiplexer)
+internal sealed class GuestLink
 {
-    private readonly Channel _channel = multiplexer.Open(0);
-    private MessageReader? _reader;
-    private Task _lastSend = Task.CompletedTask;
+    private readonly MessageReader _reader;
+    private readonly MessageSender _sender;
     private uint _lastId = Start.Workload;
 
-    internal Multiplexer Multiplexer => multiplexer;
+    internal GuestLink(Multiplexer multiplexer)
+    {
+        Multiplexer = multiplexer;
+        Channel channel = multiplexer.Open(Start.ControlChannel);
+        _reader = new MessageReader(channel.ReadAsync, MessageReader.MaxLengthOfGuest);
+        _sender = new MessageSender(channel, MessageReader.MaxLength);
+    }
+
+    internal Multiplexer Multiplexer { get; }
 
     /// <summary>A number for a process or a connection that no other has.</summary>
     internal uint NextId() => ++_lastId;
 
-    internal ValueTask<(MessageKind Kind, byte[] Body)?> ReceiveAsync()
-        => (_reader ??= new MessageReader(_channel.ReadAsync, MessageReader.MaxLengthOfGuest)).ReadAsync();
+    internal ValueTask<(MessageKind Kind, byte[] Body)?> ReceiveAsync() => _reader.ReadAsync();
 
-    internal Task SendAsync(MessageKind kind, Action<WireWriter> write)
+    /// <summary>Ends when the message is on its way, or the guest gone.</summary>
+    internal async Task SendAsync(MessageKind kind, Action<WireWriter> write)
     {
-        var writer = new WireWriter();
-        write(writer);
-        return SendAsync(MessageReader.Frame(kind, writer.Written));
-    }
-
-    /// <summary>Sends a message that is framed already.</summary>
-    internal Task SendAsync(byte[] message) => _lastSend = SendAfterAsync(_lastSend, message);
-
-    private async Task SendAfterAsync(Task before, byte[] message)
-    {
-        await before;
         try
         {
-            await _channel.WriteAsync(message);
+            await _sender.SendAsync(kind, write);
         }
         catch (ChannelClosedException)
         {
-            // The guest is gone, which whoever runs the stream reports.
+            // The guest is gone, which is reported by the one that runs the stream.
         }
     }
+
+    /// <summary>Sends a message that tells the guest of channels, and calls <paramref name="open"/>, which opens them,
+    /// once all of it is on its way: the guest takes nothing of a channel of which it does not know.</summary>
+    /// <exception cref="ChannelClosedException">the guest is gone, and the channels were not opened</exception>
+    internal Task AnnounceAsync(MessageKind kind, Action<WireWriter> write, Action open)
+        => _sender.SendAsync(kind, write, open);
 }

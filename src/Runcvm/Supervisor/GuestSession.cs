@@ -20,6 +20,8 @@ internal sealed class GuestSession(
     EventLoop loop, MachineDescription description, GuestLink link, Workload workload, Observation observation, Timeline timeline, Stopwatch sinceStart,
     MachineLog log)
 {
+    private Task _clock = Task.CompletedTask;
+
     private delegate T Reading<T>(ref WireReader reader);
 
     /// <summary>The guest's next message; null when the stream has ended.</summary>
@@ -56,9 +58,31 @@ internal sealed class GuestSession(
     /// <returns>the workload's exit code; null when the stream ended too early</returns>
     internal async Task<int?> RunAsync(Setup setup, ControlServer control, PortRelay ports, SocketDialler? sockets)
     {
-        _ = link.SendAsync(MessageKind.Setup, setup.Write);
+        Task<int?> serving = ServeAsync(setup, control, ports, sockets);
+        Task beginning = BeginAsync(setup);
+        // Both at once: the guest may have more to say than it can send before it has read all of that.
+        if (await Task.WhenAny(beginning, serving) == beginning) await beginning;
+        return await serving;
+    }
+
+    private async Task BeginAsync(Setup setup)
+    {
+        try
+        {
+            await link.SendAsync(MessageKind.Setup, setup.Write);
+        }
+        catch (WireFormatException e)
+        {
+            throw new UsageException(
+                $"the container's mounts, files and networks are too many for a machine: {e.Message}", e);
+        }
+
         LogTime("the set-up was sent");
-        workload.Start();
+        await workload.StartAsync();
+    }
+
+    private async Task<int?> ServeAsync(Setup setup, ControlServer control, PortRelay ports, SocketDialler? sockets)
+    {
         ProcessEnd? end = null;
         while (await ReceiveAsync() is var (kind, body))
         {
@@ -115,7 +139,7 @@ internal sealed class GuestSession(
         timeline.Ended(BootSteps.Workload);
         log.Info($"the workload runs, {sinceStart.ElapsedMilliseconds} ms after the hypervisor's start");
         BootSteps.Report(log, timeline);
-        _ = KeepClockAsync();
+        _clock = KeepClockAsync();
         await workload.SendEarlySignalsAsync();
     }
 

@@ -3,6 +3,7 @@ using Runcvm.Linux.Events;
 using Runcvm.Linux.Netlink;
 using Runcvm.Network;
 using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
 
 namespace Runcvm.Supervisor;
@@ -62,7 +63,15 @@ internal sealed class NetworkFollower(EventLoop loop, GuestLink link, NetworkWat
         _files = files;
         _cards = state?.Cards ?? _cards;
         _sysctls = state?.Sysctls ?? _sysctls;
-        await link.SendAsync(MessageKind.NetworkChange, new NetworkChange(_cards, _sysctls, _files, relay).Write);
+        try
+        {
+            await link.SendAsync(MessageKind.NetworkChange, new NetworkChange(_cards, _sysctls, _files, relay).Write);
+        }
+        catch (WireFormatException e)
+        {
+            MachineLog.Error(
+                $"the network of the container has changed, and the machine's could not follow: {e.Message}");
+        }
     }
 
     private void Note(NetworkState? state)

@@ -34,17 +34,18 @@ internal sealed class Observation(TextRing console, Timeline timeline, GuestLink
                 break;
             case MessageKind.ReadKernelLog:
                 await workloadStarted;
-                string log = await AskGuestAsync(MessageKind.ReadKernelLog, static id => new ReadKernelLog(id).Write);
+                string log = await AskGuestAsync(
+                    client, MessageKind.ReadKernelLog, static id => new ReadKernelLog(id).Write);
                 await SendAsync(client, MessageKind.KernelLog, new KernelLog(0, log).Write);
                 break;
             case MessageKind.Flush:
-                if (workloadStarted.IsCompleted) await AskGuestAsync(MessageKind.Flush, static id => new Flush(id).Write);
+                if (workloadStarted.IsCompleted) await FlushAsync(client);
                 await SendAsync(client, MessageKind.Flushed, new Flushed(0).Write);
                 break;
             case MessageKind.SetLimits:
                 string failure = await limits.SetAsync(LimitsIn(body));
                 // Whoever asks moves the balloon next. A guest does one thing after the other: once it answers, the driver is there.
-                if (limits.OthersMoveTheBalloon) await AskGuestAsync(MessageKind.Flush, static id => new Flush(id).Write);
+                if (limits.OthersMoveTheBalloon) await FlushAsync(client);
                 await SendAsync(client, MessageKind.LimitsSet, new LimitsSet(failure).Write);
                 break;
         }
@@ -55,9 +56,10 @@ internal sealed class Observation(TextRing console, Timeline timeline, GuestLink
     {
         var reader = new WireReader(body);
         (uint id, string answer) = kind == MessageKind.KernelLog ? Answer(KernelLog.Read(ref reader)) : (Flushed.Read(ref reader).Id, "");
-        if (!_questions.Remove(id, out TaskCompletionSource<string>? question))
+        if (id == 0 || id > _lastQuestion)
             throw new WireFormatException($"it sent message {(byte)kind}, for which nobody had asked");
-        question.SetResult(answer);
+        // The client may have gone.
+        if (_questions.Remove(id, out TaskCompletionSource<string>? question)) question.SetResult(answer);
     }
 
     private static (uint Id, string Text) Answer(KernelLog log) => (log.Id, log.Text);
@@ -84,12 +86,32 @@ internal sealed class Observation(TextRing console, Timeline timeline, GuestLink
         return Linux.Files.FileDescriptor.TryRead(client.Handle, one) == 0;
     }
 
-    private Task<string> AskGuestAsync(MessageKind kind, Func<uint, Action<WireWriter>> question)
+    private Task<string> FlushAsync(AsyncFile client)
+        => AskGuestAsync(client, MessageKind.Flush, static id => new Flush(id).Write);
+
+    private async Task<string> AskGuestAsync(
+        AsyncFile client, MessageKind kind, Func<uint, Action<WireWriter>> question)
     {
         var answer = new TaskCompletionSource<string>();
-        _questions.Add(++_lastQuestion, answer);
-        _ = link.SendAsync(kind, question(_lastQuestion));
-        return answer.Task;
+        uint id = ++_lastQuestion;
+        _questions.Add(id, answer);
+        Task<string> asking = AskAsync();
+        // A client sends nothing more: what can be read is its end. A guest that does not answer shall not keep its
+        // connection.
+        while (!asking.IsCompleted && await Task.WhenAny(asking, client.ReadableAsync()) != asking)
+        {
+            if (!IsGone(client)) continue;
+            _questions.Remove(id);
+            throw new ChannelClosedException("nobody waits for the answer any more");
+        }
+
+        return await asking;
+
+        async Task<string> AskAsync()
+        {
+            await link.SendAsync(kind, question(id));
+            return await answer.Task;
+        }
     }
 
     private static SetLimits LimitsIn(byte[] body)

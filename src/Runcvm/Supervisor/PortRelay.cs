@@ -87,11 +87,14 @@ internal sealed class PortRelay(
         _connections++;
         try
         {
-            await RelayedConnection.RunAsync(link, socket, id => link.SendAsync(MessageKind.Connect, new Connect(id, port, IsDatagram: false).Write));
+            await RelayedConnection.RunAsync(link, socket, AnnounceAsync);
         }
         finally
         {
             _connections--;
         }
+
+        Task AnnounceAsync(uint id, Action open)
+            => link.AnnounceAsync(MessageKind.Connect, new Connect(id, port, IsDatagram: false).Write, open);
     }
 }

@@ -12,21 +12,19 @@ internal sealed class ProcessSession
 {
     private readonly GuestLink _link;
     private readonly AsyncFile _inputFile;
-    private readonly Channel _input;
-    private readonly List<OutputWriter> _outputs = [];
-    private readonly List<Task> _tasks = [];
+    private readonly AsyncFile[] _outputFiles;
+    private readonly OutputWriter[] _outputs = new OutputWriter[2];
     private readonly TaskCompletionSource<ProcessEnd> _ended = new();
     private readonly SafeFileHandle? _terminal;
+    private Channel? _input;
 
-    /// <summary>Opens the channels; the start message must follow at once.</summary>
     internal ProcessSession(EventLoop loop, GuestLink link, uint id, bool hasTerminal, SafeFileHandle input, SafeFileHandle output, SafeFileHandle error)
     {
         Id = id;
         _link = link;
-        _input = link.Multiplexer.Open(Start.ChannelOf(id, 0));
         _inputFile = AsyncFile.Reopen(loop, input, forWriting: false, forReading: true);
-        _outputs.Add(new OutputWriter(link.Multiplexer.Open(Start.ChannelOf(id, 1)), AsyncFile.Reopen(loop, output, forWriting: true, forReading: false)));
-        _outputs.Add(new OutputWriter(link.Multiplexer.Open(Start.ChannelOf(id, 2)), AsyncFile.Reopen(loop, error, forWriting: true, forReading: false)));
+        SafeFileHandle[] outputs = [output, error];
+        _outputFiles = [.. outputs.Select(file => AsyncFile.Reopen(loop, file, forWriting: true, forReading: false))];
         if (hasTerminal) _terminal = input;
     }
 
@@ -35,13 +33,40 @@ internal sealed class ProcessSession
     /// <summary>Ends with the process, or with the failure to start it.</summary>
     internal Task<ProcessEnd> Ended => _ended.Task;
 
+    /// <summary>Asks the guest for the process.</summary>
+    /// <param name="process">what to run</param>
+    /// <param name="started">is called when the guest may say something about it</param>
+    /// <exception cref="ChannelClosedException">the guest is gone</exception>
+    internal async Task StartAsync(ProcessSpec process, Action started)
+    {
+        try
+        {
+            await _link.AnnounceAsync(MessageKind.Start, new Start(Id, process).Write, () =>
+            {
+                OpenChannels();
+                started();
+            });
+        }
+        catch (ChannelClosedException)
+        {
+            _inputFile.Dispose();
+            foreach (AsyncFile file in _outputFiles) file.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Relays the streams until all of them have ended.</summary>
-    internal async Task RunAsync()
+    internal Task RunAsync()
     {
         if (_terminal != null) PseudoTerminal.MakeRaw(_terminal);
-        _tasks.Add(RelayInputAsync());
-        foreach (OutputWriter output in _outputs) _tasks.Add(output.RunAsync());
-        await Task.WhenAll(_tasks);
+        return Task.WhenAll(RelayInputAsync(_input!), _outputs[0].RunAsync(), _outputs[1].RunAsync());
+    }
+
+    private void OpenChannels()
+    {
+        _input = _link.Multiplexer.Open(Start.ChannelOf(Id, 0));
+        for (uint i = 0; i < _outputs.Length; i++)
+            _outputs[i] = new OutputWriter(_link.Multiplexer.Open(Start.ChannelOf(Id, i + 1)), _outputFiles[i]);
     }
 
     internal Task SignalAsync(int number) => _link.SendAsync(MessageKind.Signal, new Signal(Id, (byte)number).Write);
@@ -61,23 +86,23 @@ internal sealed class ProcessSession
     internal async Task CompleteAsync(ProcessEnd end)
     {
         _inputFile.Dispose();
-        _input.Close();
+        _input!.Close();
         foreach (OutputWriter output in _outputs) await output.DrainAsync();
         _ended.TrySetResult(end);
     }
 
-    private async Task RelayInputAsync()
+    private async Task RelayInputAsync(Channel input)
     {
         byte[] buffer = new byte[16 * 1024];
         try
         {
-            for (int n; (n = await _inputFile.ReadAsync(buffer)) > 0;) await _input.WriteAsync(buffer.AsMemory(0, n));
-            _input.End();
+            for (int n; (n = await _inputFile.ReadAsync(buffer)) > 0;) await input.WriteAsync(buffer.AsMemory(0, n));
+            input.End();
         }
         catch (Exception e) when (e is ObjectDisposedException or ChannelClosedException or LinuxException { Errno: Errno.EIO or Errno.ECONNRESET })
         {
             // The process or the user's terminal is gone: nobody is left to read, or to write.
-            _input.End();
+            input.End();
         }
     }
 }

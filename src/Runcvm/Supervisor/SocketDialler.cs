@@ -22,6 +22,7 @@ internal sealed class SocketDialler(EventLoop loop, IReadOnlyList<string> socket
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
 
     private readonly HashSet<string> _reported = [];
+    private readonly HashSet<Task> _dials = [];
     private int _connections;
     private int _unanswered;
 
@@ -29,7 +30,8 @@ internal sealed class SocketDialler(EventLoop loop, IReadOnlyList<string> socket
     {
         if (request.Socket >= sockets.Count) throw new WireFormatException($"it connects to socket {request.Socket} of the host, which it was not given");
         if (_unanswered >= MostUnanswered) throw new WireFormatException("it connects to the host's sockets without reading the answers");
-        _ = DialAsync(link, request);
+        _dials.RemoveWhere(static dial => dial.IsCompleted);
+        _dials.Add(DialAsync(link, request));
     }
 
     private async Task DialAsync(GuestLink link, DialSocket request)
@@ -38,7 +40,8 @@ internal sealed class SocketDialler(EventLoop loop, IReadOnlyList<string> socket
         AsyncFile? socket = _connections >= DialSocket.MostConnections ? null : await ConnectAsync(request.Socket);
         if (socket == null)
         {
-            await AnswerAsync(0);
+            await link.SendAsync(MessageKind.SocketDialled, new SocketDialled(request.Number, 0).Write);
+            _unanswered--;
             return;
         }
 
@@ -52,9 +55,9 @@ internal sealed class SocketDialler(EventLoop loop, IReadOnlyList<string> socket
             _connections--;
         }
 
-        async Task AnswerAsync(uint id)
+        async Task AnswerAsync(uint id, Action open)
         {
-            await link.SendAsync(MessageKind.SocketDialled, new SocketDialled(request.Number, id).Write);
+            await link.AnnounceAsync(MessageKind.SocketDialled, new SocketDialled(request.Number, id).Write, open);
             _unanswered--;
         }
     }

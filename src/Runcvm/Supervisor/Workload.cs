@@ -2,6 +2,7 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
+using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
@@ -13,7 +14,8 @@ namespace Runcvm.Supervisor;
 /// <param name="link">to the guest</param>
 internal sealed class Workload(EventLoop loop, GuestLink link)
 {
-    private readonly Queue<int> _earlySignals = new();
+    // Each number once: a signal that waits is not sent again, as the kernel has it for those below 32.
+    private readonly List<int> _earlySignals = [];
     private readonly TaskCompletionSource _started = new();
     private ProcessSession? _session;
     private Task _relays = Task.CompletedTask;
@@ -21,33 +23,47 @@ internal sealed class Workload(EventLoop loop, GuestLink link)
     /// <summary>Ends when the guest has said that it runs.</summary>
     internal Task Started => _started.Task;
 
-    /// <summary>Asks the guest for it.</summary>
-    internal void Start()
+    /// <summary>Asks the guest for it, and relays its streams from then on.</summary>
+    internal async Task StartAsync()
     {
         var reader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Process));
         ProcessSpec process = ProcessSpec.Read(ref reader) with { HasInput = !IsNullDevice(0) };
-        _session = new ProcessSession(loop, link, Protocol.Messages.Start.Workload, process.Terminal, Standard(0), Standard(1), Standard(2));
-        _ = link.SendAsync(MessageKind.Start, new Start(Protocol.Messages.Start.Workload, process).Write);
-        if (process.Terminal) _ = _session.ResizeAsync();
-        _relays = _session.RunAsync();
+        const uint Id = Protocol.Messages.Start.Workload;
+        var session = new ProcessSession(loop, link, Id, process.Terminal, Standard(0), Standard(1), Standard(2));
+        try
+        {
+            await session.StartAsync(process, () => _session = session);
+        }
+        catch (ChannelClosedException)
+        {
+            // The guest is gone, which is reported by the one that runs the stream.
+            return;
+        }
+
+        _relays = session.RunAsync();
+        if (process.Terminal) await session.ResizeAsync();
     }
 
     /// <summary>The guest says that it runs.</summary>
     internal void SetStarted()
     {
+        if (_session == null)
+            throw new WireFormatException("it said that the workload runs before it was asked for it");
         if (!_started.TrySetResult()) throw new WireFormatException("it said twice that the workload runs");
     }
 
     /// <summary>Sends the signals that came before it ran.</summary>
     internal async Task SendEarlySignalsAsync()
     {
-        while (_earlySignals.TryDequeue(out int number)) await _session!.SignalAsync(number);
+        foreach (int number in _earlySignals) await _session!.SignalAsync(number);
     }
 
     /// <summary>The guest says that it has ended: returns once all it wrote is with the reader.</summary>
     internal async Task CompleteAsync(ProcessEnd end)
     {
-        await _session!.CompleteAsync(end);
+        if (_session == null)
+            throw new WireFormatException("it said that the workload has ended before it was asked for it");
+        await _session.CompleteAsync(end);
         await _relays;
     }
 
@@ -64,7 +80,7 @@ internal sealed class Workload(EventLoop loop, GuestLink link)
                     if (number == SignalNumber.Child) continue;
                     if (number == SignalNumber.WindowChanged) await (_session?.ResizeAsync() ?? Task.CompletedTask);
                     else if (_started.Task.IsCompleted) await _session!.SignalAsync(number);
-                    else _earlySignals.Enqueue(number);
+                    else if (!_earlySignals.Contains(number)) _earlySignals.Add(number);
                 }
             }
         }

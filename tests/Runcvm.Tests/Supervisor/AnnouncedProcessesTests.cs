@@ -19,8 +19,8 @@ public sealed class AnnouncedProcessesTests : IDisposable
     public void Who_asks_for_the_same_process_gets_the_one_that_is_ready_and_only_once()
     {
         byte[] first = StartOf("first"), second = StartOf("second");
-        _announced.Add(first);
-        _announced.Add(second);
+        Assert.True(_announced.AddAsync(first).IsCompletedSuccessfully);
+        Assert.True(_announced.AddAsync(second).IsCompletedSuccessfully);
         Assert.Null(_announced.Take(StartOf("third")));
         uint? id = _announced.Take(StartOf("second"));
         Assert.NotNull(id);
@@ -34,9 +34,9 @@ public sealed class AnnouncedProcessesTests : IDisposable
     public void No_more_than_eight_wait_and_none_that_is_large()
     {
         byte[] large = StartOf(new string('x', 70_000));
-        _announced.Add(large);
+        Assert.True(_announced.AddAsync(large).IsCompletedSuccessfully);
         Assert.Null(_announced.Take(large));
-        for (int i = 0; i < 9; i++) _announced.Add(StartOf("same"));
+        for (int i = 0; i < 9; i++) Assert.True(_announced.AddAsync(StartOf("same")).IsCompletedSuccessfully);
         for (int i = 0; i < 8; i++) Assert.NotNull(_announced.Take(StartOf("same")));
         Assert.Null(_announced.Take(StartOf("same")));
     }

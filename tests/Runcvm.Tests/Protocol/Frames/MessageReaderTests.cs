@@ -66,6 +66,42 @@ public class MessageReaderTests
         }
     }
 
+    [Fact]
+    public async Task Room_for_a_long_message_is_made_only_when_it_is_admitted()
+    {
+        byte[] large = new byte[MessageReader.SmallLength];
+        byte[] stream =
+        [
+            .. MessageReader.Frame(MessageKind.Signal, LargeBody), .. MessageReader.Frame(MessageKind.Start, large),
+            .. MessageReader.Frame(MessageKind.Signal, [4]),
+        ];
+        var admitted = new List<int>();
+        var turn = new TaskCompletionSource();
+        int given = 0;
+        var reader = new MessageReader(
+            target =>
+            {
+                int count = Math.Min(target.Length, stream.Length - given);
+                stream.AsSpan(given, count).CopyTo(target.Span);
+                given += count;
+                return ValueTask.FromResult(count);
+            },
+            admit: length =>
+            {
+                admitted.Add(length);
+                return turn.Task;
+            });
+        await Expect(reader, MessageKind.Signal, LargeBody);
+        Assert.Empty(admitted);
+        Task<(MessageKind Kind, byte[] Body)?> second = reader.ReadAsync().AsTask();
+        Assert.Equal([large.Length + 1], admitted);
+        Assert.True(given < 2 * MessageReader.SmallLength && !second.IsCompleted);
+        turn.SetResult();
+        Assert.Equal(large, (await second)!.Value.Body);
+        await Expect(reader, MessageKind.Signal, [4]);
+        Assert.Single(admitted);
+    }
+
     private static async Task Expect(MessageReader reader, MessageKind kind, byte[] body)
     {
         (MessageKind Kind, byte[] Body)? message = await reader.ReadAsync();
