@@ -138,6 +138,52 @@ public class ExecTests(DockerEngine engine) : MachineTest(engine)
         (await ExecAsync(name, "true")).Succeeded();
     }
 
+    // A message that is longer than a channel's window travels in turns with what comes on other channels meanwhile.
+    [Fact]
+    public async Task Arguments_of_any_length_that_runc_takes_are_taken_and_the_machine_outlives_longer_ones()
+    {
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        string container = await StartContainerAsync(NewName(), Busybox, "sleep", "1000");
+        (await ExecAsync(name, "sh", "-c", "echo before > /kept")).Succeeded();
+        (await ExecAsync(name, ["true", .. Numbers(40_000)])).Succeeded();
+        Assert.Equal("100001", (await ExecAsync(name, ["sh", "-c", "echo $#", "x", .. Numbers(100_001)])).Text);
+        string[] copy = ["exec", "-i", name, "sh", "-c", "cat; exit 7", "x", .. Numbers(60_000)];
+        CommandResult[] atOnce = await Task.WhenAll(Enumerable.Range(1, 6).Select(
+            i => Docker.InputAsync(Encoding.UTF8.GetBytes($"{i}\n"), null, copy)));
+        for (int i = 1; i <= 6; i++) Assert.Equal($"{i}\n", atOnce[i - 1].Ended(7).Stdout);
+
+        using var folder = new TemporaryFolder();
+        foreach ((int lines, int code) in ((int, int)[])[(32, 0), (52, 1)])
+        {
+            string file = EnvironmentOf(folder, lines);
+            CommandResult expected = await Docker.RunAsync("exec", "--env-file", file, container, "env");
+            CommandResult result = await Docker.RunAsync("exec", "--env-file", file, name, "env");
+            Assert.Equal(code, expected.ExitCode);
+            Assert.Equal((expected.Stderr, code), (result.Stderr, result.ExitCode));
+            Assert.Equal(Longest(expected), Longest(result));
+        }
+
+        Assert.Equal("before", (await ExecAsync(name, "cat", "/kept")).Text);
+    }
+
+    private static IEnumerable<string> Numbers(int count)
+        => Enumerable.Range(1, count).Select(static i => i.ToString(System.Globalization.CultureInfo.InvariantCulture));
+
+    // The engine takes lines of at most 64 KiB.
+    internal static string EnvironmentOf(TemporaryFolder folder, int lines)
+    {
+        string file = Path.Combine(folder.Path, $"{lines}.env");
+        File.WriteAllLines(file, Enumerable.Range(1, lines).Select(static i => $"LONG_{i}={new string('x', 60_000)}"));
+        return file;
+    }
+
+    private static string[] Longest(CommandResult result)
+    {
+        IEnumerable<string> lines = result.Stdout.Split('\n');
+        lines = lines.Where(static line => line.StartsWith("LONG_", StringComparison.Ordinal));
+        return [.. lines.Order(StringComparer.Ordinal)];
+    }
+
     private Task<string> HealthAsync(string name) => Docker.InspectAsync(name, "{{.State.Health.Status}}");
 
     [Fact]

@@ -22,7 +22,7 @@ internal sealed class ProcessTable(
 
     private readonly Dictionary<uint, GuestProcess> _running = [];
     private readonly List<Task> _lives = [];
-    private readonly List<Task> _connections = [];
+    private readonly List<Task> _others = [];
     private readonly TaskCompletionSource _workloadEnded = new();
     private readonly Launcher _launcher = new(loop, root, setup, workloadSpawner);
 
@@ -81,21 +81,19 @@ internal sealed class ProcessTable(
                 if (_running.TryGetValue(resize.Id, out GuestProcess? resized)) resized.Resize(resize.Rows, resize.Columns);
                 break;
             case MessageKind.Connect:
-                // Not among the lives that the end waits for: it ends with whoever listens.
-                _connections.RemoveAll(static connection => connection.IsCompleted);
-                _connections.Add(ForwardedConnection.RunAsync(loop, multiplexer, Connect.Read(ref r)));
+                Add(ForwardedConnection.RunAsync(loop, multiplexer, Connect.Read(ref r)));
                 break;
             case MessageKind.NetworkChange:
-                _ = network.ApplyAsync(NetworkChange.Read(ref r));
+                Add(network.ApplyAsync(NetworkChange.Read(ref r)));
                 break;
             case MessageKind.SocketDialled:
                 sockets.Dialled(SocketDialled.Read(ref r));
                 break;
             case MessageKind.ReadKernelLog:
-                _ = control.SendAsync(KernelMessages.Read(ReadKernelLog.Read(ref r).Id));
+                Add(control.SendAsync(KernelMessages.Read(ReadKernelLog.Read(ref r).Id)));
                 break;
             case MessageKind.Flush:
-                _ = FlushAsync(Flush.Read(ref r).Id);
+                Add(FlushAsync(Flush.Read(ref r).Id));
                 break;
             case MessageKind.Adjust:
                 ApplyAdjustment(Adjust.Read(ref r));
@@ -117,7 +115,17 @@ internal sealed class ProcessTable(
         if (adjust.ProcessLimit != 0) _launcher.SetProcessLimit(adjust.ProcessLimit);
         // With everything built in it is there, and this finds nothing to do.
         if (adjust.UsesBalloon && Modprobe.Run(["-q", "virtio_balloon"]) != 0 && !Directory.Exists("/sys/bus/virtio/drivers/virtio_balloon"))
-            _ = control.SendAsync(new Notice("the guest's kernel has no driver virtio_balloon: its memory stays as it is"));
+        {
+            const string NoDriver = "the guest's kernel has no driver virtio_balloon: its memory stays as it is";
+            Add(control.SendAsync(new Notice(NoDriver)));
+        }
+    }
+
+    // Not among the lives that the end waits for: a connection ends with whoever listens.
+    private void Add(Task other)
+    {
+        _others.RemoveAll(static task => task.IsCompleted);
+        _others.Add(other);
     }
 
     // systemd re-executes itself on SIGTERM; SIGRTMIN+3 is its "halt". systemd(1), SIGNALS.
@@ -131,8 +139,10 @@ internal sealed class ProcessTable(
             StartFailed? failure = await _launcher.StartAsync(process, spec);
             if (failure != null)
             {
+                await process.OutputDrainedAsync();
                 process.Abandon();
-                await control.SendAsync(failure);
+                if (failure.Message != StartException.SaidItself) await control.SendAsync(failure);
+                else await control.SendAsync(new Exited(process.Id, failure.Code));
                 return;
             }
 

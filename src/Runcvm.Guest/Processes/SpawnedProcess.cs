@@ -124,6 +124,13 @@ internal static class SpawnedProcess
             // The child's end can be waited for only after this process's.
             CurrentProcess.ExitAtOnce(0);
         }
+        catch (LinuxException e) when (e.Errno == Errno.E2BIG)
+        {
+            // By then runc has told its caller that the program runs: what is wrong stands where that would write.
+            using SafeFileHandle error = new(2, ownsHandle: false);
+            FileDescriptor.WriteAll(error, Encoding.UTF8.GetBytes($"exec {program}: argument list too long\n"));
+            throw new StartException(1, StartException.SaidItself);
+        }
         catch (LinuxException e)
         {
             string reason = LinuxException.Describe(e.Errno).ToLowerInvariant();

@@ -5,5 +5,8 @@ namespace Runcvm.Guest.Processes;
 /// <param name="message">why</param>
 internal sealed class StartException(byte code, string message) : Exception(message)
 {
+    /// <summary>In place of the reason: the process's own standard error has it.</summary>
+    internal const string SaidItself = "";
+
     internal byte Code { get; } = code;
 }

@@ -54,7 +54,7 @@ public sealed record StartFailed(uint Id, byte Code, string Message)
     {
         w.UInt32(Id);
         w.Byte(Code);
-        w.Text(Message);
+        w.Shortened(Message, Failed.MaxBytes);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
@@ -83,8 +83,12 @@ public sealed record Exited(uint Id, byte Code, bool OutOfMemory = false)
 /// <param name="Message">one sentence</param>
 public sealed record Failed(string Message)
 {
+    /// <summary>Of a longer text the rest is left out: it may hold names of any length, and a guest's message is
+    /// bounded.</summary>
+    public const int MaxBytes = 16 * 1024;
+
     /// <summary>Writes it.</summary>
-    public void Write(WireWriter w) => w.Text(Message);
+    public void Write(WireWriter w) => w.Shortened(Message, MaxBytes);
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     public static Failed Read(ref WireReader r) => new(r.Text());
@@ -98,7 +102,7 @@ public sealed record Notice(string Message, bool IsDetail = false)
     /// <summary>Writes it.</summary>
     public void Write(WireWriter w)
     {
-        w.Text(Message);
+        w.Shortened(Message, Failed.MaxBytes);
         w.Flag(IsDetail);
     }
 

@@ -7,8 +7,9 @@ namespace Runcvm.Protocol.Wire;
 /// where bytes are missing or a count is past its limit.</summary>
 public ref struct WireReader(ReadOnlySpan<byte> message)
 {
-    /// <summary>Most items of a list: an environment or argument list of more would not fit the kernel's 6 MB either.</summary>
-    public const int MaxItems = 100_000;
+    /// <summary>Most items of a list: as many empty arguments as fit into the kernel's 6 MiB, a byte and a pointer
+    /// each.</summary>
+    public const int MaxItems = 6 * 1024 * 1024 / 9;
 
     private readonly ReadOnlySpan<byte> _message = message;
     private int _at;

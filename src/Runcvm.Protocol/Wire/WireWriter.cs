@@ -66,6 +66,22 @@ public sealed class WireWriter
         _buffer.Advance(length);
     }
 
+    /// <summary>a text of which, where it is longer than that many bytes, the rest is left out</summary>
+    public void Shortened(string value, int maxBytes)
+    {
+        const string LeftOut = "…";
+        if (Encoding.UTF8.GetByteCount(value) <= maxBytes)
+        {
+            Text(value);
+            return;
+        }
+
+        int room = maxBytes - Encoding.UTF8.GetByteCount(LeftOut);
+        Encoding.UTF8.GetEncoder().Convert(value, new byte[room], flush: false, out int used, out _, out _);
+        if (char.IsHighSurrogate(value[used - 1])) used--;
+        Text(value[..used] + LeftOut);
+    }
+
     /// <summary>a text that may be missing: a flag, then the text</summary>
     public void OptionalText(string? value)
     {

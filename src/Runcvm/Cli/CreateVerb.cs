@@ -8,6 +8,7 @@ using Runcvm.Machines;
 using Runcvm.Network;
 using Runcvm.Oci;
 using Runcvm.Options;
+using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
@@ -60,16 +61,17 @@ internal static class CreateVerb
         if (machine.Systems.Shares.Count > 0) CurrentProcess.TryRaiseOpenFiles(Rlimit.MostOpenFiles);
         machine.Program.GiveAccess(machine.HypervisorUser, folder, machine.Disks.Disks, [machine.Kernel.VmlinuxPath, machine.Initramfs]);
         MachineDescription description = machine.Description();
-        Save(folder.Description, description.Write);
-        Save(folder.Setup, machine.Setup().Write);
-        Save(folder.Process, machine.Workload.Write);
+        const string TooMany = "the container has too many mounts, files and settings for a machine";
+        Save(folder.Description, description.Write, TooMany);
+        Save(folder.Setup, machine.Setup().Write, TooMany);
+        Save(folder.Process, machine.Workload.Write, $"exec {machine.Workload.Arguments[0]}: argument list too long");
         // Last: from here on the limits in it are the sandbox's.
         SandboxSpec.Rewrite(bundle.Spec, machine.Parts());
         if (!machine.Options.UseKvm) BootTurns.Ensure();
         SandboxSkeleton.Ensure();
         string sandbox = bundle.SaveForSandbox();
         timeline.Ended("sandbox's configuration");
-        Save(folder.Record, machine.Record(timeline).Write);
+        Save(folder.Record, machine.Record(timeline).Write, TooMany);
         LifeEvents.Created(id, description, machine.Kernel.Name);
         return sandbox;
     }
@@ -136,10 +138,15 @@ internal static class CreateVerb
             : throw new UsageException($"there is no guest program for {processor}: {installed.Guest} is missing; take it from a build for {processor}");
     }
 
-    private static void Save(string path, Action<WireWriter> write)
+    private static void Save(string path, Action<WireWriter> write, string tooLong)
     {
         var writer = new WireWriter();
         write(writer);
+        // What the supervisor adds, as to interfaces and files of the engine, is much less than that.
+        const int LeftForMore = 1024 * 1024;
+        int most = MessageReader.MaxLength - LeftForMore;
+        int length = writer.Written.Length;
+        if (length > most) throw new UsageException($"{tooLong} ({length} bytes, of at most {most})");
         MachineFolder.WriteSecret(path, writer.Written);
     }
 

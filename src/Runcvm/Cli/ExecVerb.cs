@@ -39,6 +39,9 @@ internal static class ExecVerb
         string execFile = folder.NewExecFile();
         var writer = new WireWriter();
         new Start(0, spec).Write(writer);
+        // The kernel would say so in the guest, which cannot be told of more than it takes.
+        if (writer.Written.Length >= MessageReader.MaxLength)
+            throw new UsageException($"exec {spec.Arguments[0]}: argument list too long");
         Announce(folder, writer.Written);
         MachineFolder.WriteSecret(execFile, writer.Written);
         SandboxSpec.RewriteProcess(process, [SandboxSpec.Program, "attach", Path.Combine(MachineFolder.Root, Path.GetFileName(execFile))], []);
@@ -48,6 +51,8 @@ internal static class ExecVerb
     // The guest gets the process ready while the low-level runtime is on its way to `attach`.
     private static void Announce(MachineFolder folder, ReadOnlySpan<byte> start)
     {
+        // A longer one would not be got ready, and more of them than a few would have to wait for each other.
+        if (start.Length > MessageReader.SmallLength) return;
         try
         {
             using SafeFileHandle socket = UnixSocket.Connect(folder.ControlSocket, blocking: false);
