@@ -82,6 +82,63 @@ public class SharedNetworkTests(DockerEngine engine) : MachineTest(engine)
         Assert.Equal("300", (await Engine.BesideAsync("bash", "-c", ask)).Text);
     }
 
+    // More senders than a guest is told of at a time, and many more while it does not listen at all.
+    [Fact]
+    public async Task UDP_from_any_number_of_senders_costs_the_supervisor_little_and_the_machine_nothing()
+    {
+        OnlyMachines();
+        const string Echo = """
+            import socket
+            echo = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            echo.bind(('0.0.0.0', 5312))
+            print('serving', flush=True)
+            while True:
+                data, sender = echo.recvfrom(2000)
+                echo.sendto(data, sender)
+            """;
+        string name = await StartAsync("--network", "host", await Engine.Images.DebianAsync(), "python3", "-c", Echo);
+        await LoggedAsync(name, "serving");
+        string own = await OwnAddressAsync();
+        string ask = $"exec 3<>/dev/udp/{own}/5312; echo hello >&3; timeout 10 head -n 1 <&3";
+        await Eventually.TrueAsync(AnswersAsync, "it answers");
+        string supervisor = await Docker.InspectAsync(name, "{{.State.Pid}}");
+
+        await FloodAsync(own, 3000);
+        await Eventually.TrueAsync(AnswersAsync, "it answers after that");
+        long before = await MemoryAsync(supervisor);
+        string hypervisor = (await Engine.BesideAsync("pgrep", "-P", supervisor, "-f", "qemu|firecracker")).Text;
+        (await Engine.BesideAsync("kill", "-STOP", hypervisor)).Succeeded();
+        await FloodAsync(own, 20_000);
+        long after = await MemoryAsync(supervisor);
+        (await Engine.BesideAsync("kill", "-CONT", hypervisor)).Succeeded();
+        // Kilobytes: one datagram each of 1400 bytes would be 28 000.
+        Assert.InRange(after - before, long.MinValue, 24_000);
+        await Eventually.TrueAsync(AnswersAsync, "it answers again");
+        (await ExecAsync(name, "true")).Succeeded();
+
+        async Task<bool> AnswersAsync() => (await Engine.BesideAsync("bash", "-c", ask)).Stdout == "hello\n";
+    }
+
+    private async Task FloodAsync(string address, int senders)
+    {
+        string flood = $"""
+            import socket, time
+            for i in range({senders}):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                    s.sendto(b'x' * 1400, ('{address}', 5312))
+                if i % 100 == 0: time.sleep(0.01)
+            """;
+        string[] python = [await Engine.Images.DebianAsync(), "python3", "-c", flood];
+        (await Docker.RunAsync(["run", "--rm", "--runtime=runc", "--network", "host", .. python])).Succeeded();
+    }
+
+    private async Task<long> MemoryAsync(string process)
+    {
+        const string Resident = "s/^VmRSS:[^0-9]*\\([0-9]*\\) kB/\\1/p";
+        string text = (await Engine.BesideAsync("sed", "-n", Resident, $"/proc/{process}/status")).Text;
+        return long.Parse(text, System.Globalization.CultureInfo.InvariantCulture);
+    }
+
     [Theory]
     [InlineData("bridge")]
     [InlineData("none")]

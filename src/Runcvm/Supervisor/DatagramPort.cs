@@ -3,7 +3,6 @@ using Runcvm.Linux.Events;
 using Runcvm.Linux.Sockets;
 using Runcvm.Network;
 using Runcvm.Protocol.Frames;
-using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Supervisor;
 
@@ -18,24 +17,13 @@ namespace Runcvm.Supervisor;
 internal sealed class DatagramPort(
     EventLoop loop, GuestLink link, ushort port, AsyncFile socket, WaitingBytes waiting, DatagramSenders known) : IDisposable
 {
-    private const int MaxWaiting = 64;
-
     // As long as the kernel's connection tracking remembers a sender that got answers (nf_conntrack_udp_timeout_stream).
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromSeconds(30);
 
-    private readonly Dictionary<DatagramPeer, Sender> _senders = [];
-
-    private EventLoop Loop => loop;
-
-    private GuestLink Link => link;
-
-    private ushort Port => port;
-
-    private AsyncFile Socket => socket;
-
-    private WaitingBytes Waiting => waiting;
-
-    private DatagramSenders Known => known;
+    private readonly Dictionary<DatagramPeer, DatagramSender> _senders = [];
+    private readonly HashSet<Task> _lives = [];
+    private Task _forgetting = Task.CompletedTask;
 
     /// <summary>Serves until the object is disposed.</summary>
     internal async Task RunAsync()
@@ -57,127 +45,58 @@ internal sealed class DatagramPort(
         finally
         {
             Dispose();
+            await Task.WhenAll(_lives);
         }
     }
 
     public void Dispose()
     {
         socket.Dispose();
-        // Each takes itself out of the table.
-        foreach (Sender sender in _senders.Values.ToArray()) sender.Close();
+        foreach (DatagramSender sender in _senders.Values.ToArray()) sender.Close();
     }
 
+    // A datagram for which there is no room is lost, as it would be in a socket's buffer.
     private void Take(DatagramPeer from, ReadOnlySpan<byte> datagram)
     {
-        if (!_senders.TryGetValue(from, out Sender? sender))
+        if (!_senders.TryGetValue(from, out DatagramSender? sender))
         {
-            sender = new Sender(this, from);
+            if (!known.TryMakeRoom()) return;
+            sender = new DatagramSender(
+                link, port, waiting,
+                answer => DatagramListener.Send(socket.Handle, answer, from), gone => Remove(from, gone));
             _senders.Add(from, sender);
             known.Add(sender);
-            // Ends by itself, at the latest with the stream.
-            _ = sender.RunAsync();
+            _lives.RemoveWhere(static life => life.IsCompleted);
+            _lives.Add(LiveAsync(sender));
+            if (_forgetting.IsCompleted) _forgetting = ForgetSilentAsync();
         }
 
         sender.Take(datagram);
     }
 
-    private sealed class Sender : IDatagramSender
+    private async Task LiveAsync(DatagramSender sender)
     {
-        private readonly DatagramPort _owner;
-        private readonly DatagramPeer _peer;
-        private readonly uint _id;
-        private readonly Channel _input;
-        private readonly Channel _output;
-        private readonly Queue<byte[]> _waiting = new();
-        private TaskCompletionSource _arrived = new();
+        await sender.RunAsync();
+        known.Remove(sender);
+    }
 
-        /// <inheritdoc/>
-        public long LastUsed { get; private set; }
+    private void Remove(DatagramPeer from, DatagramSender sender)
+    {
+        // While the guest is being told of it, it counts: there may be any number of ports, one after the other.
+        if (sender.IsAnnounced) known.Remove(sender);
+        // The next datagram from there begins anew, and may have done so already.
+        if (_senders.TryGetValue(from, out DatagramSender? present) && present == sender) _senders.Remove(from);
+    }
 
-        internal Sender(DatagramPort owner, DatagramPeer peer)
+    // One timer for all: a sender's own would outlive it, and there may be any number of senders, one after the other.
+    private async Task ForgetSilentAsync()
+    {
+        while (_senders.Count > 0)
         {
-            _owner = owner;
-            _peer = peer;
-            _id = owner.Link.NextId();
-            _input = owner.Link.Multiplexer.Open(Start.ChannelOf(_id, 0));
-            _output = owner.Link.Multiplexer.Open(Start.ChannelOf(_id, 1));
-        }
-
-        /// <summary>A datagram that finds too many before it is lost, as it would be in a socket's buffer.</summary>
-        internal void Take(ReadOnlySpan<byte> datagram)
-        {
-            LastUsed = Environment.TickCount64;
-            if (_waiting.Count < MaxWaiting) Keep(Datagram.Frame(datagram));
-            _arrived.TrySetResult();
-        }
-
-        private void Keep(byte[] frame)
-        {
-            if (_owner.Waiting.TryAdd(frame.Length)) _waiting.Enqueue(frame);
-        }
-
-        internal async Task RunAsync()
-        {
-            try
-            {
-                await _owner.Link.SendAsync(MessageKind.Connect, new Connect(_id, _owner.Port, IsDatagram: true).Write);
-                await Task.WhenAny(SendAsync(), AnswerAsync(), AwaitSilenceAsync());
-            }
-            finally
-            {
-                Close();
-                while (_waiting.TryDequeue(out byte[]? lost)) _owner.Waiting.Remove(lost.Length);
-            }
-        }
-
-        /// <inheritdoc/>
-        public void Close()
-        {
-            // At once: the next datagram from there begins anew.
-            Forget();
-            _input.Close();
-            _output.Close();
-            _arrived.TrySetCanceled();
-        }
-
-        private void Forget()
-        {
-            _owner.Known.Remove(this);
-            if (_owner._senders.TryGetValue(_peer, out Sender? present) && present == this) _owner._senders.Remove(_peer);
-        }
-
-        private async Task SendAsync()
-        {
-            while (true)
-            {
-                await _arrived.Task;
-                _arrived = new TaskCompletionSource();
-                while (_waiting.TryDequeue(out byte[]? next))
-                {
-                    _owner.Waiting.Remove(next.Length);
-                    await _input.WriteAsync(next);
-                }
-            }
-        }
-
-        private async Task AnswerAsync()
-        {
-            while (await Datagram.ReadAsync(_output.ReadAsync) is { } answer)
-            {
-                LastUsed = Environment.TickCount64;
-                DatagramListener.Send(_owner.Socket.Handle, answer, _peer);
-            }
-        }
-
-        private async Task AwaitSilenceAsync()
-        {
-            long before;
-            do
-            {
-                before = LastUsed;
-                await _owner.Loop.DelayAsync(Silence);
-            }
-            while (LastUsed != before);
+            await loop.DelayAsync(BetweenLooks);
+            long before = Environment.TickCount64 - (long)Silence.TotalMilliseconds;
+            DatagramSender[] silent = [.. _senders.Values.Where(sender => sender.LastUsed <= before)];
+            foreach (DatagramSender sender in silent) sender.Close();
         }
     }
 }
