@@ -105,6 +105,9 @@ internal static class SystemCallTable
         inotify_init 253 -
         inotify_init1 294 26
         inotify_rm_watch 255 28
+        io_uring_enter 426 426
+        io_uring_register 427 427
+        io_uring_setup 425 425
         ioctl 16 29
         kill 62 129
         landlock_add_rule 445 445
@@ -259,6 +262,7 @@ internal static class SystemCallTable
         unlink 87 -
         unlinkat 263 35
         unshare 272 97
+        userfaultfd 323 282
         utime 132 -
         utimensat 280 88
         utimes 235 -

@@ -7,7 +7,7 @@ using Runcvm.Protocol;
 namespace Runcvm.Sandbox;
 
 /// <summary>Turns a container's spec into that of the sandbox around its virtual machine: a list of small rewrites, each of
-/// which can be read alone. What is not named here stays as the engine wrote it: hooks, cgroup, seccomp, AppArmor, SELinux.</summary>
+/// which can be read alone. What is not named here stays as the engine wrote it: hooks, cgroup, AppArmor, SELinux.</summary>
 internal static class SandboxSpec
 {
     internal const string Program = "/runcvm";
@@ -48,8 +48,8 @@ internal static class SandboxSpec
             ["net.ipv4.ip_unprivileged_port_start"] = "0",
         };
         linux.Remove("rootfsPropagation");
-        // The engine's filter is about the workload. The sandbox has its own, whatever the engine gives.
-        linux["seccomp"] = SeccompProfile.WithoutDangerousCalls();
+        // What the engine gives is a wish about the workload; the sandbox has its own.
+        linux["seccomp"] = SeccompProfile.Json();
         DropAnnotations(spec);
         spec["hooks"]?.AsObject().Remove("startContainer");
         spec["hooks"]?.AsObject().Remove("createContainer");

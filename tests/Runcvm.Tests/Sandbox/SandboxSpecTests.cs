@@ -177,10 +177,7 @@ public class SandboxSpecTests
         Assert.Contains("/proc/kcore", linux["maskedPaths"]!.AsArray().Select(static path => (string?)path));
         Assert.Contains("/proc/sys", linux["readonlyPaths"]!.AsArray().Select(static path => (string?)path));
         Assert.Null(linux["rootfsPropagation"]);
-        JsonNode refused = linux["seccomp"]!["syscalls"]![0]!;
-        Assert.Equal("SCMP_ACT_ERRNO", (string?)refused["action"]);
-        foreach (string call in (string[])["mount", "ptrace", "bpf", "setns", "io_uring_setup", "init_module", "kexec_load", "open_by_handle_at"])
-            Assert.Contains(call, refused["names"]!.AsArray().Select(static name => (string?)name));
+        Assert.True(JsonNode.DeepEquals(Rewritten(DockerConfig.Usual())["linux"]!["seccomp"], linux["seccomp"]));
     }
 
     [Fact]
@@ -232,7 +229,7 @@ public class SandboxSpecTests
     {
         JsonNode linux = Rewritten([])["linux"]!;
         DockerConfig.AssertJson("""[{"type":"pid"},{"type":"mount"},{"type":"ipc"},{"type":"uts"}]""", linux["namespaces"]);
-        Assert.NotNull(linux["seccomp"]);
+        Assert.Equal("SCMP_ACT_ERRNO", (string?)linux["seccomp"]!["defaultAction"]);
         Assert.False((bool?)linux["resources"]!["devices"]![0]!["allow"]);
     }
 
