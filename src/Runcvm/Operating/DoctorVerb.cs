@@ -24,7 +24,9 @@ internal static class DoctorVerb
     private static IEnumerable<Finding> Examine(bool boot)
     {
         bool healthy = true;
-        foreach (Func<HostConfig, Finding?> check in (Func<HostConfig, Finding?>[])[.. HostChecks.All, .. ProgramChecks.All, .. InstallationChecks.All])
+        Func<HostConfig, Finding?>[] checks =
+            [.. HostChecks.All, .. IsolationChecks.All, .. ProgramChecks.All, .. InstallationChecks.All];
+        foreach (Func<HostConfig, Finding?> check in checks)
         {
             if (Ask(check) is not { } finding) continue;
             healthy &= finding.Verdict != Verdict.Problem;
