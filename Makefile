@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .PHONY: demo test check unit-test system-test block-test compatibility double-test jail-test lab-test arm64-test
 .PHONY: deps cross engine build install install-files uninstall kernel kernel-build kernel-config
-.PHONY: format columns clean bench root owned deb dist package-test
+.PHONY: format columns locked locks clean bench root owned deb dist package-test reproducible
 
 HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 # For arm64 on an x86-64 host: make build ARCH=arm64, after tools/setup.sh cross.
@@ -160,6 +160,18 @@ package-test: root deb dist
 		tests/packaging/deb.sh build/runcvm_*_$$(dpkg --print-architecture).deb $$suite; \
 		tests/packaging/dist.sh build/runcvm-*-linux-$$(dpkg --print-architecture).tar.gz $$suite; \
 	done
+
+## reproducible: builds both programs twice, in two folders, and compares them; part of a nightly run, not of test
+reproducible:
+	tools/reproducible.sh $(ARCH)
+
+## locked: the packages are those of the lock files, byte by byte; CI asks for it
+locked:
+	$(DOTNET) restore Runcvm.slnx --locked-mode --force
+
+## locks: writes the lock files of all projects anew, after a package has another version or the SDK is another
+locks:
+	$(DOTNET) restore Runcvm.slnx --force-evaluate
 
 format:
 	$(DOTNET) format --verify-no-changes

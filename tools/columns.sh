@@ -33,6 +33,6 @@ worse=$(counts <<<"$lines" | awk '
     $1 > may[$2] { print $2 }' tools/columns.txt -)
 [ -n "$worse" ] || exit 0
 echo "columns.sh: lines longer than 120 columns, in files that have more of them than tools/columns.txt says:" >&2
-while read -r file; do grep -F "$file:" <<<"$lines" | cut -c1-140 | sed 's/^/    /; s/$/…/'; done <<<"$worse" >&2
+while read -r file; do grep -F -m 5 "$file:" <<<"$lines" | cut -c1-140 | sed 's/^/    /; s/$/…/'; done <<<"$worse" >&2
 echo "columns.sh: break the new ones; after long lines became fewer: tools/columns.sh --write" >&2
 exit 1

@@ -4,6 +4,9 @@
 #   package.sh deb [x64|arm64]     build/runcvm_VERSION_ARCH.deb
 #   package.sh dist [x64|arm64]    build/runcvm-VERSION-linux-ARCH.tar.gz
 #
+# Beside each lie its SHA-256 (FILE.sha256, for sha256sum --check) and what it is made of (FILE.cdx.json, CycloneDX),
+# which is in the package too.
+#
 # For this machine's architecture, or for another that `make build ARCH=…` built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,6 +17,7 @@ case $(uname -m) in
     aarch64) own=arm64 ;;
     *) echo "package.sh: RunCVM runs on x86-64 and arm64 only" >&2; exit 1 ;;
 esac
+processor=${2:-$own}
 built=build
 [ "${2:-$own}" = $own ] || built=build/$2
 case ${2:-$own} in
@@ -28,6 +32,19 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 put() { install -D -m "$1" "$2" "$3"; }
+
+put_contents() { # FILE
+    mkdir -p "$(dirname "$1")"
+    tools/sbom.sh "$processor" >"$1"
+    chmod 644 "$1"
+}
+
+# What somebody who downloads FILE compares it with.
+lay_beside() { # FILE
+    tools/sbom.sh "$processor" >"$1.cdx.json"
+    (cd "$(dirname "$1")" && sha256sum "$(basename "$1")" >"$(basename "$1").sha256")
+    echo "$1"
+}
 
 # By this machine's own program.
 generate() { # FILE VERB...
@@ -80,7 +97,8 @@ deb() {
     put 755 $built/runcvm-init "$root/usr/lib/runcvm/runcvm-init"
     put 644 LICENSE "$root/usr/share/doc/runcvm/copyright"
     put 644 CHANGELOG.md "$root/usr/share/doc/runcvm/changelog"
-    for page in docs/*.md; do put 644 "$page" "$root/usr/share/doc/runcvm/$(basename "$page")"; done
+    for page in docs/*.md docs/decisions/*.md; do put 644 "$page" "$root/usr/share/doc/runcvm/${page#docs/}"; done
+    put_contents "$root/usr/share/doc/runcvm/runcvm.cdx.json"
     generate "$root/usr/share/man/man8/runcvm.8" man
     gzip -9n "$root/usr/share/man/man8/runcvm.8"
     generate "$root/usr/share/bash-completion/completions/runcvm" completion bash
@@ -95,7 +113,7 @@ deb() {
     (cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
     # zstd, which newer dpkg would take, is unknown to Debian 12's older tools.
     dpkg-deb --root-owner-group -Zxz --build "$root" "$file" >/dev/null
-    echo "$file"
+    lay_beside "$file"
 }
 
 dist() {
@@ -103,16 +121,18 @@ dist() {
     local root=$work/$name
     put 755 $built/runcvm "$root/runcvm"
     put 755 $built/runcvm-init "$root/runcvm-init"
-    for page in README.md CHANGELOG.md LICENSE; do put 644 $page "$root/$page"; done
-    for page in docs/*.md; do put 644 "$page" "$root/$page"; done
+    for page in README.md SECURITY.md CONTRIBUTING.md CHANGELOG.md LICENSE; do put 644 $page "$root/$page"; done
+    for page in docs/*.md docs/decisions/*.md; do put 644 "$page" "$root/$page"; done
+    put_contents "$root/runcvm.cdx.json"
     cat >"$root/install.sh" <<'END'
 #!/bin/sh
 # Installs RunCVM below /usr/local and registers it with Docker; takes the options of runcvm install.
 exec "$(dirname "$0")/runcvm" install "$@"
 END
     chmod 755 "$root/install.sh"
-    tar -C "$work" --sort=name --owner=0 --group=0 --mtime="@$SOURCE_DATE_EPOCH" -czf "build/$name.tar.gz" "$name"
-    echo "build/$name.tar.gz"
+    tar -C "$work" --sort=name --owner=0 --group=0 --mtime="@$SOURCE_DATE_EPOCH" -c "$name" |
+        gzip -9n >"build/$name.tar.gz"
+    lay_beside "build/$name.tar.gz"
 }
 
 case ${1-} in
