@@ -1,7 +1,6 @@
 using System.Globalization;
 using Runcvm.Installation;
 using Runcvm.Options;
-using Runcvm.Sandbox;
 
 namespace Runcvm.Operating;
 
@@ -21,7 +20,7 @@ internal sealed class IsolationChecks(string root = "")
         _ => host.CoreDumps(),
         _ => host.Tracing(),
         _ => host.UserNamespaces(),
-        _ => host.HypervisorUsers(MachineDescription.HypervisorUser, 1),
+        config => host.HypervisorUsers(config.HypervisorUsers),
     ];
 
     internal static Finding Boundary(HostFacts host) => host.RunsGuests
@@ -94,12 +93,10 @@ internal sealed class IsolationChecks(string root = "")
             $"where no rootless engine needs them: {cure}");
     }
 
-    /// <param name="first">the first user that a hypervisor runs as</param>
-    /// <param name="count">how many follow, with it</param>
-    internal Finding HypervisorUsers(uint first, uint count)
+    internal Finding HypervisorUsers(UserRange users)
     {
-        uint last = first + count - 1;
-        string range = count == 1 ? $"{first}" : $"{first} to {last}";
+        uint first = users.First, last = users.First + users.Count - 1;
+        string range = $"{first} to {last}";
         string? taken = Lines("etc/passwd").Select(static line => line.Split(':'))
                 .Where(fields => fields.Length > 2 && Number(fields[2]) is { } user && user >= first && user <= last)
                 .Select(static fields => $"{fields[0]} in /etc/passwd").FirstOrDefault()
@@ -108,10 +105,10 @@ internal sealed class IsolationChecks(string root = "")
                     && start <= last && start + length > first)
                 .Select(static fields => $"{fields[0]} in /etc/subuid").FirstOrDefault();
         return taken == null
-            ? Finding.Fine("hypervisor's user", $"{range}, nobody else's")
+            ? Finding.Fine("hypervisors' users", $"{range}, nobody else's")
             : Finding.Warning(
-                "hypervisor's user", $"{range} is also {taken}: the hypervisor and that user may signal each other",
-                "give that user another number");
+                "hypervisors' users", $"{range} has also {taken}: a hypervisor and that user may signal each other",
+                $"give RunCVM another range: vmm_users in {HostConfig.File}");
     }
 
     private static ulong? Number(string text)

@@ -93,7 +93,7 @@ public sealed class IsolationChecksTests : IDisposable
     public void Users_of_hypervisors_that_are_also_others_are_named(string file, string line, string? name)
     {
         Write(file[1..], $"root:x:0:0:root:/root:/bin/bash\n{line}\n");
-        Finding finding = Host.HypervisorUsers(1000, 10);
+        Finding finding = Host.HypervisorUsers(new UserRange(1000, 10));
         Assert.Equal(name == null ? Verdict.Fine : Verdict.Warning, finding.Verdict);
         if (name != null) Assert.Contains($"{name} in {file}", finding.Text, StringComparison.Ordinal);
     }
