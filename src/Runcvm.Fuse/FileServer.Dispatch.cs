@@ -1,11 +1,25 @@
 using Runcvm.Fuse.Nodes;
 using Runcvm.Fuse.Wire;
 using Runcvm.Linux;
+using Runcvm.Linux.Processes;
 
 namespace Runcvm.Fuse;
 
 public sealed partial class FileServer
 {
+    private int DispatchAsCaller(in RequestHeader header, RequestBody body, ref Reply reply)
+    {
+        CallerIdentity.Take(header.Uid, header.Gid);
+        try
+        {
+            return Dispatch(header, body, ref reply);
+        }
+        finally
+        {
+            CallerIdentity.Take(0, 0);
+        }
+    }
+
     private int Dispatch(in RequestHeader header, RequestBody body, ref Reply reply)
     {
         if (_rootsAreBelow && header.Nodeid == NodeTable.RootId) return OfRoots(header, body, ref reply);

@@ -107,6 +107,11 @@ public sealed partial class FileServer : IDisposable
         _waiting = new WaitingLocks(AnswerLater);
     }
 
+    /// <summary>Whether each request is made in the name of its caller, as far as this process may take it
+    /// (<see cref="CallerIdentity"/>). Else the process passes over owners and modes, and gives what it makes to the
+    /// caller.</summary>
+    public bool ActsAsCaller { get; init; }
+
     /// <summary>Whether the (first) root is a folder; else the guest mounts on a file, with rootmode=100000.</summary>
     public bool IsFolder => _nodes.Roots[0].Kind == FileKind.Directory;
 
@@ -179,6 +184,7 @@ public sealed partial class FileServer : IDisposable
         int end = request.Length - header.TotalExtlen * 8;
         int error = header.Len != request.Length || end < RequestHeader.Size
             ? Fail(Errno.EINVAL)
+            : ActsAsCaller && (header.Uid | header.Gid) != 0 ? DispatchAsCaller(header, new RequestBody(request[RequestHeader.Size..end]), ref answer)
             : Dispatch(header, new RequestBody(request[RequestHeader.Size..end]), ref answer);
         return error == NoReply ? 0 : answer.Finish(error);
     }

@@ -210,6 +210,59 @@ public class VolumeTests(DockerEngine engine) : MachineTest(engine)
         Assert.Equal(2, result.Stderr.Split("Permission denied").Length - 1);
     }
 
+    [Theory]
+    [InlineData("--cap-drop", "ALL")]
+    [InlineData("--cap-drop", "ALL", "--user", "1000:50")]
+    [InlineData("--cap-drop", "ALL", "--user", "1000:50", "--group-add", "77", "--security-opt", "no-new-privileges")]
+    [InlineData("--cap-drop", "ALL", "--cap-add", "SETUID", "--cap-add", "SETGID")]
+    [InlineData("--cap-drop", "DAC_OVERRIDE", "--user", "1000")]
+    public async Task Without_capabilities_a_volume_and_the_root_are_what_they_are_under_runc(params string[] flags)
+    {
+        const string Script = """
+            umask 027; cd /data; id; cat open; cat secret; cat theirs; cat groups; echo more >>groups; echo x >>open
+            echo x >f; echo y >>f; cat f; ln f hard; ln -s f soft; mkfifo p; mkdir d; chmod 700 d; echo z >d/in; cat d/in
+            chmod 750 f; touch -d 2001-02-03 f; chown 7 f; mknod n c 1 3; mv f g; rm hard; stat -c '%n %u %g %a %h %F' *
+            echo x >/tmp/f; stat -c '%u %g' /tmp/f; mkdir /tmp/d; chmod 700 /tmp/d; echo x >/tmp/d/f; cat /tmp/d/f; echo x >/new; rm -rf d g soft p
+            su app -c 'id -u; echo x >/tmp/s; stat -c %u /tmp/s'; chmod 600 open; true
+            """;
+        CommandResult[] results = [await UnderAsync("runc"), await UnderAsync(null)];
+        Assert.Equal(results[0].Text, results[1].Text);
+        Assert.Equal(results[0].Stderr, results[1].Stderr);
+
+        async Task<CommandResult> UnderAsync(string? runtime)
+        {
+            using var folder = new TemporaryFolder();
+            foreach (string name in (string[])["open", "secret", "theirs", "groups"]) Write(folder, name, name);
+            await Command.RunAsync("sh", ["-c", $"cd {folder.Path}; chmod 777 .; chmod 644 open; chmod 600 secret theirs; chown 2000:2000 theirs; chown 0:77 groups; chmod 660 groups"]);
+            return await Docker.RunAsync(
+                ["run", "--rm", .. runtime == null ? RuntimeArguments : ["--runtime", runtime], .. flags, "-v", $"{folder.Path}:/data", Busybox, "sh", "-c", Script]);
+        }
+    }
+
+    [Theory]
+    [InlineData("000000008800001b")]
+    [InlineData("0000000000000000", "--cap-drop", "ALL", "--user", "1000")]
+    [InlineData("0000000000000001", "--cap-drop", "ALL", "--cap-add", "CHOWN", "--cap-add", "NET_ADMIN")]
+    public async Task The_file_server_has_the_shares_and_nothing_else(string capabilities, params string[] flags)
+    {
+        OnlyMachines();
+        using var folder = new TemporaryFolder();
+        string name = NewName();
+        await Docker.RunAsync(["run", "-d", "--name", name, .. RuntimeArguments, .. flags, "-v", $"{folder.Path}:/data", Busybox, "sleep", "1000"]);
+        await Eventually.TrueAsync(async () => (await Docker.RunAsync("exec", name, "true")).ExitCode == 0, "the machine runs");
+        string supervisor = await Docker.InspectAsync(name, "{{.State.Pid}}");
+        string script = $$"""
+            server=$(pgrep -f -P {{supervisor}} serve-shares)
+            cat /proc/$server/task/*/status | grep -E 'CapPrm|CapEff|CapBnd|NoNewPrivs' | sort -u
+            ls /proc/$server/root | grep -v '^[0-9]*$'
+            ls /proc/$server/root/proc | grep -v '^[0-9]*$'
+            for kind in mnt net ipc pid uts; do [ $(readlink /proc/$server/ns/$kind) = $(readlink /proc/{{supervisor}}/ns/$kind) ] && echo shared $kind; done
+            true
+            """;
+        string seen = (await Engine.BesideAsync("sh", "-c", script)).Text;
+        Assert.Equal($"CapBnd:\t0000000000000000\nCapEff:\t{capabilities}\nCapPrm:\t{capabilities}\nNoNewPrivs:\t1\nproc\nself\nthread-self", seen);
+    }
+
     [Fact]
     public async Task Sockets_work_inside_the_machine_and_one_of_the_host_is_refused()
     {

@@ -12,12 +12,15 @@ internal sealed class SystemCallNumber(bool arm64)
     internal nint setgroups => arm64 ? 159 : 116;
     internal nint setresuid => arm64 ? 147 : 117;
     internal nint setresgid => arm64 ? 149 : 119;
+    internal nint setfsuid => arm64 ? 151 : 122;
+    internal nint setfsgid => arm64 ? 152 : 123;
     internal nint capset => arm64 ? 91 : 126;
     internal nint pivot_root => arm64 ? 41 : 155;
     internal nint finit_module => arm64 ? 273 : 313;
     internal nint getdents64 => arm64 ? 61 : 217;
     internal nint bpf => arm64 ? 280 : 321;
     internal nint renameat2 => arm64 ? 276 : 316;
+    internal nint execveat => arm64 ? 281 : 322;
     internal nint reboot => arm64 ? 142 : 169;
     internal nint seccomp => arm64 ? 277 : 317;
 

@@ -33,6 +33,22 @@ public static unsafe class CurrentProcess
         }
     }
 
+    /// <summary>execveat(2) of a file that needs no name in this process's root. Returns only by throwing.</summary>
+    /// <param name="program">open with O_PATH</param>
+    /// <param name="arguments">argv, its first the program's name</param>
+    /// <param name="environment">NAME=value</param>
+    public static void Execute(SafeFileHandle program, IReadOnlyList<string> arguments, IReadOnlyList<string> environment)
+    {
+        _ = Libc.signal(SignalNumber.BrokenPipe, 0);
+        using var argv = new Utf8Array(arguments);
+        using var envp = new Utf8Array(environment);
+        byte empty = 0;
+        SystemCall.Check(
+            Libc.syscall(
+                SystemCallNumber.Here.execveat, program.DangerousGetHandle(), (nint)(&empty), (nint)argv.Pointer, (nint)envp.Pointer, Libc.AT_EMPTY_PATH),
+            $"execute {arguments[0]}");
+    }
+
     /// <summary>signal(SIGPIPE, SIG_IGN): writing to a closed pipe is an error with a message instead of the end.</summary>
     public static void IgnoreBrokenPipes()
     {

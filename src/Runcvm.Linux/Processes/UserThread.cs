@@ -26,6 +26,12 @@ public sealed class UserThread : IDisposable
     {
     }
 
+    /// <summary>The same user, whose children are in new namespaces of these kinds. Needs CAP_SYS_ADMIN.</summary>
+    public UserThread(Namespaces ofChildren)
+        : this($"children in {ofChildren}", () => CurrentProcess.Unshare(ofChildren))
+    {
+    }
+
     private UserThread(string name, Action become)
     {
         _thread = new Thread(Loop) { IsBackground = true, Name = name };

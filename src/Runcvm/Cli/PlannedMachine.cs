@@ -105,6 +105,7 @@ internal sealed record PlannedMachine
         MaySpoof = MaySpoof,
         Notices = [.. Warnings, .. Systems.Notices, .. Disks.Notices],
         Shares = [.. Systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly, share.Hidden))],
+        FileServer = FileServerIdentity.Of(Spec["process"]),
         Sockets = [.. Systems.Sockets.Select(static socket => socket.Source)],
         ShareCache = (byte)Options.ShareCache,
         SandboxMemoryLimit = MemoryLimit.Of(Resources) is { } limit ? limit + Overhead : 0,

@@ -1,3 +1,4 @@
+using Runcvm.FileServing;
 using Runcvm.Images;
 using Runcvm.Oci;
 using Runcvm.Operating;
@@ -24,6 +25,7 @@ internal static class VerbTable
         ["supervise"] = static _ => SuperviseVerb.Run(),
         ["attach"] = static command => AttachVerb.Run(OnlyArgument(command)),
         ["exhaust"] = static command => MemoryShortage.Exhaust(OnlyArgument(command)),
+        [ServeSharesVerb.Name] = static command => ServeSharesVerb.Run([.. command.AfterVerb]),
         ["build-image"] = static command => BuildVerb.Run([.. command.AfterVerb]),
     };
 

@@ -72,6 +72,9 @@ internal sealed record MachineDescription
     /// <summary>paths of the sandbox that the guest is served, in the order of their numbers</summary>
     internal IReadOnlyList<ServedPath> Shares { get; init; } = [];
 
+    /// <summary>who the file server is to the host's files</summary>
+    internal FileServerIdentity FileServer { get; init; } = new();
+
     /// <summary>sockets of the host that are forwarded, as the user knows them</summary>
     internal IReadOnlyList<string> Sockets { get; init; } = [];
 
@@ -124,6 +127,7 @@ internal sealed record MachineDescription
             w.Flag(share.ReadOnly);
             w.Text(share.Hidden);
         });
+        FileServer.Write(w);
         w.Texts(Sockets);
         w.Byte(ShareCache);
         w.Int64(SandboxMemoryLimit);
@@ -155,6 +159,7 @@ internal sealed record MachineDescription
         MaySpoof = r.Flag(),
         Notices = r.Texts(),
         Shares = r.List(static (ref WireReader r) => new ServedPath(r.Text(), r.Flag(), r.Text())),
+        FileServer = FileServerIdentity.Read(ref r),
         Sockets = r.Texts(),
         ShareCache = r.Byte(),
         SandboxMemoryLimit = r.Int64(),

@@ -105,6 +105,9 @@ internal static class SandboxSpec
     {
         if (shares.Count == 0) return;
         mounts.Add(SpecMount.Of("tmpfs", "tmpfs", Share.Folder, "nosuid", "nodev", "noexec", "mode=700", "size=256k"));
+        // The file server uses files by their numbers in /proc/self/fd, for want of another way, and sees itself alone.
+        string proc = Share.Folder + "/proc";
+        mounts.Add(SpecMount.Of("proc", "proc", proc, "ro", "nosuid", "nodev", "noexec", "hidepid=ptraceable", "subset=pid"));
         for (int i = 0; i < shares.Count; i++)
         {
             string access = shares[i].ReadOnly ? "ro" : "rw";

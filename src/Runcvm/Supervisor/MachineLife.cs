@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Runcvm.FileServing;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Processes;
 using Runcvm.Linux.Sockets;
@@ -21,14 +22,14 @@ namespace Runcvm.Supervisor;
 /// <param name="shares">serves the files of the host that the machine gets, if any</param>
 /// <param name="capable">connects to sockets of the host, if any are forwarded</param>
 internal sealed class MachineLife(
-    EventLoop loop, MachineDescription description, SandboxNetwork network, NetworkWatch? watch, UserThread hypervisor, Timeline timeline, ShareServer? shares,
+    EventLoop loop, MachineDescription description, SandboxNetwork network, NetworkWatch? watch, UserThread hypervisor, Timeline timeline, FileServerProcess? shares,
     UserThread? capable)
 {
     private readonly MachineLog _log = new(description.LogLevel);
     private readonly LastWords _words = new();
     private readonly GuestLink _link = new(new Multiplexer());
     private readonly Stopwatch _sinceStart = new();
-    private readonly Task _sharesFailed = shares?.Failed ?? BootWatch.Never;
+    private Task _sharesFailed = BootWatch.Never;
 
     internal async Task<int> RunAsync()
     {
@@ -39,7 +40,7 @@ internal sealed class MachineLife(
         _sinceStart.Start();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using IMachine machine = MachineStart.Start(loop, description, network, hypervisor);
-        if (shares != null) _ = shares.ServeAsync(machine.FileDevice, machine.Shares!);
+        if (shares != null) _sharesFailed = shares.ServeAsync(loop, machine.FileDevice, machine.Shares!);
         LogTime("the hypervisor's program was started");
         var workload = new Workload(loop, _link);
         Task others = Task.WhenAll(

@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.FileServing;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
@@ -35,6 +36,8 @@ internal static class SuperviseVerb
             using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadWrite | OpenFlags.Create, Permission.OwnersFile);
             FileDescriptor.Lock(alive);
             IReadOnlyList<SafeFileHandle> backing = BackingLocks.Take(description.Disks, description.IsFirecracker ? HypervisorTree.Root : "");
+            // Ready by the time that the network is.
+            using FileServerProcess? shares = description.Shares.Count > 0 ? FileServerProcess.Start(description) : null;
             SafeFileHandle networkEvents = RouteEvents.Open();
             SandboxNetwork network = SandboxNetwork.Prepare(
                 description.MaySpoof, description.IsFirecracker ? description.HypervisorUser : null, description.SharesAddresses ? 0 : SpareCards) with
@@ -43,8 +46,6 @@ internal static class SuperviseVerb
             };
             NetworkWatch? watch = network.Spares.Count > 0 ? new NetworkWatch(networkEvents, network, description.MaySpoof) : null;
             using var hypervisor = new UserThread(new Confinement(HypervisorTree.Root, description.HypervisorUser, HypervisorNamespaces(description)));
-            // Its threads keep what it takes to serve files; this one, which starts the hypervisor, keeps nothing.
-            ShareServer? shares = description.Shares.Count > 0 ? ShareServer.Start(description) : null;
             using UserThread? capable = description.Sockets.Count > 0 ? new UserThread(CapabilitySet.Of(ForwardedSocket.Capabilities)) : null;
             GiveUpSetUp();
             using var loop = new EventLoop();

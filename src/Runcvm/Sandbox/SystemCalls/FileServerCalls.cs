@@ -14,6 +14,8 @@ internal static class FileServerCalls
         .Allow("chmod", "fchmod", "fchmodat", "chown", "fchown", "fchownat", "lchown", "utimensat", "truncate")
         .Allow("getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr")
         .Allow("setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr")
+        // In the name of a request's caller.
+        .Allow("setfsuid", "setfsgid")
         // Contents.
         .Allow("copy_file_range", "fallocate", "sync", "syncfs", "sync_file_range", "sendfile", "msync")
         // Rings and orders: open files arrive over a socket.

@@ -2,15 +2,13 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
-using Runcvm.Linux.Processes;
 using Runcvm.Protocol.Shares;
 using Runcvm.Protocol.Wire;
-using Runcvm.Sandbox;
 using Runcvm.VirtioFs;
 
-namespace Runcvm.Supervisor;
+namespace Runcvm.FileServing;
 
-/// <summary>Serves the machine's shares, on threads of its own which alone in this process may act for other users. The
+/// <summary>Serves the machine's shares, on threads of its own. The
 /// thread that receives a request answers it itself; one that may wait for a disk only after it has given the stream to another
 /// thread. So none waits for another, and threads change only where they have to.</summary>
 internal sealed class ShareServer
@@ -20,80 +18,48 @@ internal sealed class ShareServer
 
     private const int ThreadStack = 1024 * 1024;
 
-    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource<SafeFileHandle> _stream = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _reading = new();
-    private readonly TaskCompletionSource<SafeFileHandle> _device = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private FileServer[] _servers = [];
-    private RingServer _rings = null!;
-    private ShareReceiver _receiver = null!;
-    private ShareSender _sender = null!;
+    private readonly Action<FileServingFailure> _failed;
+    private readonly FileServer[] _servers;
+    private readonly RingServer _rings;
+    private ShareReceiver? _receiver;
+    private ShareSender? _sender;
+    private bool _hasDevice;
     private int _threads;
     private int _waiting;
 
-    private ShareServer()
+    /// <summary>Opens the shares.</summary>
+    /// <param name="order">what is served</param>
+    /// <param name="failed">is told why no share can be served any more, once or more often, on any thread</param>
+    internal ShareServer(FileServingOrder order, Action<FileServingFailure> failed)
     {
+        _failed = failed;
+        var limit = NodeLimit.Of(order.MemoryBytes);
+        _servers = [.. order.Roots.Select((root, number) => new FileServer(
+            root, order.Cache, limit, reply => AnswerLater((ushort)number, reply), order.Roots.Count) { ActsAsCaller = order.Identity.IsCallers })];
+        var all = new FileServer(order.Roots, order.Cache, limit, AnswerLater) { ActsAsCaller = order.Identity.IsCallers };
+        _rings = new RingServer(all, e => Fail("in the rings of the shares", e)) { LockWait = TellOfLockWait };
     }
 
-    /// <summary>Ends, with the reason, when no share can be served any more.</summary>
-    internal Task Failed => _failed.Task;
-
-    /// <summary>Starts the first thread, which opens the shares with the capabilities that this thread still has.</summary>
-    internal static ShareServer Start(MachineDescription description)
+    /// <summary>Begins to answer what comes over the stream.</summary>
+    internal void ServeStream(SafeFileHandle file)
     {
-        var server = new ShareServer();
-        var opened = new TaskCompletionSource();
-        Run(() => server.Begin(description, opened));
-        opened.Task.GetAwaiter().GetResult();
-        return server;
-    }
-
-    /// <summary>Begins to answer what comes through the rings of a device and over the stream.</summary>
-    /// <param name="device">to the hypervisor, where it has such a device</param>
-    /// <param name="stream">to the guest</param>
-    internal async Task ServeAsync(SafeFileHandle? device, Task<SafeFileHandle> stream)
-    {
-        if (device != null) _device.SetResult(device);
-        try
-        {
-            _stream.SetResult(await stream);
-        }
-        catch (Exception e) when (e is LinuxException or IOException)
-        {
-            _failed.TrySetException(e);
-        }
-    }
-
-    private void Begin(MachineDescription description, TaskCompletionSource opened)
-    {
-        try
-        {
-            var kept = CapabilitySet.Of(SandboxSpec.FileServerCapabilities);
-            CapabilitySet.Apply(kept, kept, CapabilitySet.Empty);
-            var limit = NodeLimit.Of(description.MemoryBytes);
-            _servers = [.. description.Shares.Select((share, number) => new FileServer(
-                Root(share), (CachePolicy)description.ShareCache, limit, reply => AnswerLater((ushort)number, reply), description.Shares.Count))];
-            var all = new FileServer(
-                [.. description.Shares.Select(Root)],
-                (CachePolicy)description.ShareCache, limit, AnswerLater);
-            _rings = new RingServer(all, e => Fail("in the rings of the shares", e)) { LockWait = TellOfLockWait };
-        }
-        catch (Exception e) when (e is LinuxException or IOException)
-        {
-            opened.SetException(e);
-            return;
-        }
-
-        if (!description.IsFirecracker) Run(ServeDevice);
-        opened.SetResult();
-        var stream = new WaitingFile(_stream.Task.GetAwaiter().GetResult());
+        if (_sender != null) throw new WireFormatException("a second stream of the shares");
+        var stream = new WaitingFile(file);
         _receiver = new ShareReceiver(stream.Read);
         _sender = new ShareSender(stream.Write);
         _threads = 1;
-        Work();
+        Run(Work);
     }
 
-    private static SharedRoot Root(ServedPath share) => new(share.Path, share.ReadOnly, share.Hidden);
+    /// <summary>Begins to answer what comes through the rings of a device. The stream, over which their waits for locks
+    /// are told, is there.</summary>
+    internal void ServeDevice(SafeFileHandle file)
+    {
+        if (_sender == null || _hasDevice) throw new WireFormatException("a device of the shares out of turn");
+        _hasDevice = true;
+        Run(() => Serve(file));
+    }
 
     private void Work()
     {
@@ -108,11 +74,10 @@ internal sealed class ShareServer
         }
     }
 
-    private void ServeDevice()
+    private void Serve(SafeFileHandle device)
     {
         try
         {
-            SafeFileHandle device = _device.Task.GetAwaiter().GetResult();
             _rings.Start();
             new VhostUserDevice(device, _rings).Serve();
         }
@@ -124,14 +89,16 @@ internal sealed class ShareServer
 
     private void Fail(string where, Exception e)
     {
-        // When the hypervisor is gone, whoever runs the machine reports that. Any other end would be a share that hangs, and is told.
+        // When the hypervisor is gone, whoever runs the machine reports that. Any other end would be a share that
+        // hangs, and is told.
         if (e is ObjectDisposedException or LinuxException { Errno: Errno.EPIPE or Errno.ECONNRESET }) return;
-        _failed.TrySetException(e is WireFormatException or BrokenRequestException or BrokenRingException
-            ? new WireFormatException($"{where}: {e.Message}")
-            : new UsageException($"the file server failed: {e.Message}", e));
+        _failed(e is WireFormatException or BrokenRequestException or BrokenRingException
+            ? new FileServingFailure(true, $"{where}: {e.Message}")
+            : new FileServingFailure(false, $"the file server failed: {e.Message}"));
     }
 
-    // The next request that another thread should not wait for. The others are answered here: to wake a thread takes longer.
+    // The next request that another thread should not wait for. The others are answered here: to wake a thread takes
+    // longer.
     private ShareMessage? TryReceive(byte[] reply)
     {
         Interlocked.Increment(ref _waiting);
@@ -139,7 +106,7 @@ internal sealed class ShareServer
         {
             Interlocked.Decrement(ref _waiting);
             ShareMessage? message;
-            while ((message = _receiver.Receive()) is { } quick && !FileServer.MayTakeLong(quick.Span)) Answer(quick, reply);
+            while ((message = _receiver!.Receive()) is { } quick && !FileServer.MayTakeLong(quick.Span)) Answer(quick, reply);
             // Somebody must be there to read on, at least for the word that a request is to be given up.
             if (message != null && Volatile.Read(ref _waiting) == 0 && _threads < MostThreads)
             {
@@ -165,7 +132,7 @@ internal sealed class ShareServer
         int length = _servers[message.Share].Handle(message.Span, reply.AsSpan(ShareFrame.Size));
         ushort share = message.Share;
         message.Return();
-        if (length > 0) _sender.Send(share, reply.AsSpan(0, ShareFrame.Size + length));
+        if (length > 0) _sender!.Send(share, reply.AsSpan(0, ShareFrame.Size + length));
     }
 
     // An answer that was long in coming: a lock of a file that somebody else held.
@@ -175,7 +142,7 @@ internal sealed class ShareServer
         reply.Span.CopyTo(room.AsSpan(ShareFrame.Size));
         try
         {
-            _sender.Send(share, room);
+            _sender!.Send(share, room);
         }
         catch (Exception e) when (e is LinuxException or ObjectDisposedException)
         {
@@ -203,7 +170,7 @@ internal sealed class ShareServer
         new LockWait(unique, thread).Write(room.AsSpan(ShareFrame.Size));
         try
         {
-            _sender.Send(ShareFrame.Rings, room);
+            _sender!.Send(ShareFrame.Rings, room);
         }
         catch (Exception e) when (e is LinuxException or ObjectDisposedException)
         {

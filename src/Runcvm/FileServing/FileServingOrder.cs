@@ -1,0 +1,89 @@
+using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Fuse;
+using Runcvm.Linux.Files;
+using Runcvm.Protocol.Wire;
+using Runcvm.Sandbox;
+
+namespace Runcvm.FileServing;
+
+/// <summary>What the file server is to serve: the first message to it, and the only one that is more than a
+/// file.</summary>
+internal sealed record FileServingOrder
+{
+    /// <summary>More than any number of mounts comes to.</summary>
+    private const int MostBytes = 16 * 1024 * 1024;
+
+    /// <summary>bytes of the guest's memory, by which the files that it may have remembered are counted</summary>
+    internal required long MemoryBytes { get; init; }
+
+    /// <summary>how long the guest may believe what it knows</summary>
+    internal required CachePolicy Cache { get; init; }
+
+    /// <summary>who it is to the host's files</summary>
+    internal required FileServerIdentity Identity { get; init; }
+
+    /// <summary>in the order of their numbers, as the file server sees them</summary>
+    internal required IReadOnlyList<SharedRoot> Roots { get; init; }
+
+    internal static FileServingOrder Of(MachineDescription description) => new()
+    {
+        MemoryBytes = description.MemoryBytes,
+        Cache = (CachePolicy)description.ShareCache,
+        Identity = description.FileServer,
+        // The folder of the shares is the file server's root.
+        Roots = [.. description.Shares.Select(static share => new SharedRoot(share.Path[Share.Folder.Length..], share.ReadOnly, share.Hidden))],
+    };
+
+    /// <summary>Writes it with its length in front.</summary>
+    internal void Send(SafeFileHandle socket)
+    {
+        var w = new WireWriter();
+        w.Int64(MemoryBytes);
+        w.Byte((byte)Cache);
+        Identity.Write(w);
+        w.List(Roots, static (w, root) =>
+        {
+            w.Text(root.Path);
+            w.Flag(root.ReadOnly);
+            w.Text(root.Hidden);
+        });
+        Span<byte> length = stackalloc byte[sizeof(uint)];
+        BinaryPrimitives.WriteUInt32LittleEndian(length, (uint)w.Written.Length);
+        FileDescriptor.WriteAll(socket, length);
+        FileDescriptor.WriteAll(socket, w.Written);
+    }
+
+    /// <summary>Reads exactly the order: what follows has a file with it.</summary>
+    /// <exception cref="WireFormatException">it is none</exception>
+    internal static FileServingOrder Receive(SafeFileHandle socket)
+    {
+        Span<byte> length = stackalloc byte[sizeof(uint)];
+        Fill(socket, length);
+        uint bytes = BinaryPrimitives.ReadUInt32LittleEndian(length);
+        if (bytes > MostBytes) throw new WireFormatException($"an order of {bytes} bytes");
+        byte[] body = new byte[bytes];
+        Fill(socket, body);
+        var r = new WireReader(body);
+        var order = new FileServingOrder
+        {
+            MemoryBytes = r.Int64(),
+            Cache = (CachePolicy)r.Byte(),
+            Identity = FileServerIdentity.Read(ref r),
+            Roots = r.List(static (ref WireReader r) => new SharedRoot(r.Text(), r.Flag(), r.Text())),
+        };
+        r.End();
+        if (order.MemoryBytes < 0 || order.Cache > CachePolicy.Always || order.Roots.Count == 0) throw new WireFormatException("an order that cannot be carried out");
+        return order;
+    }
+
+    private static void Fill(SafeFileHandle socket, Span<byte> target)
+    {
+        while (!target.IsEmpty)
+        {
+            int got = FileDescriptor.TryRead(socket, target);
+            if (got <= 0) throw new WireFormatException("an order without its end");
+            target = target[got..];
+        }
+    }
+}
