@@ -65,7 +65,8 @@ import_image() {
 
 # Notes which file of the cache is the root image of a machine. Nobody else has the layers of our images.
 # A machine whose root is a share has none.
-remember_cached() { [ ! -f "/run/runcvm/$1/root-image" ] || echo "$IMAGE_CACHE/$(<"/run/runcvm/$1/root-image").erofs" >>"$WORK/cached"; }
+# The machine's folder is its id, and behind it what tells the engine's root.
+remember_cached() { local file; for file in "/run/runcvm/$1"{,@*}/root-image; do [ ! -f "$file" ] || echo "$IMAGE_CACHE/$(<"$file").erofs" >>"$WORK/cached"; done; }
 
 forget_cached() {
     [ -f "$WORK/cached" ] || return 0

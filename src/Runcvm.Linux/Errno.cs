@@ -77,6 +77,8 @@ public enum Errno
     EPROTO = 71,
     /// <summary>value too large for the type</summary>
     EOVERFLOW = 75,
+    /// <summary>no socket</summary>
+    ENOTSOCK = 88,
     /// <summary>operation not supported</summary>
     EOPNOTSUPP = 95,
     /// <summary>address family not supported</summary>

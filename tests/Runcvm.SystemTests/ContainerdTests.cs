@@ -46,9 +46,35 @@ public class ContainerdTests(DockerEngine engine) : MachineTest(engine)
         inside.Ended(4);
         Assert.Equal("inside", inside.Stdout.Trim());
         (await CtrAsync("tasks", "kill", "--signal", "SIGTERM", "entered")).Succeeded();
-        await Eventually.TrueAsync(async () => (await CtrAsync("tasks", "list")).Text.Contains("STOPPED", StringComparison.Ordinal), "the task has stopped");
+        await Eventually.TrueAsync(async () => (await CtrAsync("tasks", "list")).Text.Contains("STOPPED",
+            StringComparison.Ordinal), "the task has stopped");
         Assert.Contains("code 6", (await CtrAsync("tasks", "delete", "entered")).Stderr, StringComparison.Ordinal);
         (await CtrAsync("containers", "delete", "entered")).Succeeded();
+    }
+
+    [Fact]
+    public async Task A_container_of_the_same_id_in_another_namespace_is_another_machine()
+    {
+        OnlyMachines();
+        string[] workload = ["sh", "-c", "while :; do sleep 0.1; done"];
+        (await CtrAsync(["run", "--detach", .. Arguments("same"), _image, "same", .. workload])).Succeeded();
+        string archive = Path.Combine(Engine.Folder, "other-image.tar");
+        (await Docker.RunAsync("save", "-o", archive, Busybox)).Succeeded();
+        (await CtrAsync("--namespace", "other", "images", "import", archive)).Succeeded();
+        File.Delete(archive);
+        (await CtrAsync(
+            ["--namespace", "other", "run", "--rm", .. Arguments("other"), _image, "same", "true"])).Succeeded();
+        (await CtrAsync("--namespace", "other", "images", "rm", _image)).Succeeded();
+        string kernel = (await Engine.BesideAsync("uname", "-r")).Text;
+        CommandResult inside = await CtrAsync("tasks", "exec", "--exec-id", "one", "same", "uname", "-r");
+        Assert.NotEqual(kernel, inside.Succeeded().Text);
+        (await CtrAsync("tasks", "kill", "--signal", "SIGKILL", "same")).Succeeded();
+        await Eventually.TrueAsync(async () => (await CtrAsync("tasks", "list")).Text.Contains("STOPPED",
+            StringComparison.Ordinal), "the task has stopped");
+        // Its code is that of the kill.
+        await CtrAsync("tasks", "delete", "same");
+        (await CtrAsync("containers", "delete", "same")).Succeeded();
+        Assert.Equal("", (await Engine.BesideAsync("ls", "/run/runcvm")).Text);
     }
 
     private string[] Arguments(string name) =>

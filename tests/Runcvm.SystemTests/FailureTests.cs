@@ -99,9 +99,42 @@ public class FailureTests(DockerEngine engine) : MachineTest(engine)
         string name = await StartAsync(Busybox, "sleep", "1000");
         (await ExecAsync(name, "true")).Succeeded();
         string id = await Docker.InspectAsync(name, "{{.Id}}");
-        (await Engine.BesideAsync(DockerEngine.Runtime, "create", "--bundle", "/nowhere", id)).Refused($"a machine with the id {id} runs already");
+        (await RuntimeAsync("create", "--bundle", "/nowhere", id)).Refused($"a machine with the id {id} runs already");
         Assert.Equal("here", (await ExecAsync(name, "echo", "here")).Text);
     }
+
+    [Fact]
+    public async Task A_machine_whose_state_is_lost_is_refused_entry_and_can_be_killed()
+    {
+        OnlyMachines();
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        string id = await Docker.InspectAsync(name, "{{.Id}}");
+        (await Engine.BesideAsync("sh", "-c", $"rm /run/runcvm/{id}@*/machine.bin")).Succeeded();
+        const string Refusal = "is a machine, and its state in /run/runcvm/";
+        Assert.Contains(Refusal, (await ExecAsync(name, "uname", "-r")).Stderr, StringComparison.Ordinal);
+        (await RuntimeAsync("kill", id, "TERM")).Refused($"kill is refused: container {id} {Refusal}");
+        Assert.Contains("broken", (await Engine.BesideAsync(DockerEngine.Runtime, "list")).Text,
+            StringComparison.Ordinal);
+        (await Docker.RunAsync("rm", "--force", name)).Succeeded();
+        Assert.Equal("", (await Engine.BesideAsync("ls", "/run/runcvm")).Text);
+    }
+
+    [Fact]
+    public async Task A_machine_that_the_low_level_runtime_has_forgotten_ends_with_delete()
+    {
+        OnlyMachines();
+        string name = await StartAsync(Busybox, "sleep", "1000");
+        string id = await Docker.InspectAsync(name, "{{.Id}}");
+        (await Engine.BesideAsync("rm", "-r", $"{Engine.RuntimeRoot}/{id}")).Succeeded();
+        (await RuntimeAsync("delete", "--force", id)).Succeeded();
+        Assert.Equal("", (await Engine.BesideAsync("ls", "/run/runcvm")).Text);
+        await Eventually.TrueAsync(async () => await Docker.InspectAsync(name, "{{.State.Status}}") == "exited",
+            "Docker sees the end");
+    }
+
+    // As Docker calls it.
+    private Task<CommandResult> RuntimeAsync(params string[] arguments)
+        => Engine.BesideAsync(DockerEngine.Runtime, ["--root", Engine.RuntimeRoot, .. arguments]);
 
     [Theory]
     [InlineData(6)]

@@ -51,6 +51,38 @@ public static unsafe class FileDescriptor
         }
     }
 
+    /// <summary>openat2(2) with RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS and RESOLVE_NO_XDEV: for a path in a folder that
+    /// somebody hostile writes to. No link is followed, and no mount is entered.</summary>
+    /// <exception cref="LinuxException">nothing is there, or a link or a mount is in the way</exception>
+    public static SafeFileHandle OpenBeneath(SafeFileHandle folder, string path, OpenFlags flags)
+    {
+        byte* name = Utf8Array.Copy(path);
+        try
+        {
+            return OpenBeneath(folder, name, flags);
+        }
+        finally
+        {
+            NativeMemory.Free(name);
+        }
+    }
+
+    internal static SafeFileHandle OpenBeneath(SafeFileHandle folder, byte* path, OpenFlags flags)
+    {
+        const ulong NoOtherMounts = 0x01;
+        const ulong NoSymbolicLinks = 0x04;
+        const ulong Beneath = 0x08;
+        var how = new Libc.open_how
+        {
+            flags = (ulong)OpenFlagValues.ToNative(flags | OpenFlags.NoFollow | OpenFlags.CloseOnExec),
+            resolve = Beneath | NoSymbolicLinks | NoOtherMounts,
+        };
+        nint fd = Libc.syscall(SystemCallNumber.openat2, folder.DangerousGetHandle(), (nint)path, (nint)(&how),
+            sizeof(Libc.open_how));
+        return new SafeFileHandle(SystemCall.Check(fd,
+            $"open {Marshal.PtrToStringUTF8((nint)path)} beneath {Folder.PathOf(folder)}"), ownsHandle: true);
+    }
+
     /// <summary>The path under /proc by which this process reaches what <paramref name="file"/> refers to.</summary>
     public static string PathOf(SafeHandle file) => $"/proc/self/fd/{file.DangerousGetHandle()}";
 
@@ -106,6 +138,24 @@ public static unsafe class FileDescriptor
         Span<byte> chunk = stackalloc byte[4096];
         for (int n; (n = TryRead(file, chunk)) > 0;) all.Write(chunk[..n]);
         return all.ToArray();
+    }
+
+    /// <summary>The content of a regular file of bounded size, or null where there is none, or something else. Neither
+    /// a link is followed nor a pipe or a device waited for.</summary>
+    /// <param name="path">of the file</param>
+    /// <param name="most">bytes</param>
+    public static byte[]? TryReadRegular(string path, int most)
+    {
+        // By O_PATH first: to open a device may do something already.
+        using SafeFileHandle? place = TryOpen(path, OpenFlags.Path | OpenFlags.NoFollow);
+        if (place is null || FileStatus.Of(place) is not { Kind: FileKind.Regular } status || status.Size > (ulong)most)
+            return null;
+        using SafeFileHandle file = Open(PathOf(place), OpenFlags.ReadOnly | OpenFlags.NonBlocking);
+        byte[] content = new byte[(int)status.Size];
+        int length = 0;
+        // It may shrink or grow meanwhile.
+        for (int n; length < content.Length && (n = TryRead(file, content.AsSpan(length))) > 0;) length += n;
+        return length == content.Length ? content : content[..length];
     }
 
     /// <summary>pipe2(2)</summary>

@@ -13,6 +13,11 @@ public readonly record struct FolderEntry(byte[] Name, FileStatus Status);
 public sealed unsafe class Folder : IDisposable
 {
     private const OpenFlags Flags = OpenFlags.Directory | OpenFlags.NoFollow | OpenFlags.CloseOnExec;
+
+    // struct linux_dirent64: u64 d_ino, s64 d_off, u16 d_reclen, u8 d_type, name with a final zero.
+    private const int RecordLength = 16;
+    private const int Name = 19;
+
     private readonly SafeFileHandle _file;
 
     private Folder(SafeFileHandle file) => _file = file;
@@ -40,9 +45,6 @@ public sealed unsafe class Folder : IDisposable
     /// <summary>getdents64(2) to the end, with the status of each entry; can be read once.</summary>
     public List<FolderEntry> Read()
     {
-        // struct linux_dirent64: u64 d_ino, s64 d_off, u16 d_reclen, u8 d_type, name with a final zero.
-        const int RecordLength = 16;
-        const int Name = 19;
         var entries = new List<FolderEntry>();
         byte[] buffer = new byte[32 * 1024];
         fixed (byte* p = buffer)
@@ -62,8 +64,34 @@ public sealed unsafe class Folder : IDisposable
         }
     }
 
+    /// <summary>getdents64(2) once: some names of an open folder, or none at the end. "." and ".." are left
+    /// out.</summary>
+    internal static List<byte[]> ReadNames(SafeFileHandle folder, byte[] buffer)
+    {
+        var names = new List<byte[]>();
+        fixed (byte* p = buffer)
+        {
+            while (names.Count == 0)
+            {
+                nint end =
+                    Libc.syscall(SystemCallNumber.Here.getdents64, folder.DangerousGetHandle(), (nint)p, buffer.Length);
+                if (SystemCall.Check(end, $"read folder {PathOf(folder)}") == 0) break;
+                for (nint at = 0; at < end; at += *(ushort*)(p + at + RecordLength))
+                {
+                    ReadOnlySpan<byte> text = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(p + at + Name);
+                    if (text is not ([(byte)'.'] or [(byte)'.', (byte)'.'])) names.Add(text.ToArray());
+                }
+            }
+        }
+
+        return names;
+    }
+
     /// <summary>Its path, for messages.</summary>
-    public override string ToString() => new FileInfo(FileDescriptor.PathOf(_file)).LinkTarget ?? "(closed)";
+    public override string ToString() => PathOf(_file);
+
+    internal static string PathOf(SafeFileHandle folder)
+        => new FileInfo(FileDescriptor.PathOf(folder)).LinkTarget ?? "(closed)";
 
     /// <summary>Closes it.</summary>
     public void Dispose() => _file.Dispose();
@@ -76,7 +104,7 @@ public sealed unsafe class Folder : IDisposable
         return FileStatus.From(status);
     }
 
-    private static byte* Terminated(byte[] name)
+    internal static byte* Terminated(byte[] name)
     {
         byte* text = (byte*)NativeMemory.Alloc((nuint)name.Length + 1);
         name.CopyTo(new Span<byte>(text, name.Length));

@@ -11,16 +11,6 @@ public static class FolderWatch
     private const uint InCreate = 0x100;
     private const uint InMovedTo = 0x80;
 
-    /// <summary>Blocks until <paramref name="path"/> exists. Its folder must exist.</summary>
-    public static void WaitFor(string path)
-    {
-        // Closing an inotify instance waits for the kernel's readers of marks, up to 15 ms: no exec that has no need of one should pay that.
-        if (FileStatus.TryOf(path) != null) return;
-        using SafeFileHandle notify = Open(Path.GetDirectoryName(path)!, OpenFlags.ReadOnly);
-        Span<byte> events = stackalloc byte[4096];
-        while (FileStatus.TryOf(path) == null) FileDescriptor.TryRead(notify, events);
-    }
-
     /// <summary>Ends when <paramref name="path"/> exists. Its folder must exist.</summary>
     public static async Task WaitForAsync(EventLoop loop, string path)
     {

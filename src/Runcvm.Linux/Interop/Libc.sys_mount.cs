@@ -5,6 +5,7 @@ namespace Runcvm.Linux.Interop;
 internal static partial class Libc
 {
     internal const int MNT_DETACH = 2;
+    internal const int UMOUNT_NOFOLLOW = 8;
 
     /// <summary>mount(2)</summary>
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

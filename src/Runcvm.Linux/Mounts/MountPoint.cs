@@ -30,6 +30,16 @@ public static unsafe class MountPoint
     public static void Remove(string target, bool detach = false)
         => SystemCall.Check(Libc.umount2(target, detach ? Libc.MNT_DETACH : 0), $"unmount {target}");
 
+    /// <summary>Takes whatever is mounted there out of the tree; a link in that place is not followed.</summary>
+    /// <returns>false where nothing is mounted</returns>
+    public static bool TryDetach(string target)
+    {
+        if (Libc.umount2(target, Libc.MNT_DETACH | Libc.UMOUNT_NOFOLLOW) == 0) return true;
+        Errno errno = SystemCall.LastError;
+        return errno is Errno.EINVAL or Errno.ENOENT or Errno.ENOTDIR ? false
+            : throw new LinuxException(errno, $"unmount {target}");
+    }
+
     /// <summary>Makes <paramref name="newRoot"/> (a mount point) the root of this mount namespace and lets go of the
     /// old one. The working directory is the new root afterwards.</summary>
     public static void PivotTo(string newRoot)

@@ -30,16 +30,6 @@ public static unsafe class UnixSocket
         return socket;
     }
 
-    /// <summary>A listening socket, not blocking, whose name appears when it listens: who waits for the name is not refused.</summary>
-    /// <param name="path">its name, which takes the place of what is there</param>
-    public static SafeFileHandle ListenThenAppear(string path)
-    {
-        string early = path + ".new";
-        SafeFileHandle socket = Listen(early);
-        File.Move(early, path, overwrite: true);
-        return socket;
-    }
-
     /// <summary>A connected socket.</summary>
     /// <param name="path">where somebody listens</param>
     /// <param name="blocking">wait while too many others wait there; else that is EAGAIN, and so it is while the socket is full</param>

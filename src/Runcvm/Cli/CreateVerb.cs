@@ -5,7 +5,6 @@ using Runcvm.Installation;
 using Runcvm.Kernels;
 using Runcvm.Linux.Processes;
 using Runcvm.Machines;
-using Runcvm.Network;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Protocol.Frames;
@@ -27,18 +26,22 @@ internal static class CreateVerb
     internal static int Run(CommandLine command, HostConfig config)
     {
         string id = command.ContainerId(FlagsWithValue) ?? throw new UsageException($"{command.Verb} needs the container's id");
-        MachineFolder folder = MachineFolder.Of(id);
+        MachineFolder folder = OwnMachine.FolderOf(command, config, id);
         if (folder.IsRunning) throw new UsageException($"a machine with the id {id} runs already");
+        // One that was created and does not run yet has its state from which it will start.
+        if (Directory.Exists(Path.Combine(command.Root ?? LowLevelRuntime.DefaultRoot(config.LowLevelRuntime), id)))
+            throw new UsageException($"a container with the id {id} exists already");
         var bundle = new Bundle(command.ValueOf(FlagsWithValue, "--bundle", "-b") ?? Environment.CurrentDirectory);
         if (folder.IsThere) LayerMark.Settle(folder);
-        folder.Recreate();
-        IReadOnlyList<SafeFileHandle> sockets = [];
-        string sandbox;
         try
         {
+            folder.Recreate();
             NetworkChoice network = NetworkChoice.Of(bundle.Spec);
-            sockets = MachineNetwork.Join(bundle.Spec, network, id);
-            sandbox = Prepare(bundle, id, folder, config, network);
+            IReadOnlyList<SafeFileHandle> sockets = MachineNetwork.Join(bundle.Spec, network, folder.Key);
+            string sandbox = Prepare(bundle, folder, config, network);
+            HandedFiles.Place([folder.ListenForControl(), .. sockets]);
+            LowLevelRuntime.Execute(config.LowLevelRuntime, Arguments(command, sandbox),
+                HandedFiles.Variables(1 + sockets.Count));
         }
         catch (Exception e)
         {
@@ -48,15 +51,22 @@ internal static class CreateVerb
             throw;
         }
 
-        LowLevelRuntime.Execute(config.LowLevelRuntime, command.With(FlagsWithValue, sandbox, "--bundle", "-b"), sockets.Count > 0 ? SharedPorts.HandOn(sockets) : []);
         return 1;
     }
 
-    private static string Prepare(Bundle bundle, string id, MachineFolder folder, HostConfig config, NetworkChoice network)
+    // Files of the caller's go to no machine, and the low-level runtime would count them behind ours.
+    private static IReadOnlyList<string> Arguments(CommandLine command, string sandbox)
+    {
+        IReadOnlyList<string> arguments = command.With(FlagsWithValue, sandbox, "--bundle", "-b");
+        return command.ValueOf(FlagsWithValue, "--preserve-fds") == null ? arguments
+            : CommandLine.Parse(arguments).With(FlagsWithValue, "0", "--preserve-fds");
+    }
+
+    private static string Prepare(Bundle bundle, MachineFolder folder, HostConfig config, NetworkChoice network)
     {
         var timeline = new Timeline();
         timeline.Ended(Timeline.Begin);
-        PlannedMachine machine = Plan(bundle, id, folder, config, network, timeline);
+        PlannedMachine machine = Plan(bundle, folder, config, network, timeline);
         // Inherited through the low-level runtime: the file server holds each file that the guest has open.
         if (machine.Systems.Shares.Count > 0) CurrentProcess.TryRaiseOpenFiles(Rlimit.MostOpenFiles);
         machine.Program.GiveAccess(machine.HypervisorUser, folder, machine.Disks.Disks, [machine.Kernel.VmlinuxPath, machine.Initramfs]);
@@ -72,12 +82,13 @@ internal static class CreateVerb
         string sandbox = bundle.SaveForSandbox();
         timeline.Ended("sandbox's configuration");
         Save(folder.Record, machine.Record(timeline).Write, TooMany);
-        LifeEvents.Created(id, description, machine.Kernel.Name);
+        LifeEvents.Created(folder.Id, description, machine.Kernel.Name);
         return sandbox;
     }
 
     // Whatever is wrong with the request is found here, and what takes long is done last.
-    private static PlannedMachine Plan(Bundle bundle, string id, MachineFolder folder, HostConfig config, NetworkChoice network, Timeline timeline)
+    private static PlannedMachine Plan(Bundle bundle, MachineFolder folder, HostConfig config, NetworkChoice network,
+        Timeline timeline)
     {
         JsonObject process = bundle.Spec["process"] as JsonObject ?? throw new UsageException("config.json describes no process");
         string[] environment = ProcessReader.Texts(process["env"]);
@@ -89,7 +100,8 @@ internal static class CreateVerb
         network.Check(options.SaysHostNetwork);
         LayerChain chain = LayerChain.Of(bundle.RootPath);
         // A machine goes on with the root that it has, whichever is usual by now.
-        if (!options.RootIsChosen && ScratchDisk.HoldsRootOf(chain, id)) options = options with { RootIsShare = false };
+        if (!options.RootIsChosen && ScratchDisk.HoldsRootOf(chain, folder.Key))
+            options = options with { RootIsShare = false };
         HypervisorProgram program = HypervisorProgram.Of(options, host);
         HostDevices.Check(bundle.Spec["linux"]);
         HostDevices.CheckHooks(bundle.Spec["hooks"]);
@@ -104,7 +116,7 @@ internal static class CreateVerb
         // How many networks the machine has the supervisor will see; one card is there for those to come.
         int ownDisks = 1 + (options.RootIsShare ? 0 : 1) + (kernel.ModulesImagePath == null ? 0 : 1);
         DeviceLimit.Check(program.IsFirecracker, installed.Machine, options.Balloon, ownDisks + options.Disks.Count, cards: 1);
-        var disks = MachineDisks.Prepare(chain, id, folder, kernel, options, mounts, program.OwnerOfDisks(user), config.ImageCacheBytes);
+        var disks = MachineDisks.Prepare(chain, folder, kernel, options, mounts, program.OwnerOfDisks(user), config.ImageCacheBytes);
         timeline.Ended("root image and disks");
         if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
         return new PlannedMachine

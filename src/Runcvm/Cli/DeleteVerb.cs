@@ -4,24 +4,38 @@ using Runcvm.Sandbox;
 
 namespace Runcvm.Cli;
 
-/// <summary>`runcvm delete`: the machine's state folder goes, then what it left in shared namespaces, then the
-/// sandbox.</summary>
+/// <summary>`runcvm delete`: the low-level runtime ends and deletes the sandbox first. Only then, when nobody is left
+/// who could write to it, the machine's state goes, and what the machine left in shared namespaces.</summary>
 internal static class DeleteVerb
 {
     internal static int Run(CommandLine command, HostConfig config)
     {
-        bool force = command.AfterVerb.Any(static argument => argument is "--force" or "-f");
-        MachineFolder? folder = command.ContainerId() is { } id ? MachineFolder.Of(id) : null;
-        // A running machine is not deleted without force: the low-level runtime refuses, so its folder must stay.
-        if (folder is { IsThere: true } && (force || !folder.IsRunning))
+        MachineFolder? folder = command.ContainerId() is { } id ? OwnMachine.FolderOf(command, config, id) : null;
+        int code = 0;
+        if (folder is { IsThere: true })
         {
-            if (folder.Exists) LifeEvents.Ended(folder);
-            LayerMark.Settle(folder);
-            folder.Remove();
+            code = LowLevelRuntime.Run(config.LowLevelRuntime, command.Arguments).ShellCode;
+            // Refused, as a rule because the machine runs; unless the low-level runtime does not know it, and never
+            // will.
+            if (code != 0 && (folder.IsRunning || ContainerState.Has(config.LowLevelRuntime, command, folder.Id)))
+                return code;
+            OrphanedMachine.End(folder);
+            RemoveState(command, folder);
+            MachineNetwork.RemoveLeftOvers();
+            return code;
         }
 
         MachineNetwork.RemoveLeftOvers();
         LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
         return 1;
+    }
+
+    // The container is gone by now: no state, whatever is in it, keeps its engine from forgetting it.
+    private static void RemoveState(CommandLine command, MachineFolder folder)
+    {
+        if (folder.Exists) LifeEvents.Ended(folder);
+        LayerMark.Settle(folder);
+        folder.RemoveOrPutAside(out string? fault);
+        if (fault != null) RuntimeLog.Error(command, fault);
     }
 }

@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
-using Runcvm.Linux.Sockets;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Protocol.Frames;
@@ -22,30 +21,33 @@ internal static class ExecVerb
     internal static int Run(CommandLine command, HostConfig config)
     {
         string id = command.ContainerId(FlagsWithValue) ?? throw new UsageException("exec needs the container's id");
-        MachineFolder folder = MachineFolder.Of(id);
-        if (folder.Exists) Rewrite(command, folder);
-        LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
+        IReadOnlyList<string> arguments = OwnMachine.Find(command, config, id) is { } folder ? Rewrite(command, folder)
+            : command.Arguments;
+        LowLevelRuntime.Execute(config.LowLevelRuntime, arguments);
         return 1;
     }
 
-    private static void Rewrite(CommandLine command, MachineFolder folder)
+    private static IReadOnlyList<string> Rewrite(CommandLine command, MachineFolder folder)
     {
         string file = command.ValueOf(FlagsWithValue, "--process", "-p")
             ?? throw new UsageException("exec into a machine needs --process FILE; use docker exec, podman exec or ctr task exec, which give it");
+        MachineDescription machine = folder.ReadDescription();
         JsonObject process = Bundle.ReadObject(file);
         SpecTypes.CheckProcess(process, file);
         string[] environment = ProcessReader.Texts(process["env"]);
-        ProcessSpec spec = ProcessReader.Read(process, MachineOptions.WithoutRuncvm(environment), () => folder.ReadDescription().IsPodmans);
-        string execFile = folder.NewExecFile();
+        ProcessSpec spec =
+            ProcessReader.Read(process, MachineOptions.WithoutRuncvm(environment), () => machine.IsPodmans);
         var writer = new WireWriter();
         new Start(0, spec).Write(writer);
         // The kernel would say so in the guest, which cannot be told of more than it takes.
         if (writer.Written.Length >= MessageReader.MaxLength)
             throw new UsageException($"exec {spec.Arguments[0]}: argument list too long");
         Announce(folder, writer.Written);
-        MachineFolder.WriteSecret(execFile, writer.Written);
-        SandboxSpec.RewriteProcess(process, [SandboxSpec.Program, "attach", Path.Combine(MachineFolder.Root, Path.GetFileName(execFile))], []);
+        SandboxSpec.RewriteProcess(process, [SandboxSpec.Program, "attach", $"{HandedFiles.First}"], []);
         Bundle.WriteObject(file, process);
+        // In memory: its environment may hold secrets, and what nobody takes away needs no place on the host.
+        HandedFiles.Place([FileDescriptor.InMemory("exec", writer.Written)]);
+        return command.With(FlagsWithValue, "1", "--preserve-fds");
     }
 
     // The guest gets the process ready while the low-level runtime is on its way to `attach`.
@@ -55,7 +57,7 @@ internal static class ExecVerb
         if (start.Length > MessageReader.SmallLength) return;
         try
         {
-            using SafeFileHandle socket = UnixSocket.Connect(folder.ControlSocket, blocking: false);
+            using SafeFileHandle socket = folder.Connect();
             FileDescriptor.WriteAll(socket, MessageReader.Frame(MessageKind.Prepare, start));
         }
         catch (LinuxException)

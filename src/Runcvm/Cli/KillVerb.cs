@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
+using Runcvm.Linux.Files;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Protocol.Messages;
@@ -18,7 +19,14 @@ internal static class KillVerb
 
     internal static int Run(CommandLine command, HostConfig config)
     {
-        if (command.ContainerId() is { } id && command.AfterId() is [var signal, ..] && IsKill(signal)) TryFlush(MachineFolder.Of(id));
+        if (command.ContainerId() is { } id)
+        {
+            // Whatever its state is like, a machine can be ended.
+            if (command.AfterId() is [var signal, ..] && IsKill(signal))
+                TryFlush(OwnMachine.FolderOf(command, config, id));
+            else OwnMachine.Find(command, config, id);
+        }
+
         LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
         return 1;
     }
@@ -29,10 +37,11 @@ internal static class KillVerb
     // Whatever prevents it (no machine, one that has ended, is paused or stuck) is no reason not to kill.
     private static void TryFlush(MachineFolder folder)
     {
-        if (!folder.Exists) return;
         try
         {
-            using SafeFileHandle socket = ControlQuestion.Connect(folder.ControlSocket);
+            // One whose workload does not run yet has nothing to flush, and may not answer for a long time.
+            if (!folder.Exists || !folder.IsRunning || FileStatus.TryOf(folder.Started) == null) return;
+            using SafeFileHandle socket = folder.Connect();
             ControlQuestion.Ask(socket, MessageKind.Flush, new Flush(0).Write, MessageKind.Flushed, Patience);
         }
         catch (Exception e) when (e is LinuxException or WireFormatException)

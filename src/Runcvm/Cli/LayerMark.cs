@@ -8,7 +8,7 @@ namespace Runcvm.Cli;
 /// when the guest says that it has it, and is handed over again when a start came to nothing.</summary>
 internal static class LayerMark
 {
-    // Not in the machine's own folder: the sandbox can write there, and this names a file of the host.
+    // Not in the machine's own folder: this is settled when that is gone already, after a crash.
     private const string Root = MachineFolder.Root + "/.layer-marks";
 
     /// <summary>The mark of a scratch disk, or null where it has none yet.</summary>
@@ -30,12 +30,13 @@ internal static class LayerMark
         byte[] content = File.ReadAllBytes(proposal);
         string file = Encoding.UTF8.GetString(content, sizeof(long), content.Length - sizeof(long));
         // A container that goes takes its disk with it, and the mark.
-        if (FileStatus.TryOf(folder.LayerTaken) != null && Directory.Exists(Path.GetDirectoryName(file))) File.WriteAllBytes(file, content[..sizeof(long)]);
+        if (FileStatus.TryOf(folder.Started) != null && Directory.Exists(Path.GetDirectoryName(file)))
+            File.WriteAllBytes(file, content[..sizeof(long)]);
         File.Delete(proposal);
     }
 
     // Beside the disk, so that the two live and die together.
     private static string FileOf(string scratch) => scratch + ".applied";
 
-    private static string Proposal(MachineFolder folder) => Path.Combine(Root, folder.Id);
+    private static string Proposal(MachineFolder folder) => Path.Combine(Root, folder.Key);
 }

@@ -19,16 +19,19 @@ internal sealed record MachineDisks(
     internal const string Modules = "modules";
     internal const string Layer = "layer";
 
-    internal static MachineDisks Prepare(LayerChain chain, string id, MachineFolder folder, Kernel kernel, MachineOptions options, JsonNode? mounts, uint user, long imageCacheSize)
+    internal static MachineDisks Prepare(LayerChain chain, MachineFolder folder, Kernel kernel, MachineOptions options,
+        JsonNode? mounts, uint user, long imageCacheSize)
     {
         bool rootIsShare = options.RootIsShare;
         var notices = new List<string>();
         var disks = new List<(string, MachineDisk)>();
         if (!rootIsShare) disks.Add((Image(chain, folder, imageCacheSize, notices), Disk(Root, true)));
-        ScratchDisk scratch = ScratchDisk.Ensure(chain, id, options.ScratchSizeBytes);
+        ScratchDisk scratch = ScratchDisk.Ensure(chain, folder.Key, options.ScratchSizeBytes);
         disks.Add((scratch.Path, Disk(Scratch, false)));
         if (!rootIsShare) scratch.HoldRoot();
-        else if (ScratchDisk.HoldsRootOf(chain, id)) notices.Add("what the machine wrote before lies on its disk, where RUNCVM_ROOTFS=share does not look; RUNCVM_ROOTFS=block does");
+        else if (ScratchDisk.HoldsRootOf(chain, folder.Key))
+            notices.Add("what the machine wrote before lies on its disk, where RUNCVM_ROOTFS=share does not look; "
+                + "RUNCVM_ROOTFS=block does");
         if (kernel.ModulesImagePath != null) disks.Add((kernel.ModulesImagePath, Disk(Modules, true)));
         // A root that is shared has all that lies in it.
         PackedUpper? upper = rootIsShare ? null : PackUpper(chain, scratch, folder);

@@ -13,11 +13,12 @@ internal static class MachineNetwork
 {
     /// <summary>If the spec names a namespace that is not the container's own, it gets one beside it.</summary>
     /// <returns>sockets of the shared namespace to hand on, or none</returns>
-    internal static IReadOnlyList<SafeFileHandle> Join(JsonObject spec, NetworkChoice choice, string id)
+    internal static IReadOnlyList<SafeFileHandle> Join(JsonObject spec, NetworkChoice choice, string machine)
     {
         if (!choice.IsShared) return [];
         RemoveLeftOvers();
-        (string path, IReadOnlyList<SafeFileHandle> sockets) = Uplink.Make(id, choice.Path, Tool.Find("iptables-restore", "iptables"));
+        (string path, IReadOnlyList<SafeFileHandle> sockets) =
+            Uplink.Make(machine, choice.Path, Tool.Find("iptables-restore", "iptables"));
         NetworkChoice.Set(spec, path);
         return sockets;
     }
@@ -28,7 +29,8 @@ internal static class MachineNetwork
     {
         try
         {
-            Uplink.RemoveWhere(static id => !MachineFolder.Of(id).IsThere, static () => Tool.Find("iptables-restore", "iptables"));
+            Uplink.RemoveWhere(static machine => !MachineFolder.OfKey(machine).IsThere,
+                static () => Tool.Find("iptables-restore", "iptables"));
         }
         catch (Exception e) when (e is UsageException or LinuxException or IOException or UnauthorizedAccessException)
         {

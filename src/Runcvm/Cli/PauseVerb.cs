@@ -5,7 +5,6 @@ using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Oci;
 using Runcvm.Options;
-using Runcvm.Sandbox;
 
 namespace Runcvm.Cli;
 
@@ -23,7 +22,7 @@ internal static class PauseVerb
 
     internal static int Run(CommandLine command, HostConfig config)
     {
-        if (command.ContainerId() is { } id && MachineFolder.Of(id).Exists)
+        if (command.ContainerId() is { } id && OwnMachine.Find(command, config, id) != null)
         {
             int? process = ContainerState.TryReadProcess(config.LowLevelRuntime, command, id);
             return Pause(config.LowLevelRuntime, command.Arguments, Patience, process is { } first ? FreezerGroup.TryOf(first) : null);

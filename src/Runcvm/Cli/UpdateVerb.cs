@@ -32,9 +32,9 @@ internal static class UpdateVerb
     {
         string? id = command.ContainerId(FlagsWithValue);
         string? resources = command.ValueOf(FlagsWithValue, "--resources", "-r");
-        MachineFolder? folder = id == null ? null : MachineFolder.Of(id);
+        MachineFolder? folder = id == null ? null : OwnMachine.Find(command, config, id);
         IReadOnlyList<string> arguments = command.Arguments;
-        if (folder is { Exists: true })
+        if (folder != null)
         {
             if (resources == null) throw new UsageException("update of a machine needs --resources FILE; use docker update or podman update, which give it");
             arguments = Rewrite(command, resources, folder.ReadDescription(), folder);
@@ -92,7 +92,7 @@ internal static class UpdateVerb
         long processes = ProcessLimit.Of(limits) ?? (limits["pids"]?["limit"]?.GetValue<long>() < 0 ? -1 : 0);
         if (asked == 0 && processes == 0) return;
         Ask(folder, machine, new SetLimits(asked, processes));
-        if (asked > 0 && machine is { IsFirecracker: true, Balloon: true }) new FirecrackerApi(new FirecrackerFiles(folder.Hypervisor).Api).SetBalloon(has - asked);
+        if (asked > 0 && machine is { IsFirecracker: true, Balloon: true }) SetBalloon(folder, has - asked);
     }
 
     private static void KeepRoom(JsonObject limits, MachineDescription machine)
@@ -110,7 +110,7 @@ internal static class UpdateVerb
         {
             // A machine that boots takes its orders when its workload runs, which on a busy host is late.
             var patience = TimeSpan.FromSeconds(machine.BootTimeout);
-            using SafeFileHandle socket = Connect(folder, patience);
+            using SafeFileHandle socket = Connect(folder);
             byte[] answer = ControlQuestion.Ask(socket, MessageKind.SetLimits, limits.Write, MessageKind.LimitsSet, patience)
                 ?? throw new UsageException($"the machine did not answer within {patience.TotalSeconds} s; is it paused, or still booting?");
             var reader = new WireReader(answer);
@@ -123,18 +123,13 @@ internal static class UpdateVerb
         }
     }
 
-    // The update may come a moment after the start, before the supervisor listens, which where guests are emulated waits for its turn to
-    // boot; and one that dies never will.
-    private static SafeFileHandle Connect(MachineFolder folder, TimeSpan patience)
+    // A machine that was only created takes no orders; one that boots, or waits for its turn to, takes them when it is
+    // up.
+    private static SafeFileHandle Connect(MachineFolder folder)
     {
         try
         {
-            Task.Run(() => FolderWatch.WaitFor(folder.ControlSocket)).WaitAsync(patience).GetAwaiter().GetResult();
-            return ControlQuestion.Connect(folder.ControlSocket);
-        }
-        catch (TimeoutException e)
-        {
-            throw new UsageException($"the machine did not listen within {patience.TotalSeconds} s; is it paused?", e);
+            return folder.Connect();
         }
         catch (LinuxException e) when (e.Errno == Errno.ECONNREFUSED)
         {
@@ -142,5 +137,17 @@ internal static class UpdateVerb
         }
     }
 
-    // The sandbox can write to that folder: a link there is not followed, and what is no description is an error in plain words.
+    private static void SetBalloon(MachineFolder folder, long mebibytes)
+    {
+        try
+        {
+            using SafeFileHandle api =
+                folder.OpenHypervisorSocket(Path.GetFileName(new FirecrackerFiles(folder.Hypervisor).Api));
+            new FirecrackerApi(FileDescriptor.PathOf(api)).SetBalloon(mebibytes);
+        }
+        catch (LinuxException e)
+        {
+            throw new UsageException($"Firecracker cannot be asked: {e.Message}", e);
+        }
+    }
 }

@@ -1,3 +1,5 @@
+using System.Text;
+using Runcvm.Linux;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Images;
@@ -45,11 +47,19 @@ internal sealed record CachedImage(string Key, long Bytes, DateTime LastUse, int
             .ToLookup(static item => item.Key!, static item => item.File);
     }
 
-    // The sandbox of a machine can write to its state folder: a link there is not followed, and no more is read than a key has.
+    // What cannot be read names no image: one machine's broken folder hides no other's.
     private static string? TryReadKey(string file)
     {
-        const ulong LongestKey = 256;
-        return FileStatus.TryOf(file) is { Kind: FileKind.Regular, Size: <= LongestKey } ? File.ReadAllText(file).Trim() : null;
+        const int LongestKey = 256;
+        try
+        {
+            return FileDescriptor.TryReadRegular(file, LongestKey) is { } key ? Encoding.UTF8.GetString(key).Trim()
+                : null;
+        }
+        catch (LinuxException)
+        {
+            return null;
+        }
     }
 
     private static string? TopLayerOf(RootImageCache cache, string key)

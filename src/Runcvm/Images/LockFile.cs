@@ -36,11 +36,14 @@ internal sealed class LockFile : IDisposable
         return null;
     }
 
-    /// <summary>Whether somebody holds the lock now. A machine's lies where its sandbox can write: what is there instead may be a link or a pipe.</summary>
+    /// <summary>Whether somebody holds the lock now. What is there instead of a file holds none: a link, a pipe, a
+    /// folder, a device.</summary>
     internal static bool IsHeld(string path)
     {
-        using SafeFileHandle? file = FileDescriptor.TryOpen(path, OpenFlags.ReadWrite | OpenFlags.NoFollow | OpenFlags.NonBlocking);
-        return file is not null && !FileDescriptor.TryLock(file);
+        using SafeFileHandle? place = FileDescriptor.TryOpen(path, OpenFlags.Path | OpenFlags.NoFollow);
+        if (place is null || FileStatus.Of(place).Kind != FileKind.Regular) return false;
+        using SafeFileHandle file = FileDescriptor.Open(FileDescriptor.PathOf(place), OpenFlags.ReadOnly);
+        return !FileDescriptor.TryLock(file);
     }
 
     public void Dispose()

@@ -16,17 +16,17 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
     private const string HoldsRootMark = ".holds-root";
 
     /// <summary>Whether a machine of this container has written its root's files to its disk, where nobody else finds them.</summary>
-    internal static bool HoldsRootOf(LayerChain chain, string containerId, string folder = DefaultFolder)
-        => File.Exists(Place(chain, containerId, folder) + HoldsRootMark);
+    internal static bool HoldsRootOf(LayerChain chain, string machine, string folder = DefaultFolder)
+        => File.Exists(Place(chain, machine, folder) + HoldsRootMark);
 
     /// <summary>Finds the container's disk or makes it.</summary>
     /// <param name="chain">where the container's files are</param>
-    /// <param name="containerId">names the disk where the engine has no folder for this container</param>
+    /// <param name="machine">its key, which names the disk where the engine has no folder for this container</param>
     /// <param name="size">bytes of a new disk</param>
     /// <param name="folder">of the template, and of disks without a place of their own</param>
-    internal static ScratchDisk Ensure(LayerChain chain, string containerId, long size, string folder = DefaultFolder)
+    internal static ScratchDisk Ensure(LayerChain chain, string machine, long size, string folder = DefaultFolder)
     {
-        string path = Place(chain, containerId, folder);
+        string path = Place(chain, machine, folder);
         if (chain.ContainerFolder == null) PrepareStore(path, chain.Root);
         if (FileStatus.TryOf(path) is { Kind: FileKind.Regular } disk) return new ScratchDisk(path, (long)disk.Size, false);
         string template = ScratchTemplate.Ensure(folder, size);
@@ -55,9 +55,15 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
     internal void HoldRoot() => File.WriteAllBytes(Path + HoldsRootMark, []);
 
     // In the engine's folder of the container, which it removes with the container.
-    private static string Place(LayerChain chain, string containerId, string folder) => chain.ContainerFolder is { } own
-        ? System.IO.Path.Combine(own, Name)
-        : System.IO.Path.Combine(folder, "scratch", containerId + ".ext4");
+    private static string Place(LayerChain chain, string machine, string folder)
+    {
+        if (chain.ContainerFolder is { } own) return System.IO.Path.Combine(own, Name);
+        string store = System.IO.Path.Combine(folder, "scratch");
+        // Versions before this one named it by the container's id alone.
+        string before = System.IO.Path.Combine(store, machine.Split('@')[0] + ".ext4");
+        bool isItsOwn = File.Exists(before + RootMark) && File.ReadAllText(before + RootMark) == chain.Root;
+        return isItsOwn ? before : System.IO.Path.Combine(store, machine + ".ext4");
+    }
 
     private static void PrepareStore(string path, string root)
     {

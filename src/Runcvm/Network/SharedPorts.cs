@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
@@ -20,23 +19,18 @@ internal sealed class SharedPorts
     /// <summary>How many UDP ports a machine can have there.</summary>
     internal const int Datagrams = 32;
 
-    private const string CountVariable = "LISTEN_FDS";
-    private const int FirstFile = 3;
-
     private readonly Queue<SafeFileHandle> _streams = [];
     private readonly Queue<SafeFileHandle> _datagrams = [];
     private readonly BlockingCollection<Action> _requests = [];
 
-    /// <summary>Takes over what this process inherited. Must be called while it has the capability.</summary>
-    internal SharedPorts()
+    /// <summary>Takes over what `create` made. Must be called while this process has the capability.</summary>
+    internal SharedPorts(IReadOnlyList<SafeFileHandle> sockets)
     {
-        string? count = Environment.GetEnvironmentVariable(CountVariable);
-        for (int i = 0; i < int.Parse(count ?? "0", CultureInfo.InvariantCulture); i++)
+        for (int i = 0; i < sockets.Count; i++)
         {
-            SafeFileHandle socket = FileDescriptor.Inherited(FirstFile + i);
             // runc, when it hands them on, switches that off.
-            FileDescriptor.SetNonBlocking(socket);
-            (i < Streams ? _streams : _datagrams).Enqueue(socket);
+            FileDescriptor.SetNonBlocking(sockets[i]);
+            (i < Streams ? _streams : _datagrams).Enqueue(sockets[i]);
         }
 
         using var ready = new ManualResetEventSlim();
@@ -89,17 +83,6 @@ internal sealed class SharedPorts
         if (taken == TakenPort.BoundOnly) socket.Dispose();
         else sockets.Enqueue(socket);
         return null;
-    }
-
-    /// <summary>Puts sockets where the low-level runtime looks for them. What had these numbers is gone afterwards: only for a
-    /// process that is about to execute it.</summary>
-    /// <returns>what the runtime's environment must hold</returns>
-    internal static string[] HandOn(IReadOnlyList<SafeFileHandle> sockets)
-    {
-        const int OutOfTheWay = 300;
-        SafeFileHandle[] copies = [.. sockets.Select(static socket => FileDescriptor.Duplicate(socket, OutOfTheWay))];
-        for (int i = 0; i < copies.Length; i++) FileDescriptor.PlaceAt(copies[i], FirstFile + i);
-        return [$"{CountVariable}={copies.Length}", $"LISTEN_PID={CurrentProcess.Id}"];
     }
 
     private void Serve()

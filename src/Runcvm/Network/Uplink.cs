@@ -16,13 +16,14 @@ internal static class Uplink
     private const string OwnNamespace = "/proc/thread-self/ns/net";
 
     /// <summary>Makes the machine's namespace and connects it.</summary>
-    /// <param name="id">the container</param>
+    /// <param name="machine">its key</param>
     /// <param name="shared">path of the namespace to take part in; null is the host's, in which this process must be</param>
     /// <param name="iptablesRestore">the host's program</param>
     /// <returns>path of the machine's namespace, and sockets of the shared one to listen with</returns>
-    internal static (string Namespace, IReadOnlyList<SafeFileHandle> Sockets) Make(string id, string? shared, string iptablesRestore)
+    internal static (string Namespace, IReadOnlyList<SafeFileHandle> Sockets) Make(
+        string machine, string? shared, string iptablesRestore)
     {
-        UplinkSlot slot = UplinkSlot.Take(id);
+        UplinkSlot slot = UplinkSlot.Take(machine);
         try
         {
             return (slot.Inner, OnThreadOfItsOwn(() => Connect(slot, shared, iptablesRestore)));
@@ -36,7 +37,7 @@ internal static class Uplink
     }
 
     /// <summary>Takes away all that is left of machines that are gone.</summary>
-    /// <param name="isGone">tells it by the container's id</param>
+    /// <param name="isGone">tells it by the machine's key</param>
     /// <param name="iptablesRestore">finds the host's program; asked only if there is something to remove</param>
     internal static void RemoveWhere(Func<string, bool> isGone, Func<string> iptablesRestore)
     {

@@ -54,10 +54,10 @@ internal sealed record UplinkSlot(int Number)
     /// <summary>The shared one, unless it is the host's.</summary>
     internal string Outer => Claim + ".outer";
 
-    /// <summary>A file that holds the container's id.</summary>
+    /// <summary>A file that holds the machine's key.</summary>
     private string Claim => string.Create(CultureInfo.InvariantCulture, $"{Root}/{Number}");
 
-    /// <summary>The container that has it; empty while it is being claimed.</summary>
+    /// <summary>The machine that has it; empty while it is being claimed.</summary>
     internal string Owner => File.Exists(Claim) ? File.ReadAllText(Claim) : "";
 
     internal static IEnumerable<UplinkSlot> Taken()
@@ -78,8 +78,8 @@ internal sealed record UplinkSlot(int Number)
         return file;
     }
 
-    /// <summary>The first free one, which is the container's from here on.</summary>
-    internal static UplinkSlot Take(string id)
+    /// <summary>The first free one, which is the machine's from here on.</summary>
+    internal static UplinkSlot Take(string machine)
     {
         using SafeFileHandle turn = LockAll();
         for (int number = 0; number < Count; number++)
@@ -88,7 +88,7 @@ internal sealed record UplinkSlot(int Number)
             try
             {
                 using SafeFileHandle file = FileDescriptor.Open(slot.Claim, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, Permission.OwnersFile);
-                FileDescriptor.WriteAll(file, System.Text.Encoding.UTF8.GetBytes(id));
+                FileDescriptor.WriteAll(file, System.Text.Encoding.UTF8.GetBytes(machine));
                 return slot;
             }
             catch (LinuxException e) when (e.Errno == Errno.EEXIST)

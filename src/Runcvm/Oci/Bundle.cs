@@ -10,6 +10,11 @@ internal sealed class Bundle
     // Of two fields with one name nobody can say which the low-level runtime would take.
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
 
+    private const string SandboxFolder = "runcvm";
+
+    /// <summary>The program of every sandbox, as the sandbox sees it.</summary>
+    internal const string SandboxProgram = "/runcvm";
+
     private readonly string _path;
 
     internal Bundle(string folder)
@@ -37,10 +42,28 @@ internal sealed class Bundle
     /// engine wrote it, because some read it again: Podman takes from it what an exec may do, and what its inspect shows.</summary>
     internal string SaveForSandbox()
     {
-        string folder = Path.Combine(Folder, "runcvm");
+        string folder = Path.Combine(Folder, SandboxFolder);
         Node.MakeDirectory(folder, Permission.OwnersFolder);
         WriteObject(Path.Combine(folder, "config.json"), Spec);
         return folder;
+    }
+
+    /// <summary>Whether a container's bundle is one that <see cref="SaveForSandbox"/> wrote. One that is gone, or is no
+    /// JSON, counts by its name alone: what may be a machine is not taken for a plain container.</summary>
+    internal static bool IsForSandbox(string folder)
+    {
+        if (Path.GetFileName(folder.TrimEnd('/')) != SandboxFolder) return false;
+        try
+        {
+            return (ReadObject(
+                Path.Combine(folder, "config.json"))["process"] as JsonObject)?["args"] is not JsonArray arguments
+                || arguments is [JsonValue program, ..] && program.TryGetValue(out string? path)
+                    && path == SandboxProgram;
+        }
+        catch (UsageException)
+        {
+            return true;
+        }
     }
 
     internal static JsonObject ReadObject(string path)

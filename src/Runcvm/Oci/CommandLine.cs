@@ -26,6 +26,10 @@ internal sealed record CommandLine
     /// <summary>"json" or "text"</summary>
     internal string LogFormat => GlobalValue("--log-format") ?? "text";
 
+    /// <summary>Where the low-level runtime keeps what it knows of its containers, or null where that is not
+    /// said.</summary>
+    internal string? Root => GlobalValue("--root");
+
     /// <summary>Another verb for a container, under the same global flags.</summary>
     internal IReadOnlyList<string> With(string verb, string id) => [.. Arguments.Take(VerbIndex), verb, id];
 

@@ -13,6 +13,20 @@ internal static class ContainerState
     /// <param name="command">how the engine called: with which global flags</param>
     /// <param name="id">the container's</param>
     internal static int? TryReadProcess(string? lowLevelRuntime, CommandLine command, string id)
+        => TryRead(lowLevelRuntime, command, id)?["pid"] is JsonValue value && value.TryGetValue(out int process)
+            && process > 0 ? process : null;
+
+    /// <summary>Whether the low-level runtime has that container.</summary>
+    internal static bool Has(string? lowLevelRuntime, CommandLine command, string id)
+        => TryRead(lowLevelRuntime, command, id) != null;
+
+    /// <summary>Whether the low-level runtime has that container, and it is the sandbox of a machine: it was made of
+    /// the bundle that <see cref="Bundle.SaveForSandbox"/> writes.</summary>
+    internal static bool IsSandbox(string? lowLevelRuntime, CommandLine command, string id)
+        => TryRead(lowLevelRuntime, command, id) is { } state
+        && state["bundle"] is JsonValue value && value.TryGetValue(out string? bundle) && Bundle.IsForSandbox(bundle);
+
+    private static JsonObject? TryRead(string? lowLevelRuntime, CommandLine command, string id)
     {
         using SafeFileHandle words = FileDescriptor.InMemory("state", []);
         using SafeFileHandle error = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
@@ -20,9 +34,9 @@ internal static class ContainerState
         FileDescriptor.Rewind(words);
         try
         {
-            return JsonNode.Parse(FileDescriptor.ReadToEnd(words))?["pid"]?.GetValue<int>() is > 0 and int process ? process : null;
+            return JsonNode.Parse(FileDescriptor.ReadToEnd(words)) as JsonObject;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+        catch (JsonException)
         {
             return null;
         }

@@ -15,20 +15,36 @@ internal static class LowLevelRuntime
     internal static void Execute(string? configured, IReadOnlyList<string> arguments, params string[] variables)
     {
         string path = PathOf(configured);
-        CurrentProcess.Execute(path, [Path.GetFileName(path), .. arguments], [.. CurrentProcess.Environment, .. variables]);
+        // Of two variables of one name nobody can say which counts.
+        IEnumerable<string> kept =
+            CurrentProcess.Environment.Where(old => !variables.Any(variable => NameOf(variable) == NameOf(old)));
+        CurrentProcess.Execute(path, [Path.GetFileName(path), .. arguments], [.. kept, .. variables]);
     }
+
+    /// <summary>Where it keeps what it knows of its containers, unless `--root` says another place.</summary>
+    /// <param name="configured">its name or path, if the host says one</param>
+    internal static string DefaultRoot(string? configured) => "/run/" + Path.GetFileName(PathOf(configured));
 
     /// <summary>Runs it to its end as a child, with this process's standard input.</summary>
     /// <param name="configured">its name or path, if the host says one</param>
     /// <param name="arguments">its arguments</param>
     /// <param name="error">where its standard error goes</param>
-    /// <param name="output">where its standard output goes, if not where this process's does</param>
-    internal static ExitStatus Run(string? configured, IReadOnlyList<string> arguments, SafeFileHandle error, SafeFileHandle? output = null)
+    /// <param name="output">where its standard output goes; where nothing is said, both go where this process's
+    /// do</param>
+    internal static ExitStatus Run(
+        string? configured, IReadOnlyList<string> arguments, SafeFileHandle? error = null,
+        SafeFileHandle? output = null)
     {
         string path = PathOf(configured);
-        using ChildProcess child = ChildProcess.Start(path, [Path.GetFileName(path), .. arguments], CurrentProcess.Environment, output == null ? [(2, error)] : [(1, output), (2, error)]);
+        List<(int, SafeFileHandle)> files = [];
+        if (output != null) files.Add((1, output));
+        if (error != null) files.Add((2, error));
+        using ChildProcess child =
+            ChildProcess.Start(path, [Path.GetFileName(path), .. arguments], CurrentProcess.Environment, files);
         return child.Wait();
     }
+
+    private static string NameOf(string variable) => variable.Split('=', 2)[0];
 
     private static string PathOf(string? configured)
         => configured == null ? Find() : configured.Contains('/', StringComparison.Ordinal) ? configured : OnPath(configured);

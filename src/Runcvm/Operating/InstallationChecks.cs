@@ -7,7 +7,8 @@ namespace Runcvm.Operating;
 /// <summary>What of RunCVM itself is on this host.</summary>
 internal static class InstallationChecks
 {
-    internal static IReadOnlyList<Func<HostConfig, Finding?>> All { get; } = [Configuration, Files, Kernel, Registration, Engine, Space];
+    internal static IReadOnlyList<Func<HostConfig, Finding?>> All { get; } =
+        [Configuration, Files, Kernel, Registration, Engine, Machines, Space];
 
     /// <summary>The host's configuration; where it is broken, which <see cref="Configuration"/> says, what holds without one.</summary>
     internal static HostConfig ConfigOrDefault()
@@ -84,6 +85,16 @@ internal static class InstallationChecks
         return info["Runtimes"]?["runcvm"] != null
             ? Finding.Fine("Docker", $"{version}, with the runtime runcvm")
             : Finding.Problem("Docker", $"{version} does not know the runtime runcvm", "runcvm install, then systemctl reload docker");
+    }
+
+    private static Finding Machines(HostConfig config)
+    {
+        MachineSurvey survey = MachineSurvey.Of();
+        string text = $"{survey.Machines.Count} on this host";
+        return survey.Broken.Count == 0
+            ? Finding.Fine("machines", text)
+            : Finding.Warning("machines", $"{text}, and {survey.Broken.Count} whose state cannot be read",
+                "runcvm list says why; stop those containers and start them again");
     }
 
     private static Finding Space(HostConfig config)

@@ -1,5 +1,3 @@
-using Runcvm.Linux.Files;
-using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
 
 namespace Runcvm.Operating;
@@ -22,7 +20,13 @@ internal sealed record KnownMachine
 
     internal string Id => Folder.Id;
 
-    internal string ShortId => Id.Length <= 12 ? Id : Id[..12];
+    /// <summary>Whether another machine has the same id, below another root of the low-level runtime.</summary>
+    internal bool SharesId { get; init; }
+
+    /// <summary>The id, where it names this machine alone; else the key.</summary>
+    internal string UniqueId => SharesId ? Folder.Key : Id;
+
+    internal string ShortId => Short(Id);
 
     internal string Status => ProcessId != null ? "running" : Folder.IsRunning ? "running elsewhere" : "created";
 
@@ -37,60 +41,34 @@ internal sealed record KnownMachine
 
     internal string Name => Container?.Name ?? "-";
 
-    /// <summary>All machines of this host.</summary>
-    internal static IReadOnlyList<KnownMachine> All(string root = MachineFolder.Root)
-    {
-        IReadOnlyList<MachineFolder> folders = [.. MachineFolder.All(root)];
-        if (folders.Count == 0) return [];
-        IReadOnlyDictionary<ulong, int> holders = LockHolders.Read();
-        IReadOnlyDictionary<string, EngineContainer> containers = EngineContainer.All();
-        return [.. folders.Select(folder => TryRead(folder, holders, containers)).OfType<KnownMachine>()];
-    }
+    internal static string Short(string id) => id.Length <= 12 ? id : id[..12];
 
-    /// <summary>The machine of that id, of an id that begins so, or of that name.</summary>
+    /// <summary>The machines of this host whose state can be read.</summary>
+    internal static IReadOnlyList<KnownMachine> All(string root = MachineFolder.Root)
+        => MachineSurvey.Of(root).Machines;
+
+    /// <summary>The machine of that key, of that id, of an id that begins so, or of that name.</summary>
     internal static KnownMachine Find(string text, string root = MachineFolder.Root)
     {
-        IReadOnlyList<KnownMachine> all = All(root);
-        KnownMachine? exact = all.FirstOrDefault(machine => machine.Id == text) ?? all.FirstOrDefault(machine => machine.Name == text);
-        if (exact != null) return exact;
-        KnownMachine[] matching = text.Length == 0 ? [] : [.. all.Where(machine => machine.Id.StartsWith(text, StringComparison.Ordinal))];
+        MachineSurvey survey = MachineSurvey.Of(root);
+        // A key without a root is the bare id, which others may have as well.
+        KnownMachine[] matching = Matching(machine => machine.Id == text || machine.Folder.Key == text);
+        if (matching.Length == 0) matching = Matching(machine => machine.Name == text);
+        if (matching.Length == 0 && text.Length > 0)
+            matching = Matching(machine => machine.Id.StartsWith(text, StringComparison.Ordinal));
         return matching switch
         {
             [var machine] => machine,
-            [] => throw new UsageException($"no machine is called '{text}'; runcvm list shows those that there are"),
+            [] => throw new UsageException(survey.Broken.FirstOrDefault(broken => text.Length > 0
+                && broken.Key.StartsWith(text, StringComparison.Ordinal)) is { } broken
+                ? $"machine {broken.Key} cannot be looked at: {broken.Reason}"
+                : $"no machine is called '{text}'; runcvm list shows those that there are"),
+            _ when matching.All(machine => machine.Id == matching[0].Id) => throw new UsageException(
+                $"{matching.Length} machines have the id {matching[0].Id}, below different roots; name one by its "
+                + "folder: " + string.Join(", ", matching.Select(static machine => machine.Folder.Key))),
             _ => throw new UsageException($"{matching.Length} machines begin with '{text}'; give more of the id"),
         };
-    }
 
-    // A folder may be removed while it is looked at, and a sandbox can write to its own: what cannot be read is no machine.
-    private static KnownMachine? TryRead(
-        MachineFolder folder, IReadOnlyDictionary<ulong, int> holders, IReadOnlyDictionary<string, EngineContainer> containers)
-    {
-        try
-        {
-            if (MachineFolder.TryRead(folder.Description) is not { } bytes) return null;
-            var reader = new WireReader(bytes);
-            var description = MachineDescription.Read(ref reader);
-            ulong? inode = FileStatus.TryOf(folder.Lock)?.Inode;
-            return new KnownMachine
-            {
-                Folder = folder,
-                Description = description,
-                Record = ReadRecord(folder),
-                ProcessId = inode is { } number && holders.TryGetValue(number, out int id) ? id : null,
-                Container = containers.GetValueOrDefault(folder.Id),
-            };
-        }
-        catch (WireFormatException)
-        {
-            return null;
-        }
-    }
-
-    private static MachineRecord? ReadRecord(MachineFolder folder)
-    {
-        if (MachineFolder.TryRead(folder.Record) is not { } bytes) return null;
-        var reader = new WireReader(bytes);
-        return MachineRecord.Read(ref reader);
+        KnownMachine[] Matching(Func<KnownMachine, bool> isMeant) => [.. survey.Machines.Where(isMeant)];
     }
 }

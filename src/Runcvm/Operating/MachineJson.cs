@@ -34,6 +34,6 @@ internal static class MachineJson
         }
     }
 
-    // Year 9999: the file is in a folder that the sandbox can write to.
+    // Year 9999, for a file of another version, or of somebody else.
     private const long MaxMilliseconds = 253_402_300_799_999;
 }

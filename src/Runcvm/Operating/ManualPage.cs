@@ -44,7 +44,7 @@ internal static class ManualPage
             .I /etc/runcvm/config.toml
             settings of the host
             .TP
-            .I /run/runcvm/ID
+            .I /run/runcvm/KEY
             a machine
             .TP
             .I /var/lib/runcvm/images

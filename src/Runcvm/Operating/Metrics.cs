@@ -11,11 +11,17 @@ internal sealed class Metrics
 {
     private readonly StringBuilder _text = new();
 
-    internal static string Text(IReadOnlyList<KnownMachine> machines)
+    // Of a machine that is hostile, paused or stuck, and its answer is one figure of many.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    internal static string Text(MachineSurvey survey)
     {
+        IReadOnlyList<KnownMachine> machines = survey.Machines;
         var metrics = new Metrics();
         metrics.Add("runcvm_info", "gauge", "This program.", [([("version", VersionText.Number)], 1)]);
         metrics.Add("runcvm_machines", "gauge", "Machines that run.", [([], machines.Count(static machine => machine.ProcessId != null))]);
+        metrics.Add("runcvm_machines_broken", "gauge", "State folders that cannot be read; runcvm list says why.",
+            [([], survey.Broken.Count)]);
         metrics.Add("runcvm_machine_info", "gauge", "What a machine is.", machines.Select(static machine => (Description(machine), 1.0)));
         var used = machines.Where(static machine => machine.ProcessId != null)
             .Select(static machine => (Machine: machine, Use: ProcessUse.TryOf(machine.ProcessId!.Value), Network: NetworkUse.Of(machine.ProcessId!.Value)))
@@ -29,14 +35,15 @@ internal sealed class Metrics
         metrics.Add("runcvm_machine_disk_written_bytes_total", "counter", "Written to disks.", used.Select(static item => (Id(item.Machine), (double)item.Use!.WrittenBytes)));
         metrics.Add("runcvm_machine_network_received_bytes_total", "counter", "Received by the container's interfaces.", used.Select(static item => (Id(item.Machine), (double)item.Network.ReceivedBytes)));
         metrics.Add("runcvm_machine_network_sent_bytes_total", "counter", "Sent by the container's interfaces.", used.Select(static item => (Id(item.Machine), (double)item.Network.SentBytes)));
-        metrics.Add("runcvm_machine_start_seconds", "gauge", "How long each step of the start took.", used.SelectMany(static item => Steps(item.Machine)));
+        metrics.Add("runcvm_machine_start_seconds", "gauge", "How long each step of the start took.",
+            Steps([.. used.Select(static item => item.Machine)]));
         IReadOnlyList<CachedImage> images = CachedImage.All();
         metrics.Add("runcvm_images", "gauge", "Root images in the cache.", [([], images.Count)]);
         metrics.Add("runcvm_images_bytes", "gauge", "Size of the cache.", [([], images.Sum(static image => image.Bytes))]);
         return metrics._text.ToString();
     }
 
-    private static (string, string)[] Id(KnownMachine machine) => [("id", machine.Id), ("name", machine.Name)];
+    private static (string, string)[] Id(KnownMachine machine) => [("id", machine.UniqueId), ("name", machine.Name)];
 
     private static (string, string)[] Description(KnownMachine machine) =>
     [
@@ -44,12 +51,18 @@ internal sealed class Metrics
         ("kernel", machine.Kernel), ("status", machine.Status),
     ];
 
+    // All are asked at once: those that do not answer hold up no other.
+    private static IEnumerable<((string, string)[], double)> Steps(KnownMachine[] machines)
+        => Task.WhenAll(machines.Select(static machine => Task.Run(() => Steps(machine)))).GetAwaiter().GetResult()
+            .SelectMany(static steps => steps);
+
     // A machine that does not answer has figures all the same, only not these.
     private static List<((string, string)[], double)> Steps(KnownMachine machine)
     {
         try
         {
-            return [.. BootSteps.Durations([.. machine.Record?.Steps ?? [], .. SupervisorSocket.ReadBootReport(machine).Steps])
+            return [.. BootSteps.Durations(
+                [.. machine.Record?.Steps ?? [], .. SupervisorSocket.ReadBootReport(machine, Patience).Steps])
                 .Select(step => (((string, string)[])[.. Id(machine), ("step", step.Name)], step.Milliseconds / 1000))];
         }
         catch (Exception e) when (e is UsageException or WireFormatException or Linux.LinuxException)

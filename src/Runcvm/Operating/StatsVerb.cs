@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Runcvm.Linux.Events;
+using Runcvm.Supervisor;
 
 namespace Runcvm.Operating;
 
@@ -11,7 +12,11 @@ internal static class StatsVerb
 
     internal static int Run(TextWriter output, string[] names, int seconds, bool asJson)
     {
-        IReadOnlyList<KnownMachine> all = names.Length == 0 ? KnownMachine.All() : [.. names.Select(static name => KnownMachine.Find(name))];
+        MachineSurvey? survey = names.Length == 0 ? MachineSurvey.Of() : null;
+        foreach (BrokenMachine broken in survey?.Broken ?? [])
+            Console.Error.WriteLine(
+                $"runcvm: machine {broken.ShortId} is left out: {TextRing.Printable(broken.Reason)}");
+        IReadOnlyList<KnownMachine> all = survey?.Machines ?? [.. names.Select(static name => KnownMachine.Find(name))];
         KnownMachine[] running = [.. all.Where(static machine => machine.ProcessId != null)];
         List<Sample> samples = running.Length == 0 ? [] : Measure(running, seconds);
         if (asJson) WriteJson(output, samples);

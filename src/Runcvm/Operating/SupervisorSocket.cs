@@ -14,9 +14,12 @@ internal static class SupervisorSocket
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    internal static BootReport ReadBootReport(KnownMachine machine)
+    /// <param name="machine">that is asked</param>
+    /// <param name="patience">how long it may take to answer, if not as long as usual</param>
+    internal static BootReport ReadBootReport(KnownMachine machine, TimeSpan? patience = null)
     {
-        var reader = new WireReader(Ask(machine, MessageKind.ReadBootReport, static _ => { }, MessageKind.BootReport));
+        var reader =
+            new WireReader(Ask(machine, MessageKind.ReadBootReport, static _ => { }, MessageKind.BootReport, patience));
         return BootReport.Read(ref reader);
     }
 
@@ -47,12 +50,13 @@ internal static class SupervisorSocket
         return ConsoleText.Read(ref reader).Bytes;
     }
 
-    private static byte[] Ask(KnownMachine machine, MessageKind question, Action<WireWriter> write, MessageKind answer)
+    private static byte[] Ask(KnownMachine machine, MessageKind question, Action<WireWriter> write, MessageKind answer,
+        TimeSpan? patience = null)
     {
         using SafeFileHandle socket = Connect(machine);
         try
         {
-            return ControlQuestion.Ask(socket, question, write, answer, Patience)
+            return ControlQuestion.Ask(socket, question, write, answer, patience ?? Patience)
                 ?? throw new UsageException($"machine {machine.ShortId} does not answer; is it paused, or still booting?");
         }
         catch (WireFormatException e)
@@ -66,7 +70,7 @@ internal static class SupervisorSocket
         if (machine.ProcessId == null) throw new UsageException($"machine {machine.ShortId} does not run, so there is nobody to ask");
         try
         {
-            return ControlQuestion.Connect(machine.Folder.ControlSocket);
+            return machine.Folder.Connect();
         }
         catch (LinuxException e)
         {

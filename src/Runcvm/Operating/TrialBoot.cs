@@ -23,6 +23,8 @@ internal static class TrialBoot
         string folder = Path.Combine(InstalledFiles.Cache, id);
         string rootfs = Path.Combine(folder, "rootfs");
         string runtime = ConfiguredRuntime();
+        string state = Path.Combine(folder, "state");
+        MachineFolder machine = MachineFolder.Of(id, state, () => LowLevelRuntime.DefaultRoot(runtime));
         try
         {
             Directory.CreateDirectory(rootfs);
@@ -34,9 +36,9 @@ internal static class TrialBoot
         finally
         {
             // Only a machine that was given up has left anything for this.
-            Tool.TryRun(runtime, "--root", Path.Combine(folder, "state"), "delete", "--force", id);
-            MachineFolder.Of(id).Remove();
-            RemoveDisks(id, rootfs);
+            Tool.TryRun(runtime, "--root", state, "delete", "--force", id);
+            machine.Remove();
+            RemoveDisks(machine.Key, rootfs);
             Directory.Delete(folder, recursive: true);
         }
     }
@@ -83,7 +85,7 @@ internal static class TrialBoot
             Subject, $"exit code {process.ExitCode}: {errors.GetAwaiter().GetResult().Trim()}", "see the message; docs/troubleshooting.md knows the usual ones");
     }
 
-    private static void RemoveDisks(string id, string rootfs)
+    private static void RemoveDisks(string machine, string rootfs)
     {
         var cache = new RootImageCache();
         string prefix = LayerKey.FolderPrefix(rootfs);
@@ -95,6 +97,6 @@ internal static class TrialBoot
 
         string scratch = Path.Combine(ScratchDisk.DefaultFolder, "scratch");
         if (!Directory.Exists(scratch)) return;
-        foreach (string file in Directory.EnumerateFiles(scratch, id + ".*")) File.Delete(file);
+        foreach (string file in Directory.EnumerateFiles(scratch, machine + ".*")) File.Delete(file);
     }
 }

@@ -53,7 +53,7 @@ internal static class HypervisorTree
         };
         if (parts.Firecracker == null) yield break;
         yield return SpecMount.Bind(parts.Firecracker, InSandbox(Firecracker), "ro", "nosuid", "nodev");
-        yield return SpecMount.Bind(Path.Combine(parts.Folder, "hypervisor"), InSandbox(Folder), "rw", "nosuid", "nodev", "noexec");
+        yield return SpecMount.Bind(Path.Combine(MachineFolder.WritableOf(parts.Folder), "hypervisor"), InSandbox(Folder), "rw", "nosuid", "nodev", "noexec");
         foreach ((string source, MachineDisk disk) in parts.Disks)
             yield return SpecMount.Bind(source, InSandbox(disk.Path), disk.ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec");
     }

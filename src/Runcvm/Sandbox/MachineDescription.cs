@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Runcvm.Options;
 using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Sandbox;
@@ -133,6 +134,18 @@ internal sealed record MachineDescription
         w.Int64(SandboxMemoryLimit);
         w.Flag(CountsProcesses);
         w.Flag(IsPodmans);
+    }
+
+    /// <summary>Itself, where its numbers are such as `create` decides: verbs set limits of the host by them.</summary>
+    /// <exception cref="WireFormatException">they are not</exception>
+    internal MachineDescription Checked()
+    {
+        const int MostCpus = 8192;
+        if (MemoryBytes is < 0 or > MachineSize.MostMemory)
+            throw new WireFormatException($"a machine of {MemoryBytes} bytes");
+        if (Cpus is < 0 or > MostCpus) throw new WireFormatException($"a machine of {Cpus} vCPUs");
+        if (BootTimeout < 0) throw new WireFormatException($"a machine that may boot for {BootTimeout} s");
+        return this;
     }
 
     internal static MachineDescription Read(ref WireReader r) => new()

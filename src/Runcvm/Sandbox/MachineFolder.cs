@@ -2,27 +2,44 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Images;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
+using Runcvm.Linux.Mounts;
+using Runcvm.Linux.Sockets;
 using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Sandbox;
 
-/// <summary>The state folder of one machine, /run/runcvm/ID, which the sandbox sees as /run/runcvm.</summary>
+/// <summary>The state of one machine: /run/runcvm/KEY (<see cref="MachineKey"/>), which the host alone writes and the
+/// sandbox sees read-only as /run/runcvm, and in it what the sandbox writes: a small file system of its own, of which
+/// verbs believe nothing.</summary>
 internal sealed class MachineFolder
 {
     internal const string Root = "/run/runcvm";
 
-    /// <summary>The folder as processes inside the sandbox see it.</summary>
-    internal static MachineFolder InSandbox { get; } = new(Root);
+    /// <summary>Where the sandbox sees what it may write.</summary>
+    internal const string WritableInSandbox = "/run/sandbox";
 
-    private MachineFolder(string path)
+    // A handful of small files and sockets; this is what a sandbox can take of the host's memory with it.
+    private const string WritableSize = "mode=700,size=256k,nr_inodes=64";
+
+    /// <summary>The folders as processes inside the sandbox see them.</summary>
+    internal static MachineFolder InSandbox { get; } = new(Root, WritableInSandbox);
+
+    private MachineFolder(string path, string? writable = null)
     {
         FullPath = path;
+        Writable = writable ?? WritableOf(path);
     }
 
     internal string FullPath { get; }
 
+    /// <summary>What the sandbox may write to.</summary>
+    internal string Writable { get; }
+
+    /// <summary>Names the machine on this host.</summary>
+    internal string Key => Path.GetFileName(FullPath);
+
     /// <summary>The container's id.</summary>
-    internal string Id => Path.GetFileName(FullPath);
+    internal string Id => MachineKey.IdIn(Key);
 
     internal string Description => Path.Combine(FullPath, "machine.bin");
 
@@ -30,6 +47,8 @@ internal sealed class MachineFolder
 
     internal string Process => Path.Combine(FullPath, "process.bin");
 
+    /// <summary>Where the supervisor is asked. `create` makes it, and hands it on: nobody in the sandbox can put
+    /// another one in its place.</summary>
     internal string ControlSocket => Path.Combine(FullPath, "control.sock");
 
     /// <summary>Held by the supervisor as long as it runs.</summary>
@@ -46,32 +65,43 @@ internal sealed class MachineFolder
     /// <summary>What `create` found and how long it took, for whoever asks about the machine.</summary>
     internal string Record => Path.Combine(FullPath, "record.bin");
 
-    /// <summary>Is there when the guest has taken over what was put into the container while it was stopped, and has it on its disk.</summary>
-    internal string LayerTaken => Path.Combine(FullPath, "layer-taken");
+    /// <summary>Is there when the workload runs. By then the guest has taken over what was put into the container while
+    /// it was stopped.</summary>
+    internal string Started => Path.Combine(Writable, "started");
 
     /// <summary>How the machine ended.</summary>
-    internal string Outcome => Path.Combine(FullPath, "outcome.bin");
+    internal string Outcome => Path.Combine(Writable, "outcome.bin");
 
-    /// <summary>What a hypervisor that is another user may write to: nothing else of this folder.</summary>
-    internal string Hypervisor => Path.Combine(FullPath, "hypervisor");
+    /// <summary>What a hypervisor that is another user may write to: nothing else.</summary>
+    internal string Hypervisor => Path.Combine(Writable, "hypervisor");
 
     /// <summary>From the moment on when `create` knew all of the machine.</summary>
-    internal bool Exists => File.Exists(Description);
+    internal bool Exists => FileStatus.TryOf(Description) is { Kind: FileKind.Regular };
+
+    /// <summary>Whether there is anything of that name, a description or something else.</summary>
+    internal bool HasDescription => FileStatus.TryOf(Description) != null;
 
     /// <summary>Whether its supervisor is there.</summary>
     internal bool IsRunning => LockFile.IsHeld(Lock);
 
-    internal static MachineFolder Of(string id)
-    {
-        // The id becomes part of a path that is deleted later; runc's own rule for ids.
-        bool valid = id.Length is > 0 and <= 1024 && id is not ("." or "..") && id.All(static c => char.IsAsciiLetterOrDigit(c) || c is '_' or '+' or '-' or '.');
-        return valid ? new MachineFolder(Path.Combine(Root, id)) : throw new UsageException($"'{id}' is no container id: letters, digits and _+-. only");
-    }
+    /// <summary>What the sandbox of a state folder may write to.</summary>
+    internal static string WritableOf(string folder) => Path.Combine(folder, "sandbox");
 
-    /// <summary>The machines of this host: those that run, and those that were made.</summary>
+    /// <summary>The folder of a container, see <see cref="MachineKey.Of"/>.</summary>
+    internal static MachineFolder Of(string id, string? runtimeRoot, Func<string> defaultRoot)
+        => new(Path.Combine(Root, MachineKey.Of(id, runtimeRoot, defaultRoot)));
+
+    /// <summary>The folder of a key.</summary>
+    internal static MachineFolder OfKey(string key, string root = Root)
+        => MachineKey.IsKey(key) ? new MachineFolder(Path.Combine(root, key))
+            : throw new UsageException($"'{key}' names no machine");
+
+    /// <summary>The state folders of this host, also of machines that are being made, and those that hold
+    /// nonsense.</summary>
     internal static IEnumerable<MachineFolder> All(string root = Root)
-        => !Directory.Exists(root) ? [] : Directory.EnumerateDirectories(root).Order(StringComparer.Ordinal)
-            .Select(static path => new MachineFolder(path)).Where(static folder => folder.Exists);
+        => !Directory.Exists(root) ? []
+            : Directory.EnumerateDirectories(root).Where(static path => MachineKey.IsKey(Path.GetFileName(path)))
+            .Order(StringComparer.Ordinal).Select(static path => new MachineFolder(path));
 
     /// <summary>What `create` decided.</summary>
     /// <exception cref="UsageException">another version of RunCVM wrote it, or somebody else</exception>
@@ -80,7 +110,7 @@ internal sealed class MachineFolder
         try
         {
             var reader = new WireReader(TryRead(Description) ?? throw new WireFormatException("the file cannot be read"));
-            return MachineDescription.Read(ref reader);
+            return MachineDescription.Read(ref reader).Checked();
         }
         catch (WireFormatException e)
         {
@@ -88,17 +118,14 @@ internal sealed class MachineFolder
         }
     }
 
-    /// <summary>A file of this folder, or null. The sandbox can write here, so what lies here may be anything: a link to a file
-    /// of the host, a pipe that never ends, a file of any size.</summary>
+    /// <summary>A file of a state folder, or null. What the sandbox wrote may be anything: a link to a file of the
+    /// host, a pipe that never ends, a file of any size.</summary>
     internal static byte[]? TryRead(string path)
     {
-        const long Most = 16 * 1024 * 1024;
+        const int Most = 16 * 1024 * 1024;
         try
         {
-            using SafeFileHandle? file = FileDescriptor.TryOpen(path, OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking);
-            if (file == null) return null;
-            FileStatus? status = FileStatus.TryOf(FileDescriptor.PathOf(file), followLinks: true);
-            return status is { Kind: FileKind.Regular, Size: <= Most } ? FileDescriptor.ReadToEnd(file) : null;
+            return FileDescriptor.TryReadRegular(path, Most);
         }
         catch (LinuxException)
         {
@@ -106,11 +133,18 @@ internal sealed class MachineFolder
         }
     }
 
-    /// <summary>An empty folder that only root may look into: it holds the workload's environment.</summary>
+    /// <summary>Empty folders: one that only root may look into, for it holds the workload's environment, and in it one
+    /// for the sandbox.</summary>
     internal void Recreate()
     {
-        Remove();
+        RemoveOrPutAside(out _);
         Node.MakeDirectory(FullPath, Permission.OwnersFolder);
+        Node.MakeDirectory(Writable, Permission.OwnersFolder);
+        MountPoint.Add("tmpfs", Writable, "tmpfs", MountFlags.NoSuid | MountFlags.NoDev | MountFlags.NoExec,
+            WritableSize);
+        // The sandbox can lock it, and not make it.
+        FileDescriptor.Open(Lock, OpenFlags.ReadOnly | OpenFlags.Create | OpenFlags.Exclusive,
+            Permission.OwnersFile).Dispose();
     }
 
     /// <summary>The folder for a hypervisor that is another user; the supervisor, which has no capability to pass over modes,
@@ -122,17 +156,81 @@ internal sealed class MachineFolder
         Node.SetPermissions(Hypervisor, 0x1F8);
     }
 
-    internal void Remove()
+    /// <summary>Makes the control socket. Connections wait in it from now on, until the supervisor takes
+    /// them.</summary>
+    internal SafeFileHandle ListenForControl()
     {
-        if (Directory.Exists(FullPath)) Directory.Delete(FullPath, recursive: true);
+        // A socket's path is short; an id need not be.
+        using SafeFileHandle folder = FileDescriptor.Open(FullPath, OpenFlags.Path | OpenFlags.Directory);
+        return UnixSocket.Listen(Path.Combine(FileDescriptor.PathOf(folder), Path.GetFileName(ControlSocket)));
     }
 
-    /// <summary>A new file for the process of one exec.</summary>
-    internal string NewExecFile() => Path.Combine(FullPath, $"exec-{Guid.NewGuid():N}.bin");
+    /// <summary>Connects to the machine's supervisor, not blocking.</summary>
+    /// <exception cref="LinuxException">nobody listens, or whoever does takes no connections: that is not waited
+    /// for</exception>
+    internal SafeFileHandle Connect()
+    {
+        using SafeFileHandle folder =
+            FileDescriptor.Open(FullPath, OpenFlags.Path | OpenFlags.Directory | OpenFlags.NoFollow);
+        using SafeFileHandle socket = OpenSocket(folder, Path.GetFileName(ControlSocket));
+        // Whoever owns the folder made the socket with it.
+        if (FileStatus.Of(socket).Owner != FileStatus.Of(folder).Owner)
+            throw new LinuxException(Errno.EACCES, $"use {ControlSocket}, which is somebody else's");
+        return UnixSocket.Connect(FileDescriptor.PathOf(socket), blocking: false);
+    }
+
+    /// <summary>Opens a socket that the hypervisor has made, to connect to it by <see cref="FileDescriptor.PathOf"/>.
+    /// Its folder is the hypervisor's to change at any time, so it is opened beneath it, and never by following a
+    /// link.</summary>
+    internal SafeFileHandle OpenHypervisorSocket(string name)
+    {
+        using SafeFileHandle folder =
+            FileDescriptor.Open(Writable, OpenFlags.Path | OpenFlags.Directory | OpenFlags.NoFollow);
+        return OpenSocket(folder, Path.Combine(Path.GetFileName(Hypervisor), name));
+    }
+
+    internal void Remove()
+    {
+        // One over the other, where somebody has mounted more.
+        const int Most = 8;
+        for (int i = 0; i < Most && MountPoint.TryDetach(Writable); i++)
+        {
+        }
+
+        FolderRemoval.Remove(Path.GetDirectoryName(FullPath)!, Key);
+    }
+
+    /// <summary>Removes it; what cannot be removed gets another name, so that it is in no other machine's
+    /// way.</summary>
+    /// <param name="fault">why it could not be removed, and where it is now; or null</param>
+    internal void RemoveOrPutAside(out string? fault)
+    {
+        fault = null;
+        try
+        {
+            Remove();
+        }
+        catch (Exception e) when (e is LinuxException or IOException)
+        {
+            string aside = Path.Combine(Path.GetDirectoryName(FullPath)!, ".aside");
+            Node.MakeDirectory(aside, Permission.OwnersFolder);
+            string kept = Path.Combine(aside, $"{Key}.{Guid.NewGuid():N}");
+            Directory.Move(FullPath, kept);
+            fault = $"{FullPath} could not be removed and is now {kept}: {Reason.Of(e)}";
+        }
+    }
 
     internal static void WriteSecret(string path, ReadOnlySpan<byte> content)
     {
         using var file = FileDescriptor.Open(path, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Truncate, Permission.OwnersFile);
         FileDescriptor.WriteAll(file, content);
+    }
+
+    private static SafeFileHandle OpenSocket(SafeFileHandle folder, string path)
+    {
+        SafeFileHandle socket = FileDescriptor.OpenBeneath(folder, path, OpenFlags.Path);
+        if (FileStatus.Of(socket).Kind == FileKind.Socket) return socket;
+        socket.Dispose();
+        throw new LinuxException(Errno.ENOTSOCK, $"use {path}");
     }
 }

@@ -10,7 +10,7 @@ namespace Runcvm.Sandbox;
 /// which can be read alone. What is not named here stays as the engine wrote it: hooks, cgroup, AppArmor, SELinux.</summary>
 internal static class SandboxSpec
 {
-    internal const string Program = "/runcvm";
+    internal const string Program = Bundle.SandboxProgram;
     private const string Kvm = "/dev/kvm";
     private const string Tun = "/dev/net/tun";
     private const string VhostNet = "/dev/vhost-net";
@@ -82,7 +82,8 @@ internal static class SandboxSpec
             SpecMount.Bind(parts.Program, Program, "ro", "nosuid", "nodev"),
             // Mount points are made in file systems of the sandbox's own: the skeleton is one for all machines.
             SpecMount.Tmpfs("/run", "256k", "noexec"),
-            SpecMount.Bind(parts.Folder, MachineFolder.Root, "rw", "nosuid", "nodev", "noexec"),
+            SpecMount.Bind(parts.Folder, MachineFolder.Root, "ro", "nosuid", "nodev", "noexec"),
+            SpecMount.Bind(MachineFolder.WritableOf(parts.Folder), MachineFolder.WritableInSandbox, "rw", "nosuid", "nodev", "noexec"),
         };
         if (!parts.UseKvm) mounts.Add(SpecMount.Bind(BootTurns.Folder, BootTurns.InSandbox, "ro", "nosuid", "nodev", "noexec"));
         foreach (JsonNode mount in HypervisorTree.Mounts(parts)) mounts.Add(mount);

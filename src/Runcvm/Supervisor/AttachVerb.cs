@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
@@ -11,18 +12,18 @@ using Runcvm.Sandbox;
 
 namespace Runcvm.Supervisor;
 
-/// <summary>`runcvm attach FILE`: what runc runs in the sandbox for an exec. It hands its streams to the supervisor,
-/// forwards signals, and ends with the code of the process in the guest.</summary>
+/// <summary>`runcvm attach NUMBER`: what runc runs in the sandbox for an exec, which it was handed on as an open file
+/// of that number. It hands its streams to the supervisor, forwards signals, and ends with the code of the process in
+/// the guest.</summary>
 internal static class AttachVerb
 {
-    internal static int Run(string processFile)
+    internal static int Run(string number)
     {
         CurrentProcess.IgnoreBrokenPipes();
-        SuperviseVerb.BlockSignals("attach", processFile);
+        SuperviseVerb.BlockSignals("attach", number);
         try
         {
-            byte[] process = File.ReadAllBytes(processFile);
-            File.Delete(processFile);
+            byte[] process = Read(number);
             using var loop = new EventLoop();
             return loop.Run(() => RunAsync(loop, process));
         }
@@ -31,6 +32,14 @@ internal static class AttachVerb
             Console.Error.WriteLine($"runcvm: the machine cannot run the process: {Reason.Of(e)}");
             return SuperviseVerb.MachineFailed;
         }
+    }
+
+    private static byte[] Read(string number)
+    {
+        if (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int descriptor))
+            throw new WireFormatException($"'{number}' is no open file; this is what RunCVM's own parts call");
+        using SafeFileHandle file = FileDescriptor.Inherited(descriptor);
+        return FileDescriptor.ReadToEnd(file);
     }
 
     private static async Task<int> RunAsync(EventLoop loop, byte[] process)
@@ -51,8 +60,8 @@ internal static class AttachVerb
 
     private static AsyncFile Connect(EventLoop loop, byte[] process)
     {
-        // An exec may come a moment after the start, before the supervisor listens. If it dies, so does this process.
-        FolderWatch.WaitFor(MachineFolder.InSandbox.ControlSocket);
+        // An exec may come a moment after the start, before the supervisor takes connections; then it waits in the
+        // socket.
         SafeFileHandle socket = UnixSocket.Connect(MachineFolder.InSandbox.ControlSocket);
         byte[] message = MessageReader.Frame(MessageKind.Start, process);
         // The files travel with the first byte; the rest may be longer than the socket's buffer.

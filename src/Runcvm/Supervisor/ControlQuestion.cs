@@ -1,7 +1,5 @@
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Linux;
 using Runcvm.Linux.Events;
-using Runcvm.Linux.Sockets;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
@@ -11,10 +9,6 @@ namespace Runcvm.Supervisor;
 /// <summary>One question to a supervisor on its control socket, from the host's side.</summary>
 internal static class ControlQuestion
 {
-    /// <summary>Connected, not blocking.</summary>
-    /// <exception cref="LinuxException">nobody listens, or whoever does takes no connections: that is not waited for</exception>
-    internal static SafeFileHandle Connect(string path) => UnixSocket.Connect(path, blocking: false);
-
     /// <summary>Asks and waits for the answer; null when none came in time.</summary>
     /// <exception cref="WireFormatException">the connection ended, or something else was said</exception>
     internal static byte[]? Ask(SafeFileHandle socket, MessageKind question, Action<WireWriter> write, MessageKind answer, TimeSpan patience)

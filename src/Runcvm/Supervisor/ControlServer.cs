@@ -12,13 +12,14 @@ namespace Runcvm.Supervisor;
 /// <summary>Listens for `runcvm attach`: each connection is one process to run beside the workload. It brings the files
 /// of the process's streams, so that they live as long as somebody in the guest holds them, and not only as long as it.</summary>
 internal sealed class ControlServer(
-    EventLoop loop, GuestLink link, MachineLog log, Task workloadStarted, Observation observation, string path) : IDisposable
+    EventLoop loop, GuestLink link, MachineLog log, Task workloadStarted, Observation observation,
+    SafeFileHandle listener) : IDisposable
 {
     // Execs with long arguments that are taken at a time. Each costs a multiple of them here until the guest has it,
     // and the guest may never take it.
     private const int MostLarge = 4;
 
-    private readonly AsyncFile _listener = new(loop, UnixSocket.ListenThenAppear(path));
+    private readonly AsyncFile _listener = AsyncFile.NonBlocking(loop, listener);
     private readonly Dictionary<uint, (ProcessSession Session, AsyncFile Client)> _sessions = [];
     private readonly HashSet<Task> _connections = [];
     private readonly AnnouncedProcesses _announced = new(loop, link);

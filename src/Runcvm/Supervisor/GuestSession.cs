@@ -135,7 +135,7 @@ internal sealed class GuestSession(
     private async Task TakeStartAsync(Setup setup)
     {
         workload.SetStarted();
-        if (setup.LayerDisk != null) File.WriteAllBytes(MachineFolder.InSandbox.LayerTaken, []);
+        File.WriteAllBytes(MachineFolder.InSandbox.Started, []);
         timeline.Ended(BootSteps.Workload);
         log.Info($"the workload runs, {sinceStart.ElapsedMilliseconds} ms after the hypervisor's start");
         BootSteps.Report(log, timeline);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Win32.SafeHandles;
 using Runcvm.FileServing;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Processes;
@@ -21,9 +22,10 @@ namespace Runcvm.Supervisor;
 /// <param name="timeline">where the time of the start goes</param>
 /// <param name="shares">serves the files of the host that the machine gets, if any</param>
 /// <param name="capable">connects to sockets of the host, if any are forwarded</param>
+/// <param name="control">where it is asked: the listening socket that `create` made</param>
 internal sealed class MachineLife(
-    EventLoop loop, MachineDescription description, SandboxNetwork network, NetworkWatch? watch, UserThread hypervisor, Timeline timeline, FileServerProcess? shares,
-    UserThread? capable)
+    EventLoop loop, MachineDescription description, SandboxNetwork network, NetworkWatch? watch, UserThread hypervisor,
+    Timeline timeline, FileServerProcess? shares, UserThread? capable, SafeFileHandle control)
 {
     private readonly MachineLog _log = new(description.LogLevel);
     private readonly LastWords _words = new();
@@ -70,15 +72,15 @@ internal sealed class MachineLife(
         Task pump = PumpAsync(machine);
         try
         {
-            using var control = new ControlServer(loop, _link, _log, workload.Started, observation, MachineFolder.InSandbox.ControlSocket);
-            Task serving = control.RunAsync();
+            using var server = new ControlServer(loop, _link, _log, workload.Started, observation, control);
+            Task serving = server.RunAsync();
             _ = BeginAsync(limits);
             await AwaitHelloAsync(machine, session, pump);
             turn?.Dispose();
             // Not awaited: the answer is a round trip in which the workload could be on its way.
             Task endsAtReset = machine.EndAtResetAsync();
-            int? code = await EndAsync(ServeAsync(machine, session, control), endsAtReset);
-            control.Dispose();
+            int? code = await EndAsync(ServeAsync(machine, session, server), endsAtReset);
+            server.Dispose();
             await serving;
             if (code != null) return code.Value;
             // The stream ended, or was ended, before the guest said that it was done.

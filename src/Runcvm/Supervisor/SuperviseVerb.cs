@@ -6,6 +6,7 @@ using Runcvm.Linux.Files;
 using Runcvm.Linux.Netlink;
 using Runcvm.Linux.Processes;
 using Runcvm.Network;
+using Runcvm.Oci;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
@@ -33,8 +34,12 @@ internal static class SuperviseVerb
         try
         {
             MachineDescription description = ReadDescription();
-            using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadWrite | OpenFlags.Create, Permission.OwnersFile);
+            using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadOnly);
             FileDescriptor.Lock(alive);
+            SafeFileHandle[] handed = HandedFiles.Take();
+            if (handed is not [var control, .. var shared])
+                throw new UsageException(
+                    "the low-level runtime did not hand on the control socket (LISTEN_FDS); take runc or crun");
             IReadOnlyList<SafeFileHandle> backing = BackingLocks.Take(description.Disks, description.IsFirecracker ? HypervisorTree.Root : "");
             // Ready by the time that the network is.
             using FileServerProcess? shares = description.Shares.Count > 0 ? FileServerProcess.Start(description) : null;
@@ -42,14 +47,14 @@ internal static class SuperviseVerb
             SandboxNetwork network = SandboxNetwork.Prepare(
                 description.MaySpoof, description.IsFirecracker ? description.HypervisorUser : null, description.SharesAddresses ? 0 : SpareCards) with
             {
-                Shared = description.SharesAddresses ? new SharedPorts() : null,
+                Shared = description.SharesAddresses ? new SharedPorts(shared) : null,
             };
             NetworkWatch? watch = network.Spares.Count > 0 ? new NetworkWatch(networkEvents, network, description.MaySpoof) : null;
             using var hypervisor = new UserThread(new Confinement(HypervisorTree.Root, description.HypervisorUser, HypervisorNamespaces(description)));
             using UserThread? capable = description.Sockets.Count > 0 ? new UserThread(CapabilitySet.Of(ForwardedSocket.Capabilities)) : null;
             GiveUpSetUp();
             using var loop = new EventLoop();
-            int code = loop.Run(new MachineLife(loop, description, network, watch, hypervisor, timeline, shares, capable).RunAsync);
+            int code = loop.Run(new MachineLife(loop, description, network, watch, hypervisor, timeline, shares, capable, control).RunAsync);
             foreach (SafeFileHandle file in backing) file.Dispose();
             LeaveOutcome(code, timeline, "");
             return code;

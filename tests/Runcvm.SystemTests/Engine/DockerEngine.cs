@@ -90,6 +90,9 @@ public sealed class DockerEngine : IAsyncLifetime
     /// <summary>Where the engine keeps images and containers.</summary>
     internal string DataRoot => Path.Combine(_folder, "data");
 
+    /// <summary>Where the low-level runtime keeps what it knows of Docker's containers.</summary>
+    internal string RuntimeRoot => Path.Combine(_folder, "exec/runtime-runc/moby");
+
     public async ValueTask InitializeAsync()
     {
         if (Environment.UserName != "root") throw new InvalidOperationException("the system tests need root");

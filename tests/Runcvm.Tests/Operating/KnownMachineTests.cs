@@ -48,25 +48,32 @@ public sealed class KnownMachineTests : IDisposable
         Assert.Equal("secret"u8.ToArray(), MachineFolder.TryRead(outside));
         File.CreateSymbolicLink(Path.Combine(folder, "machine.bin"), outside);
         Assert.Empty(KnownMachine.All(_root));
+        Assert.Contains("the file cannot be read", Assert.Single(MachineSurvey.Of(_root).Broken).Reason,
+            StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Nonsense_in_a_state_folder_is_no_machine()
+    public void Machines_of_one_id_below_two_roots_are_told_apart()
     {
-        Directory.CreateDirectory(Path.Combine(_root, "m"));
-        File.WriteAllText(Path.Combine(_root, "m", "machine.bin"), "nonsense");
-        Assert.Empty(KnownMachine.All(_root));
+        Make("same");
+        Make("same@0123456789abcdef");
+        Assert.Contains(
+            "2 machines have the id same, below different roots; name one by its folder: same, same@0123456789abcdef",
+            Assert.Throws<UsageException>(() => KnownMachine.Find("same", _root)).Message, StringComparison.Ordinal);
+        Assert.Equal("same@0123456789abcdef", KnownMachine.Find("same@0123456789abcdef", _root).Folder.Key);
+        Assert.Equal(["same", "same@0123456789abcdef"],
+            KnownMachine.All(_root).Select(static machine => machine.UniqueId));
     }
 
     [Fact]
     public void Who_holds_a_lock_is_read_from_the_kernels_list()
     {
-        IReadOnlyDictionary<ulong, int> holders = LockHolders.Parse(
+        IReadOnlyDictionary<LockedFile, int> holders = LockHolders.Parse(
         [
             "1: FLOCK  ADVISORY  WRITE 4711 00:17:1234 0 EOF", "2: POSIX  ADVISORY  WRITE 12 00:17:5 0 EOF",
             "3: FLOCK  ADVISORY  WRITE 0 00:17:6 0 EOF", "1: -> FLOCK  ADVISORY  WRITE 99 00:17:1234 0 EOF", "",
         ]);
-        Assert.Equal(KeyValuePair.Create(1234UL, 4711), Assert.Single(holders));
+        Assert.Equal(KeyValuePair.Create(new LockedFile(0x17, 1234), 4711), Assert.Single(holders));
     }
 
     [Fact]
@@ -142,7 +149,7 @@ public sealed class KnownMachineTests : IDisposable
     public void Figures_are_in_the_form_that_Prometheus_reads()
     {
         Make("abcdef");
-        string text = Metrics.Text(KnownMachine.All(_root));
+        string text = Metrics.Text(MachineSurvey.Of(_root));
         Assert.Contains("# TYPE runcvm_machines gauge\nruncvm_machines 0\n", text, StringComparison.Ordinal);
         Assert.Contains("runcvm_machine_info{id=\"abcdef\",name=\"-\",image=\"-\",hypervisor=\"qemu\",acceleration=\"tcg\",kernel=\"debian/6.1\",status=\"created\"} 1\n", text, StringComparison.Ordinal);
         Assert.All(text.TrimEnd('\n').Split('\n'), static line => Assert.Matches("""^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.eE+-]+)$""", line));

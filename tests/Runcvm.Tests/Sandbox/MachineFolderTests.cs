@@ -10,6 +10,8 @@ public class MachineFolderTests
     [InlineData("")]
     [InlineData(".")]
     [InlineData("..")]
+    [InlineData(".uplinks")]
+    [InlineData("a@0123456789abcdef")]
     [InlineData("../x")]
     [InlineData("a/b")]
     [InlineData("/etc")]
@@ -18,20 +20,51 @@ public class MachineFolderTests
     [InlineData("a\0")]
     [InlineData("ä")]
     public void An_id_that_would_lead_elsewhere_is_refused(string id)
-        => Assert.Contains("is no container id", Assert.Throws<UsageException>(() => MachineFolder.Of(id)).Message);
+        => Assert.Contains("is no container id", Assert.Throws<UsageException>(() => Of(id)).Message);
 
     [Fact]
     public void An_id_has_at_most_1024_characters()
     {
-        Assert.NotNull(MachineFolder.Of(new string('a', 1024)));
-        Assert.Throws<UsageException>(() => MachineFolder.Of(new string('a', 1025)));
+        Assert.NotNull(Of(new string('a', 1024)));
+        Assert.Throws<UsageException>(() => Of(new string('a', 1025)));
     }
 
     [Theory]
     [InlineData("9def7c49f0940a20")]
     [InlineData("A_b+c-d.e")]
     [InlineData("pause")]
-    public void An_id_names_a_folder(string id) => Assert.Equal("/run/runcvm/" + id, MachineFolder.Of(id).FullPath);
+    public void An_id_names_a_folder(string id) => Assert.Equal("/run/runcvm/" + id, Of(id).FullPath);
+
+    [Fact]
+    public void Containers_of_one_id_below_two_roots_have_folders_of_their_own()
+    {
+        string[] folders = [.. new string?[] { null, "/run/containerd/runc/a",
+            "/run/containerd/runc/b" }.Select(static root => Of("same", root).FullPath)];
+        Assert.Equal(3, folders.Distinct().Count());
+        Assert.All(folders, static folder => Assert.Equal("same", MachineFolder.OfKey(Path.GetFileName(folder)).Id));
+    }
+
+    [Fact]
+    public void One_root_under_several_names_is_one_root()
+    {
+        using var folder = new TemporaryFolder();
+        string real = Directory.CreateDirectory(Path.Combine(folder.Path, "real")).FullName;
+        string link = Path.Combine(folder.Path, "link");
+        File.CreateSymbolicLink(link, real);
+        string key = Of("id", real + "/not/yet").Key;
+        Assert.Matches("^id@[0-9a-f]{16}$", key);
+        Assert.Equal(key, Of("id", link + "/not/yet/").Key);
+        Assert.Equal(key, Of("id", real + "/./x/../not/yet").Key);
+        Assert.Equal("id", Of("id", "/run/./runc").Key);
+    }
+
+    [Theory]
+    [InlineData("id@short")]
+    [InlineData("id@0123456789ABCDEF")]
+    [InlineData("id@0123456789abcdef@0123456789abcdef")]
+    [InlineData("../id@0123456789abcdef")]
+    public void A_key_that_would_lead_elsewhere_is_refused(string key)
+        => Assert.Throws<UsageException>(() => MachineFolder.OfKey(key));
 
     [Fact]
     public void Secrets_are_for_their_owner_only()
@@ -43,4 +76,7 @@ public class MachineFolderTests
         Assert.Equal([5], File.ReadAllBytes(path));
         Assert.Equal(0x180u, FileStatus.TryOf(path)!.Value.Permissions);
     }
+
+    private static MachineFolder Of(string id, string? root = null)
+        => MachineFolder.Of(id, root, static () => "/run/runc");
 }

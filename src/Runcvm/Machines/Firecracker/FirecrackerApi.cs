@@ -9,7 +9,8 @@ using Runcvm.Linux.Sockets;
 namespace Runcvm.Machines.Firecracker;
 
 /// <summary>Requests to a running Firecracker: HTTP/1.1 by hand, because the framework's client would add 4.5 MB for three lines.</summary>
-/// <param name="socket">its API socket, as the caller sees it</param>
+/// <param name="socket">its API socket. Its folder is Firecracker's, where a link would lead to somebody else's: the
+/// caller opens it and gives the descriptor's path</param>
 internal sealed class FirecrackerApi(string socket)
 {
     // An answer is a status and a sentence; what is longer does not come from a Firecracker in its right mind.
@@ -37,8 +38,6 @@ internal sealed class FirecrackerApi(string socket)
         string answer;
         try
         {
-            // The folder is Firecracker's: a link in it would lead to somebody else's socket.
-            if (FileStatus.TryOf(socket) is not { Kind: FileKind.Socket }) throw new UsageException($"Firecracker could not be asked ({method} {path}): {socket} is no socket");
             using var loop = new EventLoop();
             answer = loop.Run(() => AskAsync(loop, request));
         }
