@@ -134,7 +134,7 @@ public class FailureTests(DockerEngine engine) : MachineTest(engine)
 
     // As Docker calls it.
     private Task<CommandResult> RuntimeAsync(params string[] arguments)
-        => Engine.BesideAsync(DockerEngine.Runtime, ["--root", Engine.RuntimeRoot, .. arguments]);
+        => Engine.BesideAsync([DockerEngine.Runtime, "--root", Engine.RuntimeRoot, .. arguments]);
 
     [Theory]
     [InlineData(6)]

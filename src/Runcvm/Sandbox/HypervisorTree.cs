@@ -49,7 +49,7 @@ internal static class HypervisorTree
             ["destination"] = InSandbox("/dev"),
             ["type"] = "tmpfs",
             ["source"] = "tmpfs",
-            ["options"] = SpecMount.Texts("nosuid", "noexec", "mode=755", "size=64k"),
+            ["options"] = SpecMount.Texts("ro", "nosuid", "noexec", "mode=755", "size=64k"),
         };
         if (parts.Firecracker == null) yield break;
         yield return SpecMount.Bind(parts.Firecracker, InSandbox(Firecracker), "ro", "nosuid", "nodev");

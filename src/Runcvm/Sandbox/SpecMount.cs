@@ -11,9 +11,9 @@ internal static class SpecMount
     /// <summary>A file or folder, without what is mounted below it.</summary>
     internal static JsonNode Bind(string source, string target, params string[] options) => Of("bind", source, target, ["bind", .. options]);
 
-    /// <summary>A small file system for mount points.</summary>
+    /// <summary>A small file system for mount points, read-only once the low-level runtime has made these.</summary>
     internal static JsonNode Tmpfs(string target, string size, params string[] options)
-        => Of("tmpfs", "tmpfs", target, ["nosuid", "nodev", .. options, "mode=755", $"size={size}"]);
+        => Of("tmpfs", "tmpfs", target, ["ro", "nosuid", "nodev", .. options, "mode=755", $"size={size}"]);
 
     internal static JsonArray Texts(params string[] texts) => [.. texts.Select(static text => (JsonNode)text)];
 }

@@ -70,7 +70,7 @@ public sealed class HostileStateTests : IDisposable
     public void A_machine_of_more_memory_than_any_has_is_refused()
     {
         MachineFolder folder = Make(Hostile);
-        Write(folder, new MachineDescription { MemoryBytes = 1L << 60, Hypervisor = "", KernelCommandLine = "" });
+        Write(folder, new MachineDescription { MemoryBytes = 1L << 60, Hypervisor = "", HypervisorUser = 1, KernelCommandLine = "" });
         Assert.Contains("a machine of 1152921504606846976 bytes",
             Assert.Throws<UsageException>(folder.ReadDescription).Message, StringComparison.Ordinal);
     }
@@ -169,7 +169,7 @@ public sealed class HostileStateTests : IDisposable
         Directory.CreateDirectory(Path.Combine(_root.Path, key));
         MachineFolder folder = MachineFolder.OfKey(key, _root.Path);
         Write(folder,
-            new MachineDescription { Cpus = 1, MemoryBytes = 1 << 29, Hypervisor = "", KernelCommandLine = "" });
+            new MachineDescription { Cpus = 1, MemoryBytes = 1 << 29, Hypervisor = "", HypervisorUser = 1, KernelCommandLine = "" });
         return folder;
     }
 
