@@ -4,6 +4,7 @@ using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Protocol.Wire;
+using Runcvm.Sandbox.SystemCalls;
 using Runcvm.Sandbox;
 
 namespace Runcvm.FileServing;
@@ -29,6 +30,8 @@ internal static class ServeSharesVerb
             if (arguments.Count > 0)
                 FileServerConfinement.Enter(new CapabilitySet(ulong.Parse(arguments[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture)), ["runcvm", Name]);
             CurrentProcess.ForbidInspection();
+            // Nothing of the guest was read yet.
+            SystemCallFilter.Of(FileServerCalls.List).Install(allThreads: true);
             Serve(orders);
             return 0;
         }

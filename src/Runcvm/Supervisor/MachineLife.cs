@@ -10,6 +10,7 @@ using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
+using Runcvm.Sandbox.SystemCalls;
 
 namespace Runcvm.Supervisor;
 
@@ -42,6 +43,8 @@ internal sealed class MachineLife(
         _sinceStart.Start();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using IMachine machine = MachineStart.Start(loop, description, network, hypervisor);
+        // The hypervisor has its own; nothing that it or the guest says was read yet.
+        SystemCallFilter.Of(SupervisorCalls.List).Install(allThreads: true);
         if (shares != null) _sharesFailed = shares.ServeAsync(loop, machine.FileDevice, machine.Shares!);
         LogTime("the hypervisor's program was started");
         var workload = new Workload(loop, _link);
