@@ -24,6 +24,7 @@ internal static class VerbTable
         // What this program's own parts call.
         ["supervise"] = static _ => SuperviseVerb.Run(),
         ["attach"] = static command => AttachVerb.Run(OnlyArgument(command)),
+        [ConfineVmmVerb.Name] = static command => ConfineVmmVerb.Run([.. command.AfterVerb]),
         ["exhaust"] = static command => MemoryShortage.Exhaust(OnlyArgument(command)),
         [ServeSharesVerb.Name] = static command => ServeSharesVerb.Run([.. command.AfterVerb]),
         ["build-image"] = static command => BuildVerb.Run([.. command.AfterVerb]),

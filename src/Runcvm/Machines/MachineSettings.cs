@@ -6,7 +6,10 @@ namespace Runcvm.Machines;
 /// <summary>What a hypervisor has to know of a machine. Paths are those that the hypervisor sees, but for QEMU's disks.</summary>
 internal sealed record MachineSettings
 {
+    /// <summary>What the hypervisor's compartment starts, and the arguments before the hypervisor's own.</summary>
     internal required string Program { get; init; }
+
+    internal IReadOnlyList<string> Before { get; init; } = [];
 
     /// <summary>of the program, where it matters; else 0.0</summary>
     internal Version Version { get; init; } = new(0, 0);

@@ -41,6 +41,8 @@ internal static class HypervisorTree
         // Folders and files to mount on are made in here; the hypervisor's user cannot write to any.
         yield return SpecMount.Tmpfs(Root, "64k", "noexec");
         // What is bound is never bound with what is mounted below it: a read-only mount does not make those read-only.
+        // Ours, which puts the filter on system calls before itself and becomes the hypervisor.
+        yield return SpecMount.Bind(parts.Program, InSandbox(SandboxSpec.Program), "ro", "nosuid", "nodev");
         foreach (string path in parts.HypervisorFiles) yield return SpecMount.Bind(path, InSandbox(path), "ro", "nosuid", "nodev");
         yield return SpecMount.Bind(parts.Vmlinux, InSandbox(Vmlinux), "ro", "nosuid", "nodev", "noexec");
         yield return SpecMount.Bind(parts.Initramfs, InSandbox(Initramfs), "ro", "nosuid", "nodev", "noexec");

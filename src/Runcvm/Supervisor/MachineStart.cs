@@ -71,7 +71,8 @@ internal static class MachineStart
 
     private static MachineSettings Settings(MachineDescription description, SandboxNetwork network) => new()
     {
-        Program = description.Hypervisor,
+        Program = SandboxSpec.Program,
+        Before = ConfineVmmVerb.Arguments(description),
         Version = description.HypervisorVersion,
         Architecture = description.Architecture,
         UseKvm = description.UseKvm,

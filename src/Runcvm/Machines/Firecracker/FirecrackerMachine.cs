@@ -71,7 +71,7 @@ internal sealed class FirecrackerMachine : IMachine
         using (errorsEnd)
         {
             ChildProcess process = user.Run(() => ChildProcess.Start(
-                settings.Program, FirecrackerArguments.Build(files), [], [(0, nothing), (1, consoleEnd), (2, errorsEnd)]));
+                settings.Program, [.. settings.Before, .. FirecrackerArguments.Build(files)], [], [(0, nothing), (1, consoleEnd), (2, errorsEnd)]));
             return new FirecrackerMachine(loop, settings, user, process, dial, sharesDial, console, errors);
         }
     }

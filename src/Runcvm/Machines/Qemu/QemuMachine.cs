@@ -76,7 +76,7 @@ internal sealed class QemuMachine : IMachine
             for (int i = 0; i < carriers.Length; i++) files.Add((QemuArguments.VhostFile(settings, i), carriers[i]));
             SafeFileHandle[] disks = [.. settings.Disks.Select(static disk => FileDescriptor.Open(disk.Path, disk.ReadOnly ? OpenFlags.ReadOnly : OpenFlags.ReadWrite))];
             for (int i = 0; i < disks.Length; i++) files.Add((QemuArguments.DiskFile(settings, i), disks[i]));
-            ChildProcess process = user.Run(() => ChildProcess.Start(settings.Program, QemuArguments.Build(settings), [], files));
+            ChildProcess process = user.Run(() => ChildProcess.Start(settings.Program, [.. settings.Before, .. QemuArguments.Build(settings)], [], files));
             foreach (SafeFileHandle given in carriers.Concat(disks)) given.Dispose();
             return new QemuMachine(loop, user, process, stream, shares, device, console, errors, monitor, settings.Balloon);
         }
