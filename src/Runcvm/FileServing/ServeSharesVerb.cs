@@ -57,11 +57,7 @@ internal static class ServeSharesVerb
 
     // Before there are other threads, which then are the same.
     private static void BecomeCallers(FileServerIdentity identity)
-    {
-        // Callers come to files by way of /proc.
-        Node.SetPermissions("/", Permission.PlainFolder);
-        CallerIdentity.Allow(identity.User, identity.Group, identity.Groups, identity.Capabilities);
-    }
+        => CallerIdentity.Allow(identity.User, identity.Group, identity.Groups, identity.Capabilities);
 
     // On whatever thread: what the others are in the middle of can come to nothing any more.
     private static void End(SafeFileHandle orders, FileServingFailure failure)

@@ -105,7 +105,7 @@ internal static class SandboxSpec
     private static void AddShares(JsonArray mounts, IReadOnlyList<Share> shares)
     {
         if (shares.Count == 0) return;
-        mounts.Add(SpecMount.Of("tmpfs", "tmpfs", Share.Folder, "nosuid", "nodev", "noexec", "mode=700", "size=256k"));
+        mounts.Add(SpecMount.Of("tmpfs", "tmpfs", Share.Folder, "ro", "nosuid", "nodev", "noexec", "mode=755", "size=256k"));
         // The file server uses files by their numbers in /proc/self/fd, for want of another way, and sees itself alone.
         string proc = Share.Folder + "/proc";
         mounts.Add(SpecMount.Of("proc", "proc", proc, "ro", "nosuid", "nodev", "noexec", "hidepid=ptraceable", "subset=pid"));

@@ -240,7 +240,7 @@ public class SandboxSpecTests
         JsonObject without = Rewritten(DockerConfig.Usual());
         JsonObject spec = Rewritten(DockerConfig.Usual(), shares: [new Share("/srv/a", false, false, "rbind"), new Share("/etc/b", true, true, "bind")]);
         DockerConfig.AssertJson("""
-            [{"destination":"/run/runcvm-mounts","type":"tmpfs","source":"tmpfs","options":["nosuid","nodev","noexec","mode=700","size=256k"]},
+            [{"destination":"/run/runcvm-mounts","type":"tmpfs","source":"tmpfs","options":["ro","nosuid","nodev","noexec","mode=755","size=256k"]},
              {"destination":"/run/runcvm-mounts/proc","type":"proc","source":"proc","options":["ro","nosuid","nodev","noexec","hidepid=ptraceable","subset=pid"]},
              {"destination":"/run/runcvm-mounts/0","type":"bind","source":"/srv/a","options":["rbind","rprivate","rw","nosuid","nodev","noexec"]},
              {"destination":"/run/runcvm-mounts/1","type":"bind","source":"/etc/b","options":["bind","rprivate","ro","nosuid","nodev","noexec"]}]
