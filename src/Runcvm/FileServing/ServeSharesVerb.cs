@@ -30,8 +30,6 @@ internal static class ServeSharesVerb
             if (arguments.Count > 0)
                 FileServerConfinement.Enter(new CapabilitySet(ulong.Parse(arguments[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture)), ["runcvm", Name]);
             CurrentProcess.ForbidInspection();
-            // Nothing of the guest was read yet.
-            SystemCallFilter.Of(FileServerCalls.List).Install(allThreads: true);
             Serve(orders);
             return 0;
         }
@@ -47,6 +45,8 @@ internal static class ServeSharesVerb
     {
         var order = FileServingOrder.Receive(orders);
         if (order.Identity.IsCallers) BecomeCallers(order.Identity);
+        // Nothing of the guest was read yet.
+        SystemCallFilter.Of(FileServerCalls.List).Install(allThreads: true);
         var server = new ShareServer(order, failure => End(orders, failure));
         while (FileServingFiles.Receive(orders) is var (kind, file))
         {

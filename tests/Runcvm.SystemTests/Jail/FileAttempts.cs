@@ -40,8 +40,10 @@ internal static class FileAttempts
             "/home"),
         .. Open(Who.All, ReadWrite, "for reading and writing", "/dev/mem", "/dev/kmem", "/dev/port", "/dev/kmsg",
             "/dev/loop-control", "/dev/loop0", "/dev/vda", "/dev/sda", "/dev/fuse", "/dev/vfio/vfio", "/dev/uinput"),
-        .. Open(Who.Hypervisor | Who.FileServer, ReadOnly, "for reading", "/proc/1/environ", "/proc/self/environ",
-            "/proc/1/maps", "/run/runcvm/process.bin", "/run/runcvm/setup.bin", "/run/runcvm/machine.bin"),
+        // The file server sees itself.
+        .. Open(Who.Hypervisor, ReadOnly, "for reading", "/proc/self/environ"),
+        .. Open(Who.Hypervisor | Who.FileServer, ReadOnly, "for reading", "/proc/1/environ", "/proc/1/maps",
+            "/run/runcvm/process.bin", "/run/runcvm/setup.bin", "/run/runcvm/machine.bin"),
         .. Open(Who.Hypervisor | Who.FileServer, ReadWrite, "for reading and writing", "/proc/1/mem",
             "/proc/1/task/1/mem", "/run/runcvm/lock", "/run/runcvm-boots/0"),
         new("make a set-user-id program in /usr/local/bin", Who.All,

@@ -17,7 +17,8 @@ internal static class StateChecks
             ulong allowed = process.Who == Who.FileServer && mayServeFiles ? FileCapabilities : 0;
             foreach (string set in (string[])["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
             {
-                ulong most = set is "CapPrm" or "CapEff" or "CapBnd" ? allowed : 0;
+                // It was started with its capabilities by way of inheriting them, and its filter knows no execve(2).
+                ulong most = set is "CapPrm" or "CapEff" or "CapInh" ? allowed : 0;
                 yield return OfThreads(process, set, most == 0 ? "none" : $"{most:x}",
                     text => (ulong.Parse(text, NumberStyles.HexNumber, CultureInfo.InvariantCulture) & ~most) == 0);
             }
@@ -36,8 +37,8 @@ internal static class StateChecks
             yield return Row(process, "namespace net", "not the host's", process.Namespace("net"),
                 static text => text != new FileInfo("/proc/1/ns/net").LinkTarget);
             string root = $"/proc/{process.Id}/root";
-            int entries = Directory.Exists($"{root}/proc") ? Directory.GetFileSystemEntries($"{root}/proc").Length : 0;
-            yield return ($"{process.Name}: entries of /proc in its root", "none", $"{entries}", entries == 0);
+            string entries = Directory.Exists($"{root}/proc") ? string.Join(' ', OtherThanOwn(process, $"{root}/proc")) : "";
+            yield return ($"{process.Name}: entries of /proc in its root", "none of others", entries, entries.Length == 0);
             yield return Row(process, "folders among its files", "none", OpenFolders(process),
                 text => text.Length == 0 || process.Who == Who.FileServer);
             if (process.Who != Who.Hypervisor) continue;
@@ -77,6 +78,11 @@ internal static class StateChecks
 
         return ($"{process.Name}: {field} of every thread", must, string.Join(' ', values), all);
     }
+
+    /// <summary>What a /proc shows beside the processes of the file server's own PID namespace.</summary>
+    private static IEnumerable<string?> OtherThanOwn(Inhabitant process, string proc)
+        => Directory.GetFileSystemEntries(proc).Select(Path.GetFileName).Where(name => process.Who != Who.FileServer
+            || (name is not ("self" or "thread-self") && !name!.All(char.IsAsciiDigit)));
 
     /// <summary>An empty folder in memory, which runc puts over what nobody shall see.</summary>
     private static bool IsMask(string[] options, string type) => type == "tmpfs" && options.Contains("ro");
