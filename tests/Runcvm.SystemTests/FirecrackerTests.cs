@@ -10,9 +10,10 @@ public class FirecrackerTests(DockerEngine engine) : MachineTest(engine)
         string name = await StartAsync(Busybox, "sleep", "1000");
         (await ExecAsync(name, "true")).Succeeded();
         string status = await HypervisorAsync(name, "cat /proc/$1/status");
-        Assert.Contains("Uid:\t65530\t65530\t65530\t65530", status, StringComparison.Ordinal);
-        Assert.Contains("Gid:\t65530\t65530\t65530\t65530", status, StringComparison.Ordinal);
-        foreach (string set in (string[])["CapInh", "CapPrm", "CapEff", "CapAmb"])
+        // Of the range that config.toml's vmm_users has by default.
+        Assert.Matches("Uid:\t(19000[0-6][0-9]{4})\t\\1\t\\1\t\\1\n", status);
+        Assert.Matches("Gid:\t(19000[0-6][0-9]{4})\t\\1\t\\1\t\\1\n", status);
+        foreach (string set in (string[])["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
             Assert.Contains($"{set}:\t0000000000000000", status, StringComparison.Ordinal);
         Assert.Contains("NoNewPrivs:\t1", status, StringComparison.Ordinal);
         Assert.Contains("Seccomp:\t2", status, StringComparison.Ordinal);
