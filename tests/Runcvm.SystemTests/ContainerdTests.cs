@@ -35,7 +35,12 @@ public class ContainerdTests(DockerEngine engine) : MachineTest(engine)
         Assert.Equal(before, Directory.GetFiles(images, "*.erofs"));
         Assert.Equal("", (await Engine.BesideAsync("ls", "/run/runcvm")).Text);
         // containerd removes snapshots in its own time.
-        await Eventually.TrueAsync(async () => (await Engine.BesideAsync("find", Engine.DataRoot + "/containerd", "-name", "runcvm-scratch*")).Text.Length == 0, "scratch disks are gone");
+        await Eventually.TrueAsync(async () =>
+        {
+            // A folder that goes while it is searched makes the search fail, and then it is made again.
+            CommandResult left = await Engine.BesideAsync("find", Engine.DataRoot + "/containerd", "-name", "runcvm-scratch*");
+            return left is { ExitCode: 0, Output.Length: 0 };
+        }, "scratch disks are gone");
     }
 
     [Fact]
