@@ -119,7 +119,8 @@ public sealed class JailTests(DockerEngine engine) : MachineTest(engine)
         Who.FileServer => char.IsAsciiDigit(folder.ElementAtOrDefault(1)),
         Who.Hypervisor => DockerEngine.Hypervisor == "firecracker" && folder == "/run/hypervisor",
         // In the sandbox's own memory, each of a bounded size.
-        _ => folder is "/run/sandbox" or "/run/sandbox/hypervisor" or "/vmm/run/hypervisor" or "/dev" or "/dev/net" or "/run/runcvm-mounts"
+        _ => folder is "/run/sandbox" or "/run/sandbox/hypervisor" or "/vmm/run/hypervisor"
+            or "/dev" or "/dev/net" or "/run/runcvm-mounts"
             || folder.StartsWith("/run/runcvm-mounts/", StringComparison.Ordinal),
     };
 }

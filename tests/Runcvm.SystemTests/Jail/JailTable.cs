@@ -34,6 +34,7 @@ internal sealed class JailTable
         return [.. In("gaps.txt"), .. DockerEngine.Hypervisor == "firecracker" ? In("gaps-double.txt") : []];
 
         static IEnumerable<string> In(string file)
-            => File.ReadAllLines(Path.Combine(Repository.Root, "tests/jail", file)).Where(static line => line.Length > 0 && line[0] != '#');
+            => File.ReadAllLines(Path.Combine(Repository.Root, "tests/jail", file))
+                .Where(static line => line.Length > 0 && line[0] != '#');
     }
 }
