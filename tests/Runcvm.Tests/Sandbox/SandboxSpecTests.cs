@@ -52,6 +52,7 @@ public class SandboxSpecTests
              {"destination":"/run/sandbox","type":"bind","source":"/run/runcvm/id/sandbox","options":["bind","rw","nosuid","nodev","noexec"]},
              {"destination":"/run/boots","type":"bind","source":"/run/runcvm-boots","options":["bind","ro","nosuid","nodev","noexec"]},
              {"destination":"/vmm","type":"tmpfs","source":"tmpfs","options":["ro","nosuid","nodev","noexec","mode=755","size=64k"]},
+             {"destination":"/vmm/runcvm","type":"bind","source":"/usr/bin/runcvm","options":["bind","ro","nosuid","nodev"]},
              {"destination":"/vmm/usr/bin/qemu","type":"bind","source":"/usr/bin/qemu","options":["bind","ro","nosuid","nodev"]},
              {"destination":"/vmm/usr/lib","type":"bind","source":"/usr/lib","options":["bind","ro","nosuid","nodev"]},
              {"destination":"/vmm/boot/vmlinux","type":"bind","source":"/k/vmlinux","options":["bind","ro","nosuid","nodev","noexec"]},
