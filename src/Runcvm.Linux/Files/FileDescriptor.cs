@@ -32,6 +32,8 @@ public static unsafe class FileDescriptor
     {
         const ulong ResolveInRoot = 0x10;
         const ulong ResolveNoMagicLinks = 0x02;
+        // Each try fails only if somebody renames or mounts in that very moment.
+        const int MostTries = 1000;
         var how = new Libc.open_how
         {
             flags = (ulong)OpenFlagValues.ToNative(flags | OpenFlags.CloseOnExec),
@@ -41,7 +43,16 @@ public static unsafe class FileDescriptor
         byte* name = Utf8Array.Copy(path);
         try
         {
-            nint fd = Libc.syscall(SystemCallNumber.openat2, root.DangerousGetHandle(), (nint)name, (nint)(&how), sizeof(Libc.open_how));
+            nint fd = -1;
+            for (int tries = 0; tries < MostTries; tries++)
+            {
+                fd = Libc.syscall(
+                    SystemCallNumber.openat2, root.DangerousGetHandle(), (nint)name, (nint)(&how), sizeof(Libc.open_how));
+                // "The kernel could not ensure that a ".." component did not escape", for something was renamed or
+                // mounted anywhere meanwhile; openat2(2) says to try again.
+                if (fd >= 0 || SystemCall.LastError != Errno.EAGAIN) break;
+            }
+
             if (fd < 0 && SystemCall.LastError is Errno.ENOENT or Errno.ENOTDIR) return null;
             return new SafeFileHandle(SystemCall.Check(fd, $"open {path} in the root file system"), ownsHandle: true);
         }
