@@ -70,15 +70,27 @@ internal sealed class Bundle
     {
         try
         {
-            return JsonNode.Parse(File.ReadAllBytes(path), null, Strict) as JsonObject ?? throw new UsageException($"{path} holds no JSON object");
-        }
-        catch (JsonException e)
-        {
-            throw new UsageException($"{path} is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})", e);
+            return Parse(File.ReadAllBytes(path), path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new UsageException($"cannot read {path}: {Reason.Of(e)}", e);
+        }
+    }
+
+    /// <param name="text">of the file</param>
+    /// <param name="path">as errors name it</param>
+    internal static JsonObject Parse(byte[] text, string path)
+    {
+        // Else each word that is not would be found only when it is read.
+        if (!System.Text.Unicode.Utf8.IsValid(text)) throw new UsageException($"{path} is not UTF-8");
+        try
+        {
+            return JsonNode.Parse(text, null, Strict) as JsonObject ?? throw new UsageException($"{path} holds no JSON object");
+        }
+        catch (JsonException e)
+        {
+            throw new UsageException($"{path} is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})", e);
         }
     }
 

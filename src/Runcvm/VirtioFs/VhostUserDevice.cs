@@ -98,7 +98,7 @@ internal sealed class VhostUserDevice(SafeFileHandle socket, RingServer server)
 
     private void SetMemory(ReadOnlySpan<byte> body, List<SafeFileHandle> files)
     {
-        uint count = BinaryPrimitives.ReadUInt32LittleEndian(body);
+        uint count = body.Length < 8 ? uint.MaxValue : BinaryPrimitives.ReadUInt32LittleEndian(body);
         if (count > MostRegions || files.Count != count || body.Length < 8 + (count * RegionSize)) throw new BrokenRingException($"the hypervisor told of {count} parts of memory with {files.Count} files");
         foreach (Ring ring in server.All) ring.Stop();
         var regions = new List<GuestMemory.Region>();

@@ -117,6 +117,15 @@ public sealed class VhostUserDeviceTests : IDisposable
             Device.AwaitReason() is BrokenRingException or LinuxException { Errno: Errno.EINVAL }, $"{Device.Reason}");
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public void Memory_without_a_number_of_parts_is_refused(int length)
+    {
+        Device.Send(VhostRequest.SetMemTable, new byte[length]);
+        Refused("parts of memory with");
+    }
+
     [Fact]
     public void Memory_that_can_shrink_is_refused()
     {
