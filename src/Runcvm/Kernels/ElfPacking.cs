@@ -20,10 +20,15 @@ internal static class ElfPacking
     private const int SegmentFileSize = 32;
     private const int SegmentAlignment = 48;
 
+    private const long MostBytes = 1 << 30;
+
+    /// <exception cref="InvalidDataException">its headers name what it has not got</exception>
     public static byte[] Pack(ReadOnlySpan<byte> elf)
     {
+        if (elf.Length < HeaderSize)
+            throw new InvalidDataException($"a kernel of {elf.Length} bytes has no ELF header");
         int count = BinaryPrimitives.ReadUInt16LittleEndian(elf[ProgramHeaderCount..]);
-        ReadOnlySpan<byte> headers = elf.Slice((int)Number(elf[ProgramHeadersAt..]), count * ProgramHeaderSize);
+        ReadOnlySpan<byte> headers = Part(elf, Number(elf[ProgramHeadersAt..]), count * ProgramHeaderSize);
         var places = new List<(long Old, long New, long Size)>();
         long end = HeaderSize + headers.Length;
         for (int i = 0; i < count; i++)
@@ -32,7 +37,11 @@ internal static class ElfPacking
             if (BinaryPrimitives.ReadUInt32LittleEndian(header) != Load) continue;
             long start = (end + Alignment - 1) & -Alignment;
             places.Add((Number(header[SegmentOffset..]), start, Number(header[SegmentFileSize..])));
+            Part(elf, places[^1].Old, places[^1].Size);
             end = start + places[^1].Size;
+            // Parts may lie over each other, and so be many times what the file is.
+            if (end > MostBytes)
+                throw new InvalidDataException($"the parts of the kernel have more than {MostBytes} bytes");
         }
 
         byte[] packed = new byte[end];
@@ -47,18 +56,25 @@ internal static class ElfPacking
         return packed;
     }
 
+    private static ReadOnlySpan<byte> Part(ReadOnlySpan<byte> elf, long offset, long size)
+        => offset >= 0 && size >= 0 && offset <= elf.Length && size <= elf.Length - offset
+            ? elf.Slice((int)offset, (int)size)
+            : throw new InvalidDataException($"a part of the kernel of {size} bytes at {offset} is not in its file");
+
     private static void Move(Span<byte> header, List<(long Old, long New, long Size)> places)
     {
         long offset = Number(header[SegmentOffset..]);
         long size = Number(header[SegmentFileSize..]);
         // Notes, too, lie in a part that is loaded; the table of what is no segment (the stack's flags) has no place at all.
-        int at = places.FindIndex(p => p.Old <= offset && offset + size <= p.Old + p.Size);
+        int at = places.FindIndex(p => p.Old <= offset && size <= p.Size && offset - p.Old <= p.Size - size);
         if (at < 0 && size > 0) throw new InvalidDataException($"a part of the kernel of {size} bytes at {offset} would be lost");
         if (at >= 0) Set(header[SegmentOffset..], offset - places[at].Old + places[at].New);
         if (BinaryPrimitives.ReadUInt32LittleEndian(header) == Load) Set(header[SegmentAlignment..], Alignment);
     }
 
-    private static long Number(ReadOnlySpan<byte> at) => checked((long)BinaryPrimitives.ReadUInt64LittleEndian(at));
+    // More than a long holds is beyond each file, as the most that it holds is.
+    private static long Number(ReadOnlySpan<byte> at)
+        => (long)Math.Min(BinaryPrimitives.ReadUInt64LittleEndian(at), long.MaxValue);
 
     private static void Set(Span<byte> at, long value) => BinaryPrimitives.WriteUInt64LittleEndian(at, (ulong)value);
 }

@@ -22,6 +22,30 @@ public class ElfPackingTests
     public void A_part_that_would_be_lost_is_an_error()
         => Assert.Throws<InvalidDataException>(() => ElfPacking.Pack(Elf(noteAt: Gap / 2)));
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(63)]
+    public void A_file_shorter_than_a_header_is_an_error(int length)
+        => Assert.Throws<InvalidDataException>(() => ElfPacking.Pack(new byte[length]));
+
+    // 32: where the headers are. 72, 96: the offset and the size of the first segment.
+    [Theory]
+    [InlineData(32, 2 * Gap)]
+    [InlineData(32, long.MaxValue)]
+    [InlineData(32, -1)]
+    [InlineData(72, 2 * Gap)]
+    [InlineData(72, -1)]
+    [InlineData(96, 2 * Gap)]
+    [InlineData(96, long.MaxValue)]
+    [InlineData(96, -1)]
+    public void Headers_and_segments_beyond_the_file_are_an_error(int field, long value)
+    {
+        byte[] elf = Elf(noteAt: Gap + 8);
+        BinaryPrimitives.WriteInt64LittleEndian(elf.AsSpan(field), value);
+        var error = Assert.Throws<InvalidDataException>(() => ElfPacking.Pack(elf));
+        Assert.EndsWith("is not in its file", error.Message, StringComparison.Ordinal);
+    }
+
     private static byte[] Segment(byte[] elf, int index)
     {
         int header = 64 + (index * 56);
