@@ -1,0 +1,49 @@
+#!/bin/bash
+# QEMU 11.1.3 (Debian sid, 1:11.1.3+ds-1): readonly=off does not open a descriptor set read-write.
+#
+# Expected: `-add-fd` with one read-write descriptor and `-drive file=/dev/fdset/1,readonly=off` opens that one.
+# Behaviour: the drive is auto-read-only, so QEMU asks the set for a read-only descriptor first; a read-write one does
+# not match, and QEMU ends. With auto-read-only=off it opens. (7.2.22 does the same with another error text.)
+# Seen:
+#   readonly=off: Failed to find file descriptor with matching flags=0x0
+#   readonly=off,auto-read-only=off: opened
+set -euo pipefail
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial" "$dir/root"
+# The mirror is the one of this machine's own apt.
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' 'Origin: Debian' |
+    awk '$2 == "bookworm" || $2 == "trixie" { print $1; exit }')
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" > "$dir/list"
+cat > "$dir/apt.conf" <<END
+Dir::State "$dir/state";
+Dir::State::status "/dev/null";
+Dir::Cache "$dir/cache";
+Dir::Etc::sourcelist "$dir/list";
+Dir::Etc::sourceparts "/dev/null";
+Acquire::Languages "none";
+APT::Sandbox::User "root";
+END
+export APT_CONFIG=$dir/apt.conf
+apt-get -qq update
+
+apt-get -qq -y -d --no-install-recommends install qemu-system-x86=1:11.1.3+ds-1 > "$dir/log" 2>&1
+for package in "$dir"/cache/archives/*.deb; do dpkg-deb -x "$package" "$dir/root"; done
+
+usr=$dir/root/usr
+libraries=$usr/lib/x86_64-linux-gnu
+truncate -s 1M "$dir/disk"
+drive() {
+    echo '{"execute":"qmp_capabilities"}{"execute":"quit"}' | timeout 120 "$usr/lib64/ld-linux-x86-64.so.2" \
+        --library-path "$libraries:$libraries/pulseaudio" "$usr/bin/qemu-system-x86_64" -L "$usr/share/qemu" \
+        -nodefaults -display none -machine none -qmp stdio -add-fd fd=9,set=1 \
+        -drive "file=/dev/fdset/1,format=raw,if=none,id=a,$1" 9<> "$dir/disk" 2>&1
+}
+
+if answer=$(drive readonly=off); then echo "readonly=off: opened"; exit 1; fi
+echo "readonly=off: ${answer##*: }"
+[[ $answer == *"Failed to find file descriptor with matching flags=0x0"* ]]
+answer=$(drive readonly=off,auto-read-only=off)
+[[ $answer == *'"SHUTDOWN"'* || $answer == *'"return"'* ]]
+echo "readonly=off,auto-read-only=off: opened"
