@@ -51,19 +51,7 @@ public static unsafe class SignalSet
     private static bool AllThreadsHaveBlocked()
     {
         const ulong Terminate = 1UL << (15 - 1);
-        foreach (string thread in Directory.GetDirectories("/proc/self/task"))
-        {
-            if ((BlockedIn(File.ReadAllText(thread + "/status")) & Terminate) == 0) return false;
-        }
-
-        return true;
-    }
-
-    private static ulong BlockedIn(string status)
-    {
-        const string Label = "SigBlk:\t";
-        int start = status.IndexOf(Label, StringComparison.Ordinal) + Label.Length;
-        return ulong.Parse(status.AsSpan(start, 16), System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture);
+        return ThreadStatus.SetsOfAll("SigBlk").All(static blocked => (blocked & Terminate) != 0);
     }
 
     private static void Fill(byte* set)

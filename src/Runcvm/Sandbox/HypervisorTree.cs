@@ -40,19 +40,14 @@ internal static class HypervisorTree
     {
         // Folders and files to mount on are made in here; the hypervisor's user cannot write to any.
         yield return SpecMount.Tmpfs(Root, "64k", "noexec");
-        // What is bound is never bound with what is mounted below it: a read-only mount does not make those read-only.
         // Ours, which puts the filter on system calls before itself and becomes the hypervisor.
         yield return SpecMount.Bind(parts.Program, InSandbox(SandboxSpec.Program), "ro", "nosuid", "nodev");
+        // Nothing is bound together with what is mounted below it: a read-only mount does not make those read-only.
         foreach (string path in parts.HypervisorFiles) yield return SpecMount.Bind(path, InSandbox(path), "ro", "nosuid", "nodev");
         yield return SpecMount.Bind(parts.Vmlinux, InSandbox(Vmlinux), "ro", "nosuid", "nodev", "noexec");
         yield return SpecMount.Bind(parts.Initramfs, InSandbox(Initramfs), "ro", "nosuid", "nodev", "noexec");
-        yield return new JsonObject
-        {
-            ["destination"] = InSandbox("/dev"),
-            ["type"] = "tmpfs",
-            ["source"] = "tmpfs",
-            ["options"] = SpecMount.Texts("ro", "nosuid", "noexec", "mode=755", "size=64k"),
-        };
+        yield return SpecMount.Of(
+            "tmpfs", "tmpfs", InSandbox("/dev"), "ro", "nosuid", "noexec", "mode=755", "size=64k");
         if (parts.Firecracker == null) yield break;
         yield return SpecMount.Bind(parts.Firecracker, InSandbox(Firecracker), "ro", "nosuid", "nodev");
         yield return SpecMount.Bind(Path.Combine(MachineFolder.WritableOf(parts.Folder), "hypervisor"), InSandbox(Folder), "rw", "nosuid", "nodev", "noexec");
