@@ -13,22 +13,7 @@ set -euo pipefail
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial" "$dir/root"
-# The mirror is the one of this machine's own apt.
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' 'Origin: Debian' |
-    awk '$2 == "bookworm" || $2 == "trixie" { print $1; exit }')
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" > "$dir/list"
-cat > "$dir/apt.conf" <<END
-Dir::State "$dir/state";
-Dir::State::status "/dev/null";
-Dir::Cache "$dir/cache";
-Dir::Etc::sourcelist "$dir/list";
-Dir::Etc::sourceparts "/dev/null";
-Acquire::Languages "none";
-APT::Sandbox::User "root";
-END
-export APT_CONFIG=$dir/apt.conf
-apt-get -qq update
+. "$(dirname "$0")/sid.sh"
 
 version=7.2.13-1
 release=7.2.13+deb14-cloud-amd64

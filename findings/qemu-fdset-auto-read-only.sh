@@ -11,22 +11,7 @@ set -euo pipefail
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial" "$dir/root"
-# The mirror is the one of this machine's own apt.
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' 'Origin: Debian' |
-    awk '$2 == "bookworm" || $2 == "trixie" { print $1; exit }')
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" > "$dir/list"
-cat > "$dir/apt.conf" <<END
-Dir::State "$dir/state";
-Dir::State::status "/dev/null";
-Dir::Cache "$dir/cache";
-Dir::Etc::sourcelist "$dir/list";
-Dir::Etc::sourceparts "/dev/null";
-Acquire::Languages "none";
-APT::Sandbox::User "root";
-END
-export APT_CONFIG=$dir/apt.conf
-apt-get -qq update
+. "$(dirname "$0")/sid.sh"
 
 apt-get -qq -y -d --no-install-recommends install qemu-system-x86=1:11.1.3+ds-1 > "$dir/log" 2>&1
 for package in "$dir"/cache/archives/*.deb; do dpkg-deb -x "$package" "$dir/root"; done
