@@ -114,7 +114,7 @@ public class FailureTests(DockerEngine engine) : MachineTest(engine)
         CommandResult entry = await ExecAsync(name, "uname", "-r");
         Assert.NotEqual(0, entry.ExitCode);
         // Docker's client shows a runtime's error on standard output or standard error, by its version.
-        Assert.Contains(Refusal, entry.Text + entry.Stderr, StringComparison.Ordinal);
+        Assert.Contains(Refusal, entry.Stdout + entry.Stderr, StringComparison.Ordinal);
         (await RuntimeAsync("kill", id, "TERM")).Refused($"kill is refused: container {id} {Refusal}");
         Assert.Contains("broken", (await Engine.BesideAsync(DockerEngine.Runtime, "list")).Text,
             StringComparison.Ordinal);
