@@ -16,7 +16,7 @@ internal static class Apt
     {
         if (sources.Count != 1) throw new UsageException("name one distribution, one package, or .deb files that belong together");
         string image = NewestBehind(sources[0], machine);
-        List<string> packages = [image, .. DependsOf(image)!.Where(d => d.StartsWith("linux-modules-", StringComparison.Ordinal))];
+        List<string> packages = [image, .. DependsOf(image)!.Where(IsPartOfKernel)];
         return packages.ConvertAll(p => Download(p, folder));
     }
 
@@ -43,6 +43,13 @@ internal static class Apt
         "ubuntu" => ["linux-image-kvm", "linux-image-virtual", "linux-image-generic"],
         _ => [source],
     };
+
+    // Ubuntu has the modules apart. Debian from Linux 6.19 on has nothing in linux-image: linux-binary has the kernel,
+    // linux-base the configuration, linux-modules the modules. A package with the mere name linux-base is another one.
+    private static bool IsPartOfKernel(string package)
+        => package.StartsWith("linux-modules-", StringComparison.Ordinal)
+            || package.StartsWith("linux-binary-", StringComparison.Ordinal)
+            || package.StartsWith("linux-base-", StringComparison.Ordinal);
 
     /// <summary>Real packages carry the kernel's version in their name: linux-image-6.1.0-56-cloud-amd64.</summary>
     private static bool IsReal(string package)

@@ -33,7 +33,7 @@ internal static class BootImage
     /// <param name="machine">the processors that the kernel has to be for</param>
     public static byte[] Unpack(ReadOnlySpan<byte> file, string workFolder, string name, Architecture machine)
     {
-        ReadOnlySpan<byte> payload = Payload(file, name);
+        ReadOnlySpan<byte> payload = Payload(UnifiedImage.TryKernel(file, name, out var inner) ? inner : file, name);
         byte[] kernel = Decompression.Unpack(payload, Decompression.Detect(payload), workFolder);
         Architecture made = ArchitectureOf(kernel)
             ?? throw new UsageException($"{name} is no kernel for this machine: it holds neither an x86-64 ELF file nor an arm64 Image");
@@ -75,7 +75,7 @@ internal static class BootImage
     private static uint UInt32(ReadOnlySpan<byte> data, int offset)
         => BinaryPrimitives.ReadUInt32LittleEndian(data[offset..]);
 
-    private static ReadOnlySpan<byte> Slice(ReadOnlySpan<byte> file, long start, long length, string name)
+    internal static ReadOnlySpan<byte> Slice(ReadOnlySpan<byte> file, long start, long length, string name)
     {
         if (length < 4 || start + length > file.Length)
             throw new UsageException($"{name} is cut short: its header places the kernel at {start} with {length} bytes");

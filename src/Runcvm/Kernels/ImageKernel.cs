@@ -15,7 +15,8 @@ internal static class ImageKernel
     public static Kernel Ensure(string rootPath, string cacheFolder, Architecture machine)
     {
         using KernelFiles files = KernelFiles.TryFind(rootPath, out _)
-            ?? throw new UsageException("RUNCVM_KERNEL=image, but there is no kernel in this image: looked for boot/vmlinuz-RELEASE, and for boot/vmlinuz-FLAVOUR with its lib/modules");
+            ?? throw new UsageException(
+                $"RUNCVM_KERNEL=image, but there is no kernel in this image: looked for {KernelSearch.Places}");
         var store = new KernelStore(cacheFolder, machine);
         string key = KeyOf(files.Identity());
         if (store.TryOpen(key, files.Release) is { } known) return known;

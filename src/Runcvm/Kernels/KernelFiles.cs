@@ -27,36 +27,27 @@ internal sealed class KernelFiles : IDisposable
     /// <summary>The kernel's file, relative to the root.</summary>
     public string ImageName => _image;
 
-    /// <summary>The newest kernel below the folder, in the layouts of Debian and Ubuntu (<c>boot/vmlinuz-RELEASE</c>) and Alpine
-    /// (<c>boot/vmlinuz-FLAVOUR</c> with <c>lib/modules/VERSION-FLAVOUR</c>); null where there is none.</summary>
+    /// <summary>The newest kernel below the folder, see <see cref="KernelSearch"/>; null where there is none.</summary>
     /// <param name="folder">the root folder</param>
-    /// <param name="count">how many there are</param>
+    /// <param name="count">how many releases there are</param>
     public static KernelFiles? TryFind(string folder, out int count)
     {
         SafeFileHandle root = FileDescriptor.Open(folder, OpenFlags.Path | OpenFlags.Directory);
-        var found = new List<(string Image, string Release)>();
-        string[] releases = [.. Names(root, "lib/modules"), .. Names(root, "usr/lib/modules")];
-        foreach (string name in Names(root, "boot"))
-        {
-            int dash = name.IndexOf('-', StringComparison.Ordinal);
-            if (dash < 0 || name[..dash] is not ("vmlinuz" or "vmlinux" or "Image")) continue;
-            string suffix = name[(dash + 1)..];
-            string? release = char.IsAsciiDigit(suffix.FirstOrDefault())
-                ? suffix
-                : releases.Where(r => r.EndsWith("-" + suffix, StringComparison.Ordinal)).Order(Comparer<string>.Create(static (a, b) => VersionOrder.Compare(a, b))).LastOrDefault();
-            if (release is not null && KernelStore.IsName(release)) found.Add(("boot/" + name, release));
-        }
-
+        List<(string Image, string Release)> found = KernelSearch.In(root);
         count = found.Count;
         if (count > 0)
         {
-            (string image, string release) = found.MaxBy(static f => f.Release, Comparer<string>.Create(static (a, b) => VersionOrder.Compare(a, b)));
+            var byVersion = Comparer<string>.Create(static (a, b) => VersionOrder.Compare(a, b));
+            (string image, string release) = found.MaxBy(static f => f.Release, byVersion);
             return new KernelFiles(root, image, release);
         }
 
         root.Dispose();
         return null;
     }
+
+    /// <summary>Whether it lies in the folder of its modules and not in <c>boot</c>.</summary>
+    public bool IsBesideModules => !_image.StartsWith("boot/", StringComparison.Ordinal);
 
     /// <summary>What tells this kernel from any other without reading it: inode, size and both times.</summary>
     public FileStatus Identity()
@@ -68,7 +59,10 @@ internal sealed class KernelFiles : IDisposable
     public byte[] ReadImage() => TryRead(_image, ImageAtMost) ?? throw Vanished();
 
     /// <summary>Null where the kernel came without.</summary>
-    public byte[]? TryReadConfig() => TryRead("boot/config-" + Release, ConfigAtMost) ?? TryRead($"lib/modules/{Release}/config", ConfigAtMost);
+    public byte[]? TryReadConfig()
+        => TryRead("boot/config-" + Release, ConfigAtMost)
+            ?? TryRead($"lib/modules/{Release}/config", ConfigAtMost)
+            ?? TryRead($"usr/lib/modules/{Release}/config", ConfigAtMost);
 
     /// <summary>The folder of its modules; null for a kernel that has everything built in.</summary>
     public SafeFileHandle? TryOpenModules()
@@ -85,12 +79,6 @@ internal sealed class KernelFiles : IDisposable
     }
 
     public void Dispose() => _root.Dispose();
-
-    private static IEnumerable<string> Names(SafeFileHandle root, string folder)
-    {
-        using SafeFileHandle? opened = FileDescriptor.TryOpenInRoot(root, folder, OpenFlags.Path | OpenFlags.Directory);
-        return opened is null ? [] : [.. Directory.EnumerateFileSystemEntries(FileDescriptor.PathOf(opened)).Select(static path => Path.GetFileName(path))];
-    }
 
     private SafeFileHandle? OpenRegular(string path)
     {

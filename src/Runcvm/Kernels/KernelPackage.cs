@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Kernels;
@@ -26,12 +27,8 @@ internal static class KernelPackage
         }
 
         using KernelFiles? kernel = KernelFiles.TryFind(content, out int count);
-        if (kernel is null || count != 1)
-        {
-            throw new UsageException(
-                $"{Path.GetFileName(packages[0])} holds {count} kernels, not one: it must be a linux-image package, not a metapackage");
-        }
-
+        if (kernel is null || count != 1) throw NotOne(packages, count);
+        if (kernel.IsBesideModules) CheckWhole(kernel);
         return work.Publish(kernel, dist ?? DistributionOf(packages[0]), Indexes.Make);
     }
 
@@ -39,8 +36,24 @@ internal static class KernelPackage
     {
         if (dist is null && root != "/") throw new UsageException($"say whose kernel {root} holds: runcvm kernel add {root} --as NAME");
         using KernelFiles kernel = KernelFiles.TryFind(root, out _)
-            ?? throw new UsageException($"there is no kernel in {root}: looked for boot/vmlinuz-RELEASE, and for boot/vmlinuz-FLAVOUR with its lib/modules");
+            ?? throw new UsageException($"there is no kernel in {root}: looked for {KernelSearch.Places}");
         return work.Publish(kernel, dist ?? "host", root == "/" ? Indexes.Make : Indexes.Take);
+    }
+
+    private static UsageException NotOne(List<string> packages, int count)
+        => new(
+            $"{string.Join(", ", packages.Select(static p => Path.GetFileName(p)))}: {count} kernels, not one. Name a "
+            + "linux-image package, not a metapackage; Debian from Linux 6.19 on has a kernel in three, linux-binary, "
+            + "linux-base and linux-modules");
+
+    // Debian from Linux 6.19 on: without linux-base nobody knows what the kernel has built in.
+    private static void CheckWhole(KernelFiles kernel)
+    {
+        using SafeFileHandle? modules = kernel.TryOpenModules();
+        string? missing = modules is null ? "linux-modules" : kernel.TryReadConfig() is null ? "linux-base" : null;
+        if (missing is not null)
+            throw new UsageException(
+                $"the kernel {kernel.Release} comes in three packages: name {missing}-{kernel.Release} as well");
     }
 
     private static string DistributionOf(string package)

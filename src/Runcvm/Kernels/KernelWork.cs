@@ -38,7 +38,7 @@ internal sealed class KernelWork : IDisposable
         }
 
         using SafeFileHandle? modules = kernel.TryOpenModules();
-        if (modules is not null) WriteModules(modules, kernel.Release, folder, indexes);
+        if (modules is not null) WriteModules(modules, config, kernel.Release, folder, indexes);
         return Publish(folder, dist, kernel.Release, kernel.Release);
     }
 
@@ -73,9 +73,11 @@ internal sealed class KernelWork : IDisposable
         _oneAtATime.Dispose();
     }
 
-    private void WriteModules(SafeFileHandle modules, string release, string folder, Indexes indexes)
+    private void WriteModules(SafeFileHandle modules, byte[]? config, string release, string folder, Indexes indexes)
     {
         string prepared = ModuleFolder.Prepare(modules, release, Path.Combine(Folder, "modules"), indexes);
+        // kubeadm's preflight and the check-config scripts of Docker and k3s look for it there.
+        if (config is not null) File.WriteAllBytes(Path.Combine(prepared, "config"), config);
         ModuleFolder.CopyForBoot(prepared, Path.Combine(folder, "boot-modules"));
         ModuleFolder.MakeImage(prepared, Path.Combine(folder, "modules.erofs"));
     }

@@ -13,6 +13,9 @@ internal static class ModuleFolder
     private const int FilesAtMost = 20_000;
     private const ulong BytesAtMost = 2UL << 30;
 
+    // Distributions that keep the kernel with its modules: a machine needs neither it nor its table of symbols there.
+    private static readonly string[] NotForGuests = ["vmlinuz", "vmlinux", "Image", "System.map", "symvers.gz"];
+
     private static readonly EnumerationOptions PlainFiles = new() { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
 
     /// <summary>Copies the folder to a place of its own, unpacks the modules, and sees to the indexes.</summary>
@@ -54,6 +57,7 @@ internal static class ModuleFolder
         foreach (string path in Directory.EnumerateFiles(from, "*", PlainFiles))
         {
             string name = Path.GetRelativePath(from, path);
+            if (NotForGuests.Contains(name) || name.EndsWith(".efi", StringComparison.Ordinal)) continue;
             if (FileStatus.TryOf(path) is not { Kind: FileKind.Regular } status || !name.Split('/').All(KernelStore.IsName)) continue;
             bytes += status.Size;
             if (++files > FilesAtMost || bytes > BytesAtMost)

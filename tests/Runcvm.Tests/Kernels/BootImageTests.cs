@@ -48,6 +48,48 @@ public sealed class BootImageTests : IDisposable
     }
 
     [Fact]
+    public void A_unified_image_gives_its_kernel()
+    {
+        byte[] kernel = BzImage(Gzip(Elf));
+        Assert.Equal(Elf, BootImage.Unpack(Unified(kernel, 512), _folder.Path, "vmlinuz.efi", Architecture.X64));
+        byte[] cut = Unified(kernel, 512)[..600];
+        Assert.Contains("vmlinuz.efi is cut short",
+            Assert.Throws<UsageException>(
+                () => BootImage.Unpack(cut, _folder.Path, "vmlinuz.efi", Architecture.X64)).Message);
+    }
+
+    [Theory]
+    [InlineData(0x3c, 0xff)]
+    [InlineData(0x3f, 0x7f)]
+    [InlineData(0x46, 0xff)]
+    [InlineData(0x55, 0xff)]
+    public void A_unified_image_with_headers_beyond_its_end_is_no_kernel(int offset, byte value)
+    {
+        byte[] file = Unified(BzImage(Gzip(Elf)), 512);
+        file[offset] = value;
+        file.AsSpan(0x58, 0x50).Clear();
+        Assert.Throws<UsageException>(() => BootImage.Unpack(file, _folder.Path, "vmlinuz.efi", Architecture.X64));
+    }
+
+    // DOS header, PE header at 0x40, no optional header, two sections of 40 bytes, the second of them .linux.
+    private static byte[] Unified(byte[] kernel, int place)
+    {
+        byte[] file = new byte[place + kernel.Length + 100];
+        "MZ"u8.CopyTo(file);
+        file[0x3c] = 0x40;
+        "PE\0\0"u8.CopyTo(file.AsSpan(0x40));
+        file[0x46] = 2;
+        ".uname\0"u8.CopyTo(file.AsSpan(0x58));
+        Span<byte> section = file.AsSpan(0x80, 40);
+        ".linux\0"u8.CopyTo(section);
+        BinaryPrimitives.WriteInt32LittleEndian(section[8..], kernel.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(section[16..], kernel.Length + 100);
+        BinaryPrimitives.WriteInt32LittleEndian(section[20..], place);
+        kernel.CopyTo(file.AsSpan(place));
+        return file;
+    }
+
+    [Fact]
     public void What_is_no_kernel_is_refused_by_name()
     {
         foreach (byte[] bytes in (byte[][])[[], [1, 2, 3], new byte[5000], BzImage([1, 2, 3, 4, 5, 6, 7, 8]), BzImage(Gzip("text"u8.ToArray()))])

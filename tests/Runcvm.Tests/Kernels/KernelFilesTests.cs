@@ -64,6 +64,46 @@ public sealed class KernelFilesTests : IDisposable
         Assert.Null(kernel.TryReadConfig());
     }
 
+    [Theory]
+    [InlineData("usr/lib", "vmlinuz")]
+    [InlineData("lib", "vmlinuz")]
+    [InlineData("usr/lib", "Image")]
+    [InlineData("usr/lib", "vmlinuz-virt.efi")]
+    public void A_kernel_in_the_folder_of_its_modules_is_found_with_its_config(string lib, string name)
+    {
+        _root.Write($"{lib}/modules/7.2.13+deb14-amd64/{name}", "kernel");
+        _root.Write($"{lib}/modules/7.2.13+deb14-amd64/config", "CONFIG_PVH=y\n");
+        _root.Write($"{lib}/modules/7.2.13+deb14-amd64/kernel/fs/ext4.ko", "");
+        using KernelFiles kernel = KernelFiles.TryFind(_root.Path, out int count)!;
+        Assert.Equal(1, count);
+        Assert.Equal("7.2.13+deb14-amd64", kernel.Release);
+        Assert.Equal("kernel"u8.ToArray(), kernel.ReadImage());
+        Assert.Equal("CONFIG_PVH=y\n"u8.ToArray(), kernel.TryReadConfig());
+        using var modules = kernel.TryOpenModules();
+        Assert.NotNull(modules);
+    }
+
+    [Fact]
+    public void A_kernel_that_lies_in_both_places_counts_once_and_a_rescue_kernel_not_at_all()
+    {
+        _root.Write("boot/vmlinuz-6.11.4-301.fc41.x86_64", "of boot");
+        _root.Write("boot/vmlinuz-0-rescue-5d4c3b2a", "of some day");
+        _root.Write("usr/lib/modules/6.11.4-301.fc41.x86_64/vmlinuz", "beside");
+        Directory.CreateSymbolicLink(Path.Combine(_root.Path, "lib"), "usr/lib");
+        using KernelFiles kernel = KernelFiles.TryFind(_root.Path, out int count)!;
+        Assert.Equal(1, count);
+        Assert.Equal("of boot"u8.ToArray(), kernel.ReadImage());
+    }
+
+    [Fact]
+    public void Arch_has_a_name_in_boot_that_no_release_ends_with()
+    {
+        _root.Write("boot/vmlinuz-linux", "without a release");
+        _root.Write("usr/lib/modules/6.10.1-arch1-1/vmlinuz", "kernel");
+        using KernelFiles kernel = KernelFiles.TryFind(_root.Path, out int count)!;
+        Assert.Equal((1, "6.10.1-arch1-1"), (count, kernel.Release));
+    }
+
     [Fact]
     public void A_root_without_a_kernel_has_none()
     {
