@@ -146,7 +146,9 @@ internal static class SpawnedProcess
         CapabilitySet.Apply(
             new CapabilitySet(spec.Capabilities.Effective), new CapabilitySet(spec.Capabilities.Permitted),
             new CapabilitySet(spec.Capabilities.Inheritable));
-        new CapabilitySet(spec.Capabilities.Ambient).ApplyAmbient();
+        // The kernel raises no other, and low-level runtimes let that pass: buildah asks for ambient ones alone.
+        new CapabilitySet(spec.Capabilities.Ambient & spec.Capabilities.Permitted & spec.Capabilities.Inheritable)
+            .ApplyAmbient();
         CurrentProcess.KeepCapabilities(false);
         if (spec.NoNewPrivileges) CurrentProcess.SetNoNewPrivileges();
     }

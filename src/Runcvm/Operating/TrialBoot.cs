@@ -52,8 +52,6 @@ internal static class TrialBoot
         JsonObject process = bundle.Spec["process"]!.AsObject();
         process["terminal"] = false;
         process["args"] = new JsonArray("/runcvm", "version");
-        // runc's example lists ambient capabilities that are not inheritable, which the kernel does not grant.
-        process["capabilities"]?.AsObject().Remove("ambient");
         bundle.Spec["root"]!["readonly"] = false;
         bundle.Save();
     }
