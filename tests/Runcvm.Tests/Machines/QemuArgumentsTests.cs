@@ -26,7 +26,7 @@ public class QemuArgumentsTests
         -chardev socket,id=console,fd=4
         -serial chardev:console
         -chardev socket,id=monitor,fd=5
-        -mon chardev=monitor,mode=control
+        -qmp chardev:monitor
         -chardev socket,id=stream,fd=3
         -device virtio-serial-device,max_ports=2
         -device virtserialport,chardev=stream,name=org.runcvm.stream

@@ -87,7 +87,8 @@ internal static class QemuArguments
         => ["-chardev", $"socket,id=console,fd={ConsoleFile}", "-serial", "chardev:console"];
 
     private static IEnumerable<string> Monitor()
-        => ["-chardev", $"socket,id=monitor,fd={MonitorFile}", "-mon", "chardev=monitor,mode=control"];
+        // The short form: QEMU 11.1 warns of -mon, and QEMU 10.0 does not know -object monitor-qmp, which is to replace it.
+        => ["-chardev", $"socket,id=monitor,fd={MonitorFile}", "-qmp", "chardev:monitor"];
 
     // Last, so that it changes nobody's place. A workload that needs memory comes before a balloon that somebody blew up; and what the
     // guest's kernel has no use for goes back to the host by itself.
