@@ -10,6 +10,12 @@ namespace Runcvm.Images;
 /// <param name="Magic">the mark</param>
 internal sealed record DiskFormat(string Name, long MagicAt, byte[] Magic)
 {
+    // xfsprogs' list of what Linux 6.1 knows, the oldest kernel that machines are tried with: parent pointers and
+    // exchanged ranges, which newer ones turn on, make a disk that it cannot mount. Only xfsprogs with a newer list
+    // needs it; that of Debian 12 (6.1.0) cannot read its own.
+    private const string XfsOptions = "/usr/share/xfsprogs/mkfs/lts_6.1.conf";
+    private const string NewerXfsOptions = "/usr/share/xfsprogs/mkfs/lts_6.6.conf";
+
     internal static DiskFormat Of(DiskFileSystem system) => system switch
     {
         DiskFileSystem.Xfs => new DiskFormat("xfs", 0, [.. "XFSB"u8]),
@@ -46,7 +52,9 @@ internal sealed record DiskFormat(string Name, long MagicAt, byte[] Magic)
             File.Delete(@new);
             using (SafeFileHandle empty = FileDescriptor.Open(@new, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, Permission.OwnersFile)) FileDescriptor.SetLength(empty, size);
             string program = Tool.Find($"mkfs.{Name}", Name == "xfs" ? "xfsprogs" : "btrfs-progs");
-            if (Tool.Run(program, [$"mkfs.{Name}", "-q", @new]) is { } failure) throw Tool.Failure($"a disk with {Name}", folder, failure);
+            string[] older = Name == "xfs" && File.Exists(NewerXfsOptions) ? ["-c", "options=" + XfsOptions] : [];
+            if (Tool.Run(program, [$"mkfs.{Name}", "-q", .. older, @new]) is { } failure)
+                throw Tool.Failure($"a disk with {Name}", folder, failure);
             using SafeFileHandle made = FileDescriptor.Open(@new, OpenFlags.ReadOnly);
             SparseCopy.Copy(made, file);
         }
