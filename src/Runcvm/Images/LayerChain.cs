@@ -27,13 +27,8 @@ internal sealed record LayerChain(
 
         OverlayMount overlay = OverlayMount.Of(mount);
         string? container = overlay.Upper is null ? null : Path.GetDirectoryName(overlay.Upper);
-        // Docker's per-container layer (mount points, /etc/hosts) would make every container's chain another one.
-        bool hasInit = overlay.Lower.Count > 1 && IsInit(overlay.Lower[0]);
+        bool hasInit = overlay.Lower.Count > 1 && InitLayer.Is(overlay.Lower[0]);
         IReadOnlyList<string> layers = hasInit ? [.. overlay.Lower.Skip(1)] : overlay.Lower;
         return new LayerChain(root, layers, overlay.Upper, container, LayerKey.OfImage(layers)) { IsImage = true };
     }
-
-    // .../overlay2/ID-init/diff
-    private static bool IsInit(string layer)
-        => Path.GetFileName(Path.GetDirectoryName(layer))!.EndsWith("-init", StringComparison.Ordinal);
 }

@@ -6,6 +6,7 @@
 #   engine.sh FOLDER NAME RUNTIME     FOLDER: all its files; NAME: at most 11 letters, for its devices and cgroups;
 #                                     FOLDER/config.toml, where it is there: the runtime's configuration
 #                                     FOLDER/daemon.json, where it is there: the engine's
+#                                     FOLDER/driver, where it is there: the storage driver, else overlay2
 #                                     FOLDER/flags, where it is there: more flags of dockerd
 set -euo pipefail
 
@@ -71,7 +72,8 @@ run_engine() {
     rm -f "$folder/docker.pid"
     dockerd --containerd "$folder/containerd.sock" --config-file "$folder/daemon.json" --host "unix://$socket" --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/docker.pid" \
         --bridge "$name" --add-runtime "runcvm=$runtime" --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$name" \
-        --storage-driver overlay2 $(cat "$folder/flags" 2>/dev/null || true) >>"$folder/dockerd.log" 2>&1 </dev/null
+        --storage-driver "$(cat "$folder/driver" 2>/dev/null || echo overlay2)" \
+        $(cat "$folder/flags" 2>/dev/null || true) >>"$folder/dockerd.log" 2>&1 </dev/null
 }
 
 free_network() {

@@ -114,6 +114,36 @@ public sealed class LayerChainTests : IDisposable
     }
 
     [Fact]
+    public void Containerds_store_has_the_layer_of_mount_points_under_a_number()
+    {
+        string options = Containerd("6");
+        LayerChain chain = Chain(_store.Path("root"), options);
+        Assert.Equal([_store.Path("1/fs")], chain.Layers);
+        Assert.Equal(chain.Key, Chain(_store.Path("root"), Containerd("8")).Key);
+    }
+
+    [Theory]
+    [InlineData("etc/passwd", "")]
+    [InlineData("etc/hosts", "127.0.0.1 localhost")]
+    [InlineData("dev/pts/0", "")]
+    [InlineData("usr/bin/su", "")]
+    public void A_layer_with_anything_else_is_the_images(string file, string content)
+    {
+        string options = Containerd("6");
+        Directory.CreateDirectory(Path.GetDirectoryName(_store.Path("6/fs/" + file))!);
+        File.WriteAllText(_store.Path("6/fs/" + file), content);
+        Assert.Equal(2, Chain(_store.Path("root"), options).Layers.Count);
+    }
+
+    [Fact]
+    public void A_layer_without_Dockers_mark_is_the_images()
+    {
+        string options = Containerd("6");
+        File.Delete(_store.Path("6/fs/.dockerenv"));
+        Assert.Equal(2, Chain(_store.Path("root"), options).Layers.Count);
+    }
+
+    [Fact]
     public void The_root_may_be_named_through_a_link()
     {
         string root = Docker("abc", out string options);
@@ -133,6 +163,19 @@ public sealed class LayerChainTests : IDisposable
 
     private static MountInfo Overlay(string root, string options)
         => MountInfo.Parse($"520 31 0:59 / {root} rw,relatime shared:270 - overlay overlay {options}");
+
+    // containerd's overlayfs snapshotter, with the entries that Docker 28.5 makes.
+    private string Containerd(string init)
+    {
+        string[] mountPoints = [$"{init}/fs/dev/pts", $"{init}/fs/dev/shm", $"{init}/fs/etc"];
+        foreach (string folder in (string[])["root", "1/fs", "7/fs", "7/work", .. mountPoints]) _store.Make(folder);
+        foreach (string file in new[] { ".dockerenv", "dev/console", "etc/hosts", "etc/hostname", "etc/resolv.conf" })
+            File.WriteAllText(_store.Path($"{init}/fs/{file}"), "");
+        string link = _store.Path($"{init}/fs/etc/mtab");
+        if (!Path.Exists(link)) File.CreateSymbolicLink(link, "/proc/mounts");
+        string store = _store.Path("");
+        return $"rw,lowerdir={store}/{init}/fs:{store}/1/fs,upperdir={store}/7/fs,workdir={store}/7/work";
+    }
 
     private string Docker(string container, out string options)
     {
