@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
@@ -15,8 +16,7 @@ namespace Runcvm.Cli;
 /// for the process.</summary>
 internal static class ExecVerb
 {
-    private static readonly string[] FlagsWithValue =
-        ["--process", "-p", "--console-socket", "--pid-file", "--cwd", "--env", "-e", "--user", "-u", "--additional-gids", "-g", "--process-label", "--apparmor", "--cap", "-c", "--preserve-fds", "--cgroup"];
+    private static readonly string[] FlagsWithValue = ExecProcess.FlagsWithValue;
 
     internal static int Run(CommandLine command, HostConfig config)
     {
@@ -29,11 +29,8 @@ internal static class ExecVerb
 
     private static IReadOnlyList<string> Rewrite(CommandLine command, MachineFolder folder)
     {
-        string file = command.ValueOf(FlagsWithValue, "--process", "-p")
-            ?? throw new UsageException("exec into a machine needs --process FILE; use docker exec, podman exec or ctr task exec, which give it");
+        JsonObject process = ExecProcess.Read(command, folder);
         MachineDescription machine = folder.ReadDescription();
-        JsonObject process = Bundle.ReadObject(file);
-        SpecTypes.CheckProcess(process, file);
         string[] environment = ProcessReader.Texts(process["env"]);
         ProcessSpec spec =
             ProcessReader.Read(process, MachineOptions.WithoutRuncvm(environment), () => machine.IsPodmans);
@@ -44,10 +41,13 @@ internal static class ExecVerb
             throw new UsageException($"exec {spec.Arguments[0]}: argument list too long");
         Announce(folder, writer.Written);
         SandboxSpec.RewriteProcess(process, [SandboxSpec.Program, "attach", $"{HandedFiles.First}"], []);
-        Bundle.WriteObject(file, process);
-        // In memory: its environment may hold secrets, and what nobody takes away needs no place on the host.
-        HandedFiles.Place([FileDescriptor.InMemory("exec", writer.Written)]);
-        return command.With(FlagsWithValue, "1", "--preserve-fds");
+        // In memory: its environment may hold secrets, and what nobody takes away needs no place on the host. Nor is
+        // the caller's file overwritten, which may be a pipe or serve a second exec. Only the first one is handed on.
+        SafeFileHandle rewritten = FileDescriptor.InMemory("process", Encoding.UTF8.GetBytes(process.ToJsonString()));
+        HandedFiles.Place([FileDescriptor.InMemory("exec", writer.Written), rewritten]);
+        string path = $"/proc/self/fd/{HandedFiles.First + 1}";
+        CommandLine handed = CommandLine.Parse(command.With(FlagsWithValue, path, "--process", "-p"));
+        return handed.With(FlagsWithValue, "1", "--preserve-fds");
     }
 
     // The guest gets the process ready while the low-level runtime is on its way to `attach`.

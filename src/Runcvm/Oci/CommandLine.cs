@@ -48,21 +48,38 @@ internal sealed record CommandLine
     /// <summary>The value of a flag between the verb and the container's id, under any of its names, or null. What comes
     /// after the id is the program that an exec runs, and its arguments.</summary>
     internal string? ValueOf(string[] flagsWithValue, params string[] names)
+        => ValuesOf(flagsWithValue, names).FirstOrDefault();
+
+    /// <summary>As <see cref="ValueOf"/>, for a flag that may be given more than once.</summary>
+    internal IEnumerable<string> ValuesOf(string[] flagsWithValue, params string[] names)
     {
         int end = IdIndex(flagsWithValue);
         for (int i = VerbIndex + 1; i < end; i++)
         {
             foreach (string name in names)
             {
-                string argument = name.Length > 2 ? Normalize(Arguments[i]) : Arguments[i];
-                if (argument == name && i + 1 < end) return Arguments[i + 1];
-                if (argument.StartsWith(name + "=", StringComparison.Ordinal)) return argument[(name.Length + 1)..];
+                string argument = Named(i, name);
+                if (argument == name && i + 1 < end) yield return Arguments[i + 1];
+                else if (argument.StartsWith(name + "=", StringComparison.Ordinal))
+                    yield return argument[(name.Length + 1)..];
             }
 
             if (TakesNext(i, flagsWithValue)) i++;
         }
+    }
 
-        return null;
+    /// <summary>Whether a flag without a value stands between the verb and the container's id, under any of its
+    /// names.</summary>
+    internal bool HasFlag(string[] flagsWithValue, params string[] names)
+    {
+        int end = IdIndex(flagsWithValue);
+        for (int i = VerbIndex + 1; i < end; i++)
+        {
+            if (names.Any(name => Named(i, name) == name || Named(i, name) == name + "=true")) return true;
+            if (TakesNext(i, flagsWithValue)) i++;
+        }
+
+        return false;
     }
 
     /// <summary>The container's id: the first argument after the verb that is neither a flag nor a flag's value.</summary>
@@ -94,6 +111,8 @@ internal sealed record CommandLine
 
         return [.. Arguments.Take(VerbIndex + 1), names[0], value, .. kept, .. Arguments.Skip(end)];
     }
+
+    private string Named(int index, string name) => name.Length > 2 ? Normalize(Arguments[index]) : Arguments[index];
 
     private int IdIndex(string[] flagsWithValue)
     {

@@ -29,7 +29,7 @@ internal static class ProcessReader
         return new ProcessSpec
         {
             Arguments = Texts(process["args"]),
-            Environment = environment,
+            Environment = LastOfEach(environment),
             WorkingDirectory = process["cwd"]?.GetValue<string>() ?? "/",
             User = uid,
             Group = user?["gid"]?.GetValue<uint>() ?? 0,
@@ -43,6 +43,25 @@ internal static class ProcessReader
             Limits = Limits(process["rlimits"]),
             OomScoreAdjust = process["oomScoreAdj"]?.GetValue<int>() ?? 0,
         };
+    }
+
+    // Of two variables of one name the last counts, as with runc; programs differ in which one they find.
+    private static List<string> LastOfEach(IReadOnlyList<string> environment)
+    {
+        var places = new Dictionary<string, int>(environment.Count);
+        var kept = new List<string>(environment.Count);
+        foreach (string entry in environment)
+        {
+            string name = entry.Split('=', 2)[0];
+            if (places.TryGetValue(name, out int place)) kept[place] = entry;
+            else
+            {
+                places[name] = kept.Count;
+                kept.Add(entry);
+            }
+        }
+
+        return kept;
     }
 
     internal static string[] Texts(JsonNode? list) => [.. Items(list).Select(static item => item!.GetValue<string>())];

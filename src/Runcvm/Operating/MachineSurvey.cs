@@ -55,16 +55,9 @@ internal sealed record MachineSurvey(IReadOnlyList<KnownMachine> Machines, IRead
         {
             Folder = folder,
             Description = folder.ReadDescription(),
-            Record = ReadRecord(folder),
+            Record = folder.TryReadRecord(),
             ProcessId = LockHolders.Of(folder.Lock, holders),
             Container = containers.GetValueOrDefault(folder.Id),
         };
-    }
-
-    private static MachineRecord? ReadRecord(MachineFolder folder)
-    {
-        if (MachineFolder.TryRead(folder.Record) is not { } bytes) return null;
-        var reader = new WireReader(bytes);
-        return MachineRecord.Read(ref reader);
     }
 }

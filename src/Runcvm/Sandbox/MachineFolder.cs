@@ -103,6 +103,15 @@ internal sealed class MachineFolder
             : Directory.EnumerateDirectories(root).Where(static path => MachineKey.IsKey(Path.GetFileName(path)))
             .Order(StringComparer.Ordinal).Select(static path => new MachineFolder(path));
 
+    /// <summary>What `create` wrote down for people, or null where that is not there.</summary>
+    /// <exception cref="WireFormatException">it is no record</exception>
+    internal MachineRecord? TryReadRecord()
+    {
+        if (TryRead(Record) is not { } bytes) return null;
+        var reader = new WireReader(bytes);
+        return MachineRecord.Read(ref reader);
+    }
+
     /// <summary>What `create` decided.</summary>
     /// <exception cref="UsageException">another version of RunCVM wrote it, or somebody else</exception>
     internal MachineDescription ReadDescription()

@@ -110,4 +110,13 @@ public class ProcessReaderTests
 
     private static ProcessSpec ReadFrom(string json, bool isPodmans, params string[] environment)
         => ProcessReader.Read(JsonNode.Parse(json)!.AsObject(), environment, () => isPodmans);
+
+    [Fact]
+    public void Of_two_variables_of_one_name_the_last_counts()
+    {
+        string[] environment = ["A=1", "PATH=/bin", "A=2=3", "B", "B="];
+        var process = new JsonObject { ["args"] = new JsonArray("x") };
+        ProcessSpec spec = ProcessReader.Read(process, environment, () => false);
+        Assert.Equal(["A=2=3", "PATH=/bin", "B="], spec.Environment);
+    }
 }
