@@ -110,6 +110,31 @@ public class PodmanTests(DockerEngine engine) : MachineTest(engine)
         (await _podman.ConfiguredAsync(Crun, "rm", name)).Succeeded();
     }
 
+    [Fact]
+    public async Task A_build_runs_its_steps_in_containers()
+    {
+        string folder = Path.Combine(Engine.Folder, "podman-build");
+        Directory.CreateDirectory(folder);
+        await File.WriteAllTextAsync(Path.Combine(folder, "Containerfile"),
+            $"FROM {_image}\nRUN uname -r >/kernel && id -u app >/user\nUSER app\nRUN id -u >/home/app/user\n",
+            TestContext.Current.CancellationToken);
+        string image = $"podman-built-{Guid.NewGuid():N}";
+        (await _podman.RunAsync("build", "--network", "none", "-t", image, folder)).Succeeded();
+        string[] lines = (await CommandAsync("run", "--rm", image, "cat", "/kernel", "/user", "/home/app/user")).Lines;
+        (await _podman.RunAsync("rmi", image)).Succeeded();
+        Assert.Equal(["1000", "1000"], lines[1..]);
+        if (DockerEngine.RunsMachines) Assert.NotEqual((await Engine.BesideAsync("uname", "-r")).Text, lines[0]);
+    }
+
+    [Fact]
+    public async Task Files_and_folders_that_are_masked_are_empty()
+    {
+        const string Script = "cat /etc/passwd; ls -A /home; ls -A /no/such; echo end";
+        CommandResult result = await CommandAsync(
+            "run", "--rm", "--security-opt", "mask=/etc/passwd:/home:/no/such", _image, "sh", "-c", Script);
+        Assert.Equal("end\n", result.Stdout);
+    }
+
     private Task<CommandResult> CommandAsync(string verb, params string[] arguments) => _podman.RunAsync([verb, .. _podman.RunArguments, .. arguments]);
 
     private Task LogsAsync(string name, string text) => Eventually.TrueAsync(

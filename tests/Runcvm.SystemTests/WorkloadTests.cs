@@ -92,4 +92,24 @@ public class WorkloadTests(DockerEngine engine) : MachineTest(engine)
         OnlyMachines();
         (await RunAsync(Busybox, "sh", "-c", "mount -t tmpfs none /mnt 2>/dev/null || { mkdir /mnt; mount -t tmpfs none /mnt; }")).Succeeded();
     }
+
+    [Fact]
+    public async Task Devices_that_the_kernel_has_modules_for_are_there_and_load_them_when_they_are_opened()
+    {
+        OnlyMachines();
+        const string Script = "losetup -f && ls -l /dev/net/tun /dev/fuse && : <>/dev/net/tun && ls -d /sys/module/tun";
+        CommandResult result = await RunAsync(Busybox, "sh", "-c", Script);
+        Assert.Matches(@"\A/dev/loop0\n(crw-rw-rw-.*\n){2}/sys/module/tun\n\z", result.Succeeded().Stdout);
+    }
+
+    [Fact]
+    [Proves("--device")]
+    public async Task Devices_that_every_kernel_has_may_be_named()
+    {
+        OnlyMachines();
+        string[] devices = ["/dev/null", "/dev/kmsg", "/dev/net/tun", "/dev/tty"];
+        IEnumerable<string> flags = devices.SelectMany(static device => (string[])["--device", device]);
+        CommandResult result = await RunAsync([.. flags, Busybox, "ls", .. devices]);
+        Assert.Equal(devices.Order(StringComparer.Ordinal), result.Lines.Order(StringComparer.Ordinal));
+    }
 }

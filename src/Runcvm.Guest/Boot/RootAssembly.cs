@@ -34,6 +34,8 @@ internal static class RootAssembly
         CgroupMounts.Add(root, setup.Cgroups);
         ProvideFiles(root, setup.Files);
         ShowModules(root, setup);
+        HiddenPaths.Protect(root, setup.ReadOnlyPaths);
+        HiddenPaths.Mask(root, setup.MaskedPaths);
         times.Done("files provided");
         // Before the interfaces get their names: a spare card may have one of these.
         cards = new NetworkCards(setup);
@@ -138,6 +140,8 @@ internal static class RootAssembly
             if (FileStatus.TryOf(path) == null) File.CreateSymbolicLink(path, target);
         }
 
+        string nodes = ModulesFolder + "/modules.devname";
+        if (File.Exists(nodes)) StaticNodes.Make(File.ReadLines(nodes), $"{GuestRoot.Path}/dev");
         foreach (string name in (string[])["fuse", "net/tun"])
         {
             string path = $"{GuestRoot.Path}/dev/{name}";

@@ -86,6 +86,12 @@ public sealed record Setup
     /// <summary>the root is read-only for the workload</summary>
     public bool ReadOnlyRoot { get; init; }
 
+    /// <summary>absolute paths that the workload does not see: under an empty folder or the null device</summary>
+    public IReadOnlyList<string> MaskedPaths { get; init; } = [];
+
+    /// <summary>absolute paths that the workload cannot write to</summary>
+    public IReadOnlyList<string> ReadOnlyPaths { get; init; } = [];
+
     /// <summary>the engine's nameserver is reached through <see cref="Start.DnsChannel"/></summary>
     public bool DnsRelay { get; init; }
 
@@ -120,6 +126,8 @@ public sealed record Setup
         w.Flag(Systemd);
         w.Flag(Init);
         w.Flag(ReadOnlyRoot);
+        w.List(MaskedPaths, static (w, path) => w.Text(path));
+        w.List(ReadOnlyPaths, static (w, path) => w.Text(path));
         w.Flag(DnsRelay);
         w.UInt32(PortsInterval);
         w.Int64(ProcessLimit);
@@ -150,6 +158,8 @@ public sealed record Setup
         Systemd = r.Flag(),
         Init = r.Flag(),
         ReadOnlyRoot = r.Flag(),
+        MaskedPaths = r.List(static (ref r) => r.Text()),
+        ReadOnlyPaths = r.List(static (ref r) => r.Text()),
         DnsRelay = r.Flag(),
         PortsInterval = r.UInt32(),
         ProcessLimit = r.Int64(),

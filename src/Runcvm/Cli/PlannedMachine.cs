@@ -77,6 +77,8 @@ internal sealed record PlannedMachine
         Init = !Options.Systemd && (Options.Init || Systems.HasInit),
         ProcessLimit = MostProcesses,
         ReadOnlyRoot = Spec["root"]?["readonly"]?.GetValue<bool>() ?? false,
+        MaskedPaths = GuestPaths.Of(Spec["linux"]?["maskedPaths"]),
+        ReadOnlyPaths = GuestPaths.Of(Spec["linux"]?["readonlyPaths"]),
     };
 
     /// <summary>For the supervisor.</summary>

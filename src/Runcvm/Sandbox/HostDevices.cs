@@ -6,7 +6,13 @@ namespace Runcvm.Sandbox;
 /// <summary>Devices of the host that a container asks for. A microVM has its own of a few kinds and gets none of the host's.</summary>
 internal static class HostDevices
 {
-    private static readonly string[] InEveryGuest = ["/dev/kvm", "/dev/net/tun", "/dev/fuse"];
+    // The last lines: what every Linux has, and runc puts into every container unasked.
+    private static readonly string[] InEveryGuest =
+    [
+        "/dev/kvm", "/dev/net/tun", "/dev/fuse", "/dev/kmsg", "/dev/cuse", "/dev/ppp", "/dev/btrfs-control",
+        "/dev/mapper/control", "/dev/vhost-net", "/dev/vhost-vsock",
+        "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/console", "/dev/ptmx",
+    ];
 
     /// <summary>Refuses a spec that asks for a device the guest cannot have (`--device`, `--gpus`).</summary>
     internal static void Check(JsonNode? linux)
@@ -17,7 +23,10 @@ internal static class HostDevices
         {
             string path = device?["path"]?.GetValue<string>() ?? "";
             if (Array.IndexOf(InEveryGuest, path) >= 0 || path.StartsWith("/dev/loop", StringComparison.Ordinal)) continue;
-            throw new UsageException($"--device {path}: a device of the host cannot be handed to a microVM; leave it out (the guest has /dev/kvm, /dev/net/tun, /dev/fuse and /dev/loop* of its own where its kernel supports them)");
+            throw new UsageException(
+                $"--device {path}: a device of the host cannot be handed to a microVM; leave it out (the guest has "
+                + "those of its own kernel: /dev/kvm, /dev/net/tun, /dev/fuse, /dev/kmsg, /dev/ppp and /dev/loop*, "
+                + "where it supports them)");
         }
     }
 

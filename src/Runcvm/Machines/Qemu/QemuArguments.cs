@@ -87,7 +87,7 @@ internal static class QemuArguments
         => ["-chardev", $"socket,id=console,fd={ConsoleFile}", "-serial", "chardev:console"];
 
     private static IEnumerable<string> Monitor()
-        // The short form: QEMU 11.1 warns of -mon, and QEMU 10.0 does not know -object monitor-qmp, which is to replace it.
+        // The short form: QEMU 11.1 warns of -mon, and QEMU 10.0 does not know -object monitor-qmp, its successor.
         => ["-chardev", $"socket,id=monitor,fd={MonitorFile}", "-qmp", "chardev:monitor"];
 
     // Last, so that it changes nobody's place. A workload that needs memory comes before a balloon that somebody blew up; and what the
