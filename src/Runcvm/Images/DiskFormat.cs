@@ -38,7 +38,7 @@ internal sealed record DiskFormat(string Name, long MagicAt, byte[] Magic)
     {
         if (Name == "ext4")
         {
-            using SafeFileHandle template = FileDescriptor.Open(ScratchTemplate.Ensure(folder, size), OpenFlags.ReadOnly);
+            using SafeFileHandle template = ScratchTemplate.Open(folder, size);
             SparseCopy.Copy(template, file);
             return;
         }

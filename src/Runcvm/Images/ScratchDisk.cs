@@ -29,14 +29,13 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
         string path = Place(chain, machine, folder);
         if (chain.ContainerFolder == null) PrepareStore(path, chain.Root);
         if (FileStatus.TryOf(path) is { Kind: FileKind.Regular } disk) return new ScratchDisk(path, (long)disk.Size, false);
-        string template = ScratchTemplate.Ensure(folder, size);
+        using SafeFileHandle template = ScratchTemplate.Open(folder, size);
         string unfinished = path + ".tmp";
         try
         {
             File.Delete(unfinished);
-            using (SafeFileHandle from = FileDescriptor.Open(template, OpenFlags.ReadOnly))
             using (SafeFileHandle to = FileDescriptor.Open(unfinished, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, Permission.OwnersFile))
-                SparseCopy.Copy(from, to);
+                SparseCopy.Copy(template, to);
             File.Move(unfinished, path);
         }
         catch (Exception e) when (e is LinuxException or IOException)

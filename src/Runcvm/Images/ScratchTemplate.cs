@@ -1,22 +1,44 @@
 using System.Globalization;
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Images;
 
 /// <summary>An empty ext4 file system of which scratch disks are copies: copying is quicker than mkfs.ext4 and starts no
-/// process. One for each size that is asked for.</summary>
+/// process. One for each size that is asked for; those used last are kept.</summary>
 internal static class ScratchTemplate
 {
-    /// <summary>Its file, made if it is not there.</summary>
-    internal static string Ensure(string folder, long size)
+    // An image may ask for any size. Each template takes some 200 KB, and those of usual sizes are among the last used.
+    private const int Kept = 16;
+
+    private const string Start = "scratch-template-";
+
+    /// <summary>Its file, made if it is not there. It may lose its name at any time, when others are made.</summary>
+    internal static SafeFileHandle Open(string folder, long size)
     {
-        string template = Path.Combine(folder, $"scratch-template-{size.ToString(CultureInfo.InvariantCulture)}.ext4");
-        if (File.Exists(template)) return template;
+        string template = Path.Combine(folder, $"{Start}{size.ToString(CultureInfo.InvariantCulture)}.ext4");
+        if (TryOpen(template) is { } known) return known;
         Node.MakeDirectory(folder);
         using LockFile @lock = LockFile.Acquire(template + ".lock");
-        if (File.Exists(template)) return template;
+        if (TryOpen(template) is { } others) return others;
         Make(template, size);
-        return template;
+        SafeFileHandle made = FileDescriptor.Open(template, OpenFlags.ReadOnly);
+        RemoveLongUnused(folder);
+        return made;
+    }
+
+    private static SafeFileHandle? TryOpen(string template)
+    {
+        SafeFileHandle? file = FileDescriptor.TryOpen(template, OpenFlags.ReadOnly);
+        if (file != null) File.SetLastAccessTimeUtc(file, DateTime.UtcNow);
+        return file;
+    }
+
+    private static void RemoveLongUnused(string folder)
+    {
+        IEnumerable<FileInfo> lastUsedFirst = new DirectoryInfo(folder).EnumerateFiles(Start + "*.ext4")
+            .OrderByDescending(static file => file.LastAccessTimeUtc);
+        foreach (FileInfo template in lastUsedFirst.Skip(Kept)) template.Delete();
     }
 
     private static void Make(string template, long size)

@@ -32,6 +32,20 @@ public sealed class ScratchDiskTests : IDisposable
         => _folder.Shell($"e2fsck -fn {Ensure(Chain("/root", _folder.Make("container")), 64L << 20).Path}");
 
     [Fact]
+    public void Only_so_many_templates_are_kept_and_those_used_last()
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            ScratchTemplate.Open(_folder.Path("store"), (64L + i) << 20).Dispose();
+            ScratchTemplate.Open(_folder.Path("store"), 64L << 20).Dispose();
+        }
+
+        string[] kept = Directory.GetFiles(_folder.Path("store"), "scratch-template-*.ext4");
+        Assert.Equal(16, kept.Length);
+        Assert.Contains(_folder.Path($"store/scratch-template-{64L << 20}.ext4"), kept);
+    }
+
+    [Fact]
     public void A_disk_in_the_store_goes_when_the_root_is_gone()
     {
         ScratchDisk first = Ensure(Chain(_folder.Make("first"), null), Size, "one");
