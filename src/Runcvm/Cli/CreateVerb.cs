@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Images;
@@ -18,9 +19,6 @@ namespace Runcvm.Cli;
 /// runtime with the same arguments.</summary>
 internal static class CreateVerb
 {
-    private const string InitramfsCache = InstalledFiles.Cache + "/initramfs";
-    private const string ImageKernelCache = InstalledFiles.Cache + "/image-kernels";
-
     private static readonly string[] FlagsWithValue = ["--bundle", "-b", "--console-socket", "--pid-file", "--preserve-fds"];
 
     internal static int Run(CommandLine command, HostConfig config)
@@ -109,8 +107,8 @@ internal static class CreateVerb
         var systems = GuestFileSystems.From(mounts, options.Disks, options.SharesSockets);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options, systems.HasInit, bundle.IsPodmans);
         timeline.Ended("options");
-        Kernel kernel = ChooseKernel(options, installed, bundle.RootPath);
-        string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InitramfsCache);
+        Kernel kernel = ChooseKernel(options, installed, bundle.RootPath, config.ImageCacheBytes);
+        string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InstalledFiles.InitramfsCache);
         timeline.Ended("kernel and initramfs");
         uint user = HypervisorUsers.Take(folder.FullPath, config.HypervisorUsers);
         // How many networks the machine has the supervisor will see; one card is there for those to come.
@@ -139,15 +137,23 @@ internal static class CreateVerb
         };
     }
 
-    private static Kernel ChooseKernel(MachineOptions options, InstalledFiles installed, string root)
+    private static Kernel ChooseKernel(MachineOptions options, InstalledFiles installed, string root, long cacheSize)
     {
         Kernel kernel = options.Kernel == ImageKernel.Choice
-            ? ImageKernel.Ensure(root, ImageKernelCache, installed.Machine)
+            ? KernelOfImage(root, installed.Machine, cacheSize)
             : new KernelStore(installed.Kernels, installed.Machine).Find(options.Kernel, emulated: !options.UseKvm);
         string processor = ProcessorName.Of(installed.Machine);
         return File.Exists(installed.Guest)
             ? kernel
             : throw new UsageException($"there is no guest program for {processor}: {installed.Guest} is missing; take it from a build for {processor}");
+    }
+
+    private static Kernel KernelOfImage(string root, Architecture machine, long cacheSize)
+    {
+        Kernel kernel = ImageKernel.Ensure(root, InstalledFiles.ImageKernels, machine, out bool isNew);
+        var eviction = new ImageKernelEviction(InstalledFiles.ImageKernels, InstalledFiles.InitramfsCache);
+        if (isNew) eviction.Shrink(cacheSize);
+        return kernel;
     }
 
     private static void Save(string path, Action<WireWriter> write, string tooLong)

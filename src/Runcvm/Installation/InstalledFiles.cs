@@ -13,6 +13,12 @@ internal sealed record InstalledFiles(string Prefix)
     /// <summary>Images, kernels that were unpacked, templates: made again when they are missing.</summary>
     internal const string Cache = "/var/lib/runcvm";
 
+    /// <summary>Archives with which machines start, one for each kernel.</summary>
+    internal const string InitramfsCache = Cache + "/initramfs";
+
+    /// <summary>Kernels that were unpacked out of images.</summary>
+    internal const string ImageKernels = Cache + "/image-kernels";
+
     /// <summary>A folder for each machine, with a lock that its supervisor holds.</summary>
     internal const string Machines = "/run/runcvm";
 

@@ -58,14 +58,15 @@ internal static class Decompression
             case Compression.Xz:
             case Compression.Lzma:
                 // xz takes the output's name from the input's suffix.
-                Tool.RunBounded("xz", "--decompress", "--keep", "--force", "--quiet", packed);
+                Tool.RunBounded(UnpackedAtMost, "xz", "--decompress", "--keep", "--force", "--quiet", packed);
                 break;
             case Compression.Zstd:
                 // Kernels are packed with windows larger than zstd accepts unasked.
-                Tool.RunBounded("zstd", "--decompress", "--force", "--quiet", "--long=31", "-o", unpacked, packed);
+                Tool.RunBounded(
+                    UnpackedAtMost, "zstd", "--decompress", "--force", "--quiet", "--long=31", "-o", unpacked, packed);
                 break;
             default:
-                Tool.RunBounded("lz4", "-d", "-f", "-q", packed, unpacked);
+                Tool.RunBounded(UnpackedAtMost, "lz4", "-d", "-f", "-q", packed, unpacked);
                 break;
         }
     }

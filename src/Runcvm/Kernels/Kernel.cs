@@ -12,6 +12,9 @@ internal sealed record Kernel
     /// <summary>What <c>uname -r</c> says when it runs.</summary>
     public required string Release { get; init; }
 
+    /// <summary>The file that says <see cref="Release"/>.</summary>
+    public string ReleasePath => Path.Combine(Folder, "release");
+
     /// <summary>The uncompressed kernel.</summary>
     public string VmlinuxPath => Path.Combine(Folder, "vmlinux");
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 
@@ -9,9 +10,13 @@ internal static class ModuleFolder
     // A command line holds 2 MB at most; so many paths are far from it.
     private const int FilesPerRun = 500;
 
-    // Debian's largest kernel has about 4 500 files in 400 MB.
+    // Debian's largest kernel has about 4 500 files in 400 MB, the largest of them 30.
     private const int FilesAtMost = 20_000;
-    private const ulong BytesAtMost = 2UL << 30;
+    private const long BytesAtMost = 1L << 30;
+    private const long BytesOfModule = 128L << 20;
+
+    // All of that in a few dozen seconds of a slow host.
+    private static readonly TimeSpan LongestUnpacking = TimeSpan.FromMinutes(5);
 
     // Distributions that keep the kernel with its modules: a machine needs neither it nor its table of symbols there.
     private static readonly string[] NotForGuests = ["vmlinuz", "vmlinux", "Image", "System.map", "symvers.gz"];
@@ -47,21 +52,20 @@ internal static class ModuleFolder
 
     /// <summary>Not compressed: the host's page cache is shared by all machines, and unpacking would be paid by each.</summary>
     public static void MakeImage(string modules, string image)
-        => Tool.Run("mkfs.erofs", "--quiet", "--all-root", "-T0", image, modules);
+        => Tool.RunBounded(2 * BytesAtMost, "mkfs.erofs", "--quiet", "--all-root", "-T0", image, modules);
 
     /// <summary>Plain files with plain names, and no links: those lead to where the kernel was built, or anywhere.</summary>
     private static void Copy(string from, string to)
     {
         int files = 0;
-        ulong bytes = 0;
+        long bytes = 0;
         foreach (string path in Directory.EnumerateFiles(from, "*", PlainFiles))
         {
             string name = Path.GetRelativePath(from, path);
             if (NotForGuests.Contains(name) || name.EndsWith(".efi", StringComparison.Ordinal)) continue;
             if (FileStatus.TryOf(path) is not { Kind: FileKind.Regular } status || !name.Split('/').All(KernelStore.IsName)) continue;
-            bytes += status.Size;
-            if (++files > FilesAtMost || bytes > BytesAtMost)
-                throw new UsageException($"the kernel's modules are more than {FilesAtMost} files or {BytesAtMost >> 30} GiB");
+            bytes += (long)Math.Min(status.Size, (ulong)BytesAtMost + 1);
+            if (++files > FilesAtMost || bytes > BytesAtMost) throw TooMuch();
             string target = Path.Combine(to, name);
             Node.MakeDirectory(Path.GetDirectoryName(target)!);
             File.Copy(path, target);
@@ -88,9 +92,26 @@ internal static class ModuleFolder
         RunOn(folder, "*.ko.gz", "gzip", "--decompress", "--quiet");
     }
 
+    // So few at a time that even if each of them unpacks to all that it may, the sum stays within its bound.
     private static void RunOn(string folder, string pattern, string tool, params string[] options)
     {
+        var clock = Stopwatch.StartNew();
         string[] files = Directory.GetFiles(folder, pattern, SearchOption.AllDirectories);
-        foreach (string[] some in files.Chunk(FilesPerRun)) Tool.RunBounded(tool, [.. options, .. some]);
+        for (int done = 0; done < files.Length;)
+        {
+            long room = BytesAtMost - BytesIn(folder);
+            if (room <= 0 || clock.Elapsed > LongestUnpacking) throw TooMuch();
+            int count = (int)Math.Clamp(room / BytesOfModule, 1, FilesPerRun);
+            string[] some = [.. files.Skip(done).Take(count)];
+            Tool.RunBounded(Math.Min(room, BytesOfModule), tool, [.. options, .. some]);
+            done += some.Length;
+        }
     }
+
+    private static long BytesIn(string folder)
+        => Directory.EnumerateFiles(folder, "*", PlainFiles).Sum(static path => new FileInfo(path).Length);
+
+    private static UsageException TooMuch()
+        => new($"the kernel's modules are more than {FilesAtMost} files or {BytesAtMost >> 20} MiB, "
+            + $"or take longer than {LongestUnpacking.TotalMinutes} minutes to unpack");
 }

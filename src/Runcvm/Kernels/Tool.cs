@@ -18,7 +18,9 @@ internal static class Tool
         ["mkfs.erofs"] = "erofs-utils",
         ["patch"] = "patch",
         ["prlimit"] = "util-linux",
+        ["setpriv"] = "util-linux",
         ["tar"] = "tar",
+        ["unshare"] = "util-linux",
         ["xz"] = "xz-utils",
         ["zstd"] = "zstd",
     };
@@ -26,17 +28,29 @@ internal static class Tool
     /// <summary>Runs the program to its end and returns what it printed.</summary>
     public static string Run(string name, params IReadOnlyList<string> arguments) => RunIn("", name, arguments);
 
-    /// <summary>As <see cref="Run"/>, for a program that unpacks what may be a stranger's: a small file that unpacks without
-    /// end is stopped.</summary>
-    public static void RunBounded(string name, params IReadOnlyList<string> arguments)
-        => Run("prlimit", ["--fsize=536870912", "--cpu=120", "--as=4294967296", Find(name), .. arguments]);
+    /// <summary>As <see cref="Run"/>, for a program that reads what may be a stranger's: it has no network and no
+    /// capability, and the kernel ends it when it writes or computes without end, or refuses it more memory.</summary>
+    /// <param name="mostBytes">of each file that it writes</param>
+    /// <param name="name">of the program</param>
+    /// <param name="arguments">without its name</param>
+    public static void RunBounded(long mostBytes, string name, params IReadOnlyList<string> arguments)
+    {
+        string[] bounded =
+            [Find("prlimit"), $"--fsize={mostBytes}", "--cpu=120", "--as=4294967296", Find(name), .. arguments];
+        // A user other than root has no capability to give up, and may not leave the network.
+        string[] confined = CurrentProcess.IsRoot
+            ? [Find("unshare"), "--net", "--ipc", "--", .. WithoutCapabilities(), .. bounded]
+            : bounded;
+        (int code, _, string errors) = Execute("", confined[0], confined[1..]);
+        if (code != 0) throw Failed(name, arguments, code, errors);
+    }
 
     /// <summary>As <see cref="Run"/>, started in <paramref name="folder"/>.</summary>
     public static string RunIn(string folder, string name, params IReadOnlyList<string> arguments)
     {
         (int code, string output, string errors) = Execute(folder, name, arguments);
         if (code == 0) return output;
-        throw new UsageException($"{name} {Shown(arguments)} failed with exit code {code}: {LastLine(errors)}");
+        throw Failed(name, arguments, code, errors);
     }
 
     /// <summary>As <see cref="Run"/>, with null for a program that ran and failed.</summary>
@@ -66,8 +80,15 @@ internal static class Tool
         return (process.ExitCode, output, errors.GetAwaiter().GetResult());
     }
 
+    private static string[] WithoutCapabilities()
+        => [Find("setpriv"), "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--"];
+
+    private static UsageException Failed(string name, IReadOnlyList<string> arguments, int code, string errors)
+        => new($"{name} {Shown(arguments)} failed with exit code {code}: {LastLine(errors)}");
+
     private static string Find(string name)
     {
+        if (name.StartsWith('/')) return name;
         string package = Packages.GetValueOrDefault(name, name);
         return ProgramPath.TryFind(name)
             ?? throw new UsageException($"{name} is needed and not on this machine: install it with 'apt-get install {package}'");

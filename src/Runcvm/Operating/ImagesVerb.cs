@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Runcvm.Images;
+using Runcvm.Installation;
+using Runcvm.Kernels;
 
 namespace Runcvm.Operating;
 
@@ -17,14 +19,19 @@ internal static class ImagesVerb
         return 0;
     }
 
-    internal static int Prune(TextWriter output, int keep) => Prune(output, keep, new ImageEviction());
+    internal static int Prune(TextWriter output, int keep) => Prune(
+        output, keep, new ImageEviction(),
+        new ImageKernelEviction(InstalledFiles.ImageKernels, InstalledFiles.InitramfsCache));
 
-    internal static int Prune(TextWriter output, int keep, ImageEviction eviction)
+    internal static int Prune(TextWriter output, int keep, ImageEviction eviction, ImageKernelEviction kernels)
     {
         if (keep < 0) throw new UsageException($"runcvm images prune: --keep must be a number from 0 on, not {keep}");
         IReadOnlyList<CachedImage> removed = eviction.Prune(keep);
         foreach (CachedImage image in removed) output.WriteLine($"removed {image.Key}");
-        output.WriteLine($"{Amount.Bytes(removed.Sum(static image => image.Bytes))} freed");
+        IReadOnlyList<(string Name, long Bytes)> removedKernels = kernels.Prune(keep);
+        foreach ((string name, _) in removedKernels) output.WriteLine($"removed kernel {name}");
+        long bytes = removed.Sum(static image => image.Bytes) + removedKernels.Sum(static kernel => kernel.Bytes);
+        output.WriteLine($"{Amount.Bytes(bytes)} freed");
         return 0;
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Runcvm.Images;
+using Runcvm.Kernels;
 using Runcvm.Linux.Processes;
 using Runcvm.Operating;
 
@@ -249,7 +250,8 @@ public sealed class RootImageCacheTests : IDisposable
     private string Prune(int keep = 0)
     {
         var output = new StringWriter();
-        Assert.Equal(0, ImagesVerb.Prune(output, keep, Eviction()));
+        var kernels = new ImageKernelEviction(_folder.Path("image-kernels"), _folder.Path("initramfs"));
+        Assert.Equal(0, ImagesVerb.Prune(output, keep, Eviction(), kernels));
         return output.ToString();
     }
 

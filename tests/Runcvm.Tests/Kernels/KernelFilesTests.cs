@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Runtime.InteropServices;
 using Runcvm.Kernels;
 
@@ -131,7 +132,7 @@ public sealed class KernelFilesTests : IDisposable
     [Fact]
     public void An_image_without_a_kernel_is_told_what_was_looked_for()
     {
-        string message = Assert.Throws<UsageException>(() => ImageKernel.Ensure(_root.Path, _root.Path + "/cache", Architecture.Arm64)).Message;
+        string message = Assert.Throws<UsageException>(() => Ensure("")).Message;
         Assert.Contains("boot/vmlinuz-RELEASE", message);
     }
 
@@ -140,11 +141,56 @@ public sealed class KernelFilesTests : IDisposable
     {
         _root.Write("image/boot/Image-6.1", Arm64Kernel());
         _root.Write("image/boot/config-6.1", EnoughConfig);
-        Kernel kernel = ImageKernel.Ensure(_root.Path + "/image", _root.Path + "/cache", Architecture.Arm64);
+        Kernel kernel = Ensure("/image");
         DateTime made = File.GetLastWriteTimeUtc(kernel.VmlinuxPath);
         Assert.Equal("6.1", kernel.Release);
-        Assert.Equal(made, File.GetLastWriteTimeUtc(ImageKernel.Ensure(_root.Path + "/image", _root.Path + "/cache", Architecture.Arm64).VmlinuxPath));
+        Assert.Equal(made, File.GetLastWriteTimeUtc(Ensure("/image").VmlinuxPath));
     }
+
+    [Fact]
+    public void A_small_module_that_unpacks_without_end_is_stopped()
+    {
+        _root.Write("image/boot/Image-6.1", Arm64Kernel());
+        _root.Write("image/boot/config-6.1", EnoughConfig);
+        string modules = _root.Path + "/image/lib/modules/6.1/kernel";
+        Directory.CreateDirectory(modules);
+        byte[] zeros = new byte[64 << 20];
+        using (var packed = new GZipStream(File.Create(modules + "/bomb.ko.gz"), CompressionLevel.Fastest))
+            for (int i = 0; i < 3; i++) packed.Write(zeros);
+        string message = Assert.Throws<UsageException>(() => Ensure("/image")).Message;
+        Assert.Contains("gzip", message, StringComparison.Ordinal);
+        Assert.Empty(Cached());
+    }
+
+    [Fact]
+    public void Kernels_of_images_go_the_longest_unused_first_but_not_one_used_just_now()
+    {
+        for (int i = 0; i < 4; i++)
+        {
+            _root.Write($"{i}/boot/Image-6.1", Arm64Kernel());
+            _root.Write($"{i}/boot/config-6.1", EnoughConfig);
+            Kernel kernel = Ensure($"/{i}");
+            // The last one stays as it is: in use.
+            if (i < 3) File.SetLastWriteTimeUtc(kernel.ReleasePath, DateTime.UtcNow.AddDays(i - 4));
+        }
+
+        foreach (string key in Cached()) _root.Write($"initramfs/{key}/6.1/a.cpio", "archive");
+        var eviction = new ImageKernelEviction(_root.Path + "/cache", _root.Path + "/initramfs");
+        Assert.Equal(4, Cached().Length);
+        Assert.Empty(eviction.Shrink(long.MaxValue));
+        Assert.Single(eviction.Prune(keep: 3));
+        Assert.Single(eviction.Prune(keep: 2));
+        Assert.Single(eviction.Shrink(0));
+        Assert.Equal(Cached(), Directory.GetDirectories(_root.Path + "/initramfs").Select(Path.GetFileName));
+        Assert.Single(Cached());
+    }
+
+    private Kernel Ensure(string image, Architecture machine = Architecture.Arm64)
+        => ImageKernel.Ensure(_root.Path + image, _root.Path + "/cache", machine, out _);
+
+    private string[] Cached() =>
+        [.. Directory.GetDirectories(_root.Path + "/cache").Select(Path.GetFileName).OfType<string>()
+            .Where(static name => name[0] != '.')];
 
     [Fact]
     public void A_kernel_that_lacks_something_is_refused_with_all_that_it_lacks()
@@ -153,7 +199,7 @@ public sealed class KernelFilesTests : IDisposable
         _root.Write("image/boot/config-6.1", EnoughConfig
             .Replace("CONFIG_EROFS_FS=m", "# CONFIG_EROFS_FS is not set", StringComparison.Ordinal)
             .Replace("CONFIG_VIRTIO_VSOCKETS=m", "", StringComparison.Ordinal));
-        string message = Assert.Throws<UsageException>(() => ImageKernel.Ensure(_root.Path + "/image", _root.Path + "/cache", Architecture.Arm64)).Message;
+        string message = Assert.Throws<UsageException>(() => Ensure("/image")).Message;
         Assert.Contains("boot/Image-6.1", message);
         Assert.Contains("CONFIG_EROFS_FS (the root image)", message);
         Assert.Contains("CONFIG_VIRTIO_CONSOLE or CONFIG_VIRTIO_VSOCKETS", message);
@@ -166,7 +212,7 @@ public sealed class KernelFilesTests : IDisposable
         _root.Write("image/boot/Image-6.1", Arm64Kernel());
         // What such a kernel lacks of what an x86-64 one needs is beside the point.
         _root.Write("image/boot/config-6.1", "CONFIG_ARM64=y\n");
-        string message = Assert.Throws<UsageException>(() => ImageKernel.Ensure(_root.Path + "/image", _root.Path + "/cache", Architecture.X64)).Message;
+        string message = Assert.Throws<UsageException>(() => Ensure("/image", Architecture.X64)).Message;
         Assert.Contains("boot/Image-6.1 is a kernel for arm64, and the machines of this host are x86-64", message);
     }
 
