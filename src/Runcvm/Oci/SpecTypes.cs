@@ -32,6 +32,9 @@ internal static class SpecTypes
         ("process.rlimits[].soft", JsonValueKind.Number), ("process.rlimits[].hard", JsonValueKind.Number),
         ("linux", JsonValueKind.Object), ("linux.sysctl", JsonValueKind.Object), ("linux.sysctl{}", JsonValueKind.String),
         ("linux.namespaces", JsonValueKind.Array), ("linux.namespaces[]", JsonValueKind.Object), ("linux.namespaces[].type", JsonValueKind.String), ("linux.namespaces[].path", JsonValueKind.String),
+        ("linux.uidMappings", JsonValueKind.Array), ("linux.uidMappings[]", JsonValueKind.Object),
+        ("linux.uidMappings[].containerID", JsonValueKind.Number),
+        ("linux.uidMappings[].hostID", JsonValueKind.Number),
         ("linux.devices", JsonValueKind.Array), ("linux.devices[]", JsonValueKind.Object), ("linux.devices[].path", JsonValueKind.String),
         ("linux.resources", JsonValueKind.Object), ("linux.resources.devices", JsonValueKind.Array), ("linux.resources.devices[]", JsonValueKind.Object),
         ("linux.resources.devices[].allow", JsonValueKind.True), ("linux.resources.devices[].type", JsonValueKind.String), ("linux.resources.devices[].access", JsonValueKind.String),
@@ -49,7 +52,8 @@ internal static class SpecTypes
     // In these a negative number, or one without bounds, has a meaning.
     private static readonly string[] Signed = ["oomScoreAdj", "limit", "reservation", "swap", "quota"];
 
-    private static readonly string[] Wide = ["soft", "hard", "limit", "reservation", "swap", "quota", "period"];
+    private static readonly string[] Wide =
+        ["soft", "hard", "limit", "reservation", "swap", "quota", "period", "containerID", "hostID"];
 
     /// <summary>Checks a whole config.json.</summary>
     internal static void CheckSpec(JsonObject spec, string file) => Check(spec, file, "");
