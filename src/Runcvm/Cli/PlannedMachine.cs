@@ -113,6 +113,7 @@ internal sealed record PlannedMachine
         SandboxMemoryLimit = MemoryLimit.Of(Resources) is { } limit ? limit + Overhead : 0,
         CountsProcesses = MostProcesses > 0,
         IsPodmans = Bundle.IsPodmans,
+        TurnPatience = Options.UseKvm ? 0 : BootTurns.PatienceOfNew(),
     };
 
     /// <summary>For the sandbox.</summary>

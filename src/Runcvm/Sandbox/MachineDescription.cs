@@ -91,6 +91,9 @@ internal sealed record MachineDescription
     /// <summary>whether the engine is Podman, which gives a container fewer capabilities by default than Docker</summary>
     internal bool IsPodmans { get; init; }
 
+    /// <summary>seconds that it may wait for others that boot</summary>
+    internal int TurnPatience { get; init; }
+
     internal void Write(WireWriter w)
     {
         w.Flag(IsFirecracker);
@@ -134,6 +137,7 @@ internal sealed record MachineDescription
         w.Int64(SandboxMemoryLimit);
         w.Flag(CountsProcesses);
         w.Flag(IsPodmans);
+        w.Int32(TurnPatience);
     }
 
     /// <summary>Itself, where its numbers are such as `create` decides: verbs set limits of the host by them.</summary>
@@ -178,6 +182,7 @@ internal sealed record MachineDescription
         SandboxMemoryLimit = r.Int64(),
         CountsProcesses = r.Flag(),
         IsPodmans = r.Flag(),
+        TurnPatience = r.Int32(),
     };
 }
 

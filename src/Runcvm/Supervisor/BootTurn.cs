@@ -9,11 +9,6 @@ namespace Runcvm.Supervisor;
 /// place is given back before the machine has answered if that takes long, and whoever got none in time goes without.</summary>
 internal sealed class BootTurn : IDisposable
 {
-    /// <summary>A kernel that has not come to its end by then has measured long ago.</summary>
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(20);
-
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     private readonly SafeFileHandle _place;
 
     private BootTurn(SafeFileHandle place)
@@ -22,7 +17,8 @@ internal sealed class BootTurn : IDisposable
     }
 
     /// <summary>Waits for a place; null when there was none in time.</summary>
-    internal static async Task<BootTurn?> TakeAsync(EventLoop loop, string folder = BootTurns.InSandbox)
+    internal static async Task<BootTurn?> TakeAsync(
+        EventLoop loop, TimeSpan patience, string folder = BootTurns.InSandbox)
     {
         string[] places = Directory.GetFiles(folder);
         if (places.Length == 0) return null;
@@ -36,7 +32,7 @@ internal sealed class BootTurn : IDisposable
         }
 
         Task<SafeFileHandle> waiting = WaitAsync(places[first]);
-        if (await Task.WhenAny(waiting, loop.DelayAsync(Patience)) == waiting) return Taken(loop, await waiting);
+        if (await Task.WhenAny(waiting, loop.DelayAsync(patience)) == waiting) return Taken(loop, await waiting);
         _ = waiting.ContinueWith(static late => late.Result.Dispose(), TaskScheduler.Default);
         return null;
     }
@@ -53,7 +49,7 @@ internal sealed class BootTurn : IDisposable
 
     private async Task EndAsync(EventLoop loop)
     {
-        await loop.DelayAsync(Longest);
+        await loop.DelayAsync(BootTurns.LongestTurn);
         Dispose();
     }
 

@@ -38,7 +38,8 @@ internal sealed class MachineLife(
     {
         foreach (string notice in description.Notices) _log.Info(notice);
         timeline.Ended(BootSteps.Network);
-        using BootTurn? turn = description.UseKvm ? null : await BootTurn.TakeAsync(loop);
+        var patience = TimeSpan.FromSeconds(description.TurnPatience);
+        using BootTurn? turn = description.UseKvm ? null : await BootTurn.TakeAsync(loop, patience);
         if (!description.UseKvm) timeline.Ended(BootSteps.Turn);
         _sinceStart.Start();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());

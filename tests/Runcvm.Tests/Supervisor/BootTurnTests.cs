@@ -1,4 +1,5 @@
 using Runcvm.Linux.Events;
+using Runcvm.Linux.Files;
 using Runcvm.Sandbox;
 using Runcvm.Supervisor;
 using Runcvm.Tests.Images;
@@ -9,6 +10,8 @@ public sealed class BootTurnTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly EventLoop _loop = new();
+
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     public void Dispose()
     {
@@ -26,8 +29,8 @@ public sealed class BootTurnTests : IDisposable
         _loop.Run(async () =>
         {
             var taken = new List<BootTurn>();
-            for (int i = 0; i < places; i++) taken.Add((await BootTurn.TakeAsync(_loop, _folder.Path("")))!);
-            Task<BootTurn?> next = BootTurn.TakeAsync(_loop, _folder.Path(""));
+            for (int i = 0; i < places; i++) taken.Add((await BootTurn.TakeAsync(_loop, Patience, _folder.Path("")))!);
+            Task<BootTurn?> next = BootTurn.TakeAsync(_loop, Patience, _folder.Path(""));
             Assert.False(next.IsCompleted);
             foreach (BootTurn turn in taken) turn.Dispose();
             (await next)!.Dispose();
@@ -39,7 +42,40 @@ public sealed class BootTurnTests : IDisposable
     public void Where_nobody_made_places_nobody_waits()
         => _loop.Run(async () =>
         {
-            Assert.Null(await BootTurn.TakeAsync(_loop, _folder.Path("")));
+            Assert.Null(await BootTurn.TakeAsync(_loop, Patience, _folder.Path("")));
             return 0;
         });
+
+    [Fact]
+    public void Who_holds_every_place_for_ever_costs_another_machine_its_patience_and_no_more()
+    {
+        BootTurns.Ensure(_folder.Path(""));
+        var held = Directory.GetFiles(_folder.Path(""))
+            .Select(static file => FileDescriptor.Open(file, OpenFlags.ReadOnly)).ToList();
+        Assert.All(held, static place => Assert.True(FileDescriptor.TryLock(place)));
+        _loop.Run(async () =>
+        {
+            Assert.Null(await BootTurn.TakeAsync(_loop, TimeSpan.FromMilliseconds(100), _folder.Path("")));
+            return 0;
+        });
+        held.ForEach(static place => place.Dispose());
+    }
+
+    [Fact]
+    public void A_machine_waits_for_as_long_as_those_made_shortly_before_may_take()
+    {
+        string recent = _folder.Path("recent");
+        int Of(long now) => BootTurns.PatienceOfNew(recent, now);
+        Assert.Equal(5, Of(1_000_000));
+        Assert.Equal(Math.Min(60, 5 + (20 / Environment.ProcessorCount)), Of(1_000_001));
+        int last = 0;
+        for (int i = 0; i < 20; i++) last = Of(1_000_002 + i);
+        Assert.Equal(Math.Min(60, 5 + (21 * 20 / Environment.ProcessorCount)), last);
+        for (int i = 0; i < 2000; i++) last = Of(1_001_000);
+        Assert.Equal(60, last);
+        Assert.True(new FileInfo(recent).Length <= 1024 * 8);
+        Assert.Equal(5, Of(1_021_001));
+        // After a new start of the host its clock begins anew.
+        Assert.Equal(5, Of(1));
+    }
 }
