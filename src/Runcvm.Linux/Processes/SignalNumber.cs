@@ -24,6 +24,12 @@ public static class SignalNumber
     /// <summary>SIGSTOP</summary>
     public const int Stop = 19;
 
+    /// <summary>SIGXCPU: RLIMIT_CPU is reached</summary>
+    public const int ProcessorTime = 24;
+
+    /// <summary>SIGXFSZ: RLIMIT_FSIZE is reached</summary>
+    public const int FileSize = 25;
+
     /// <summary>SIGWINCH</summary>
     public const int WindowChanged = 28;
 

@@ -108,7 +108,7 @@ internal static class CreateVerb
         var systems = GuestFileSystems.From(mounts, options.Disks, options.SharesSockets);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options, systems.HasInit, bundle.IsPodmans);
         timeline.Ended("options");
-        Kernel kernel = ChooseKernel(options, installed, bundle.RootPath, config.ImageCacheBytes);
+        Kernel kernel = ChooseKernel(options, installed, bundle.RootPath, folder, config.ImageCacheBytes);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InstalledFiles.InitramfsCache);
         timeline.Ended("kernel and initramfs");
         uint user = HypervisorUsers.Take(folder.FullPath, config.HypervisorUsers);
@@ -138,10 +138,11 @@ internal static class CreateVerb
         };
     }
 
-    private static Kernel ChooseKernel(MachineOptions options, InstalledFiles installed, string root, long cacheSize)
+    private static Kernel ChooseKernel(
+        MachineOptions options, InstalledFiles installed, string root, MachineFolder folder, long cacheSize)
     {
         Kernel kernel = options.Kernel == ImageKernel.Choice
-            ? KernelOfImage(root, installed.Machine, cacheSize)
+            ? KernelOfImage(root, installed.Machine, folder, cacheSize)
             : new KernelStore(installed.Kernels, installed.Machine).Find(options.Kernel, emulated: !options.UseKvm);
         string processor = ProcessorName.Of(installed.Machine);
         return File.Exists(installed.Guest)
@@ -149,11 +150,12 @@ internal static class CreateVerb
             : throw new UsageException($"there is no guest program for {processor}: {installed.Guest} is missing; take it from a build for {processor}");
     }
 
-    private static Kernel KernelOfImage(string root, Architecture machine, long cacheSize)
+    private static Kernel KernelOfImage(string root, Architecture machine, MachineFolder folder, long cacheSize)
     {
-        Kernel kernel = ImageKernel.Ensure(root, InstalledFiles.ImageKernels, machine, out bool isNew);
-        var eviction = new ImageKernelEviction(InstalledFiles.ImageKernels, InstalledFiles.InitramfsCache);
-        if (isNew) eviction.Shrink(cacheSize);
+        Kernel kernel = ImageKernel.Ensure(
+            root, InstalledFiles.ImageKernels, machine, key => File.WriteAllText(folder.ImageKernel, key), out bool isNew);
+        if (isNew) new ImageKernelEviction(InstalledFiles.ImageKernels, InstalledFiles.InitramfsCache,
+            static () => MachineFolder.ImageKernelsInUse()).Shrink(cacheSize);
         return kernel;
     }
 

@@ -12,6 +12,7 @@ internal static class ScratchTemplate
     private const int Kept = 16;
 
     private const string Start = "scratch-template-";
+    private const string Unfinished = ".tmp";
 
     /// <summary>Its file, made if it is not there. It may lose its name at any time, when others are made.</summary>
     internal static SafeFileHandle Open(string folder, long size)
@@ -39,11 +40,17 @@ internal static class ScratchTemplate
         IEnumerable<FileInfo> lastUsedFirst = new DirectoryInfo(folder).EnumerateFiles(Start + "*.ext4")
             .OrderByDescending(static file => file.LastAccessTimeUtc);
         foreach (FileInfo template in lastUsedFirst.Skip(Kept)) template.Delete();
+        foreach (string unfinished in Directory.EnumerateFiles(folder, Start + "*" + Unfinished))
+        {
+            // Its maker was killed: the lock is free.
+            using LockFile? maker = LockFile.TryAcquire(unfinished[..^Unfinished.Length] + ".lock");
+            if (maker != null) File.Delete(unfinished);
+        }
     }
 
     private static void Make(string template, long size)
     {
-        string unfinished = template + ".tmp";
+        string unfinished = template + Unfinished;
         try
         {
             File.Delete(unfinished);

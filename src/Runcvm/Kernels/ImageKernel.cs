@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Kernels;
@@ -12,7 +13,14 @@ internal static class ImageKernel
 
     /// <summary>Finds it below the container's root, and unpacks it if that was not done before. The image's own indexes of its
     /// modules are taken: nothing of it is parsed here but the kernel's header.</summary>
-    public static Kernel Ensure(string rootPath, string cacheFolder, Architecture machine, out bool isNew)
+    /// <param name="rootPath">the container's root</param>
+    /// <param name="cacheFolder">where it is kept</param>
+    /// <param name="machine">the processors that it must be for</param>
+    /// <param name="use">says in the machine's state that it uses the kernel of this key, before that is looked for: from
+    /// then on nobody removes it</param>
+    /// <param name="isNew">it was unpacked just now</param>
+    public static Kernel Ensure(
+        string rootPath, string cacheFolder, Architecture machine, Action<string> use, out bool isNew)
     {
         isNew = false;
         using KernelFiles files = KernelFiles.TryFind(rootPath, out _)
@@ -20,6 +28,7 @@ internal static class ImageKernel
                 $"RUNCVM_KERNEL=image, but there is no kernel in this image: looked for {KernelSearch.Places}");
         var store = new KernelStore(cacheFolder, machine);
         string key = KeyOf(files.Identity());
+        use(key);
         if (TryUse(store, key, files.Release) is { } known) return known;
         using var work = new KernelWork(store);
         // Somebody may have made it while this one waited.
@@ -31,19 +40,18 @@ internal static class ImageKernel
     /// <summary>When a machine was last made with it (UTC).</summary>
     internal static DateTime LastUseOf(Kernel kernel) => File.GetLastWriteTimeUtc(kernel.ReleasePath);
 
+    /// <summary>Held by those who look for their kernel, shared, and by whoever removes one.</summary>
+    internal static string UsesLock(string cacheFolder) => Path.Combine(cacheFolder, ".uses");
+
     private static Kernel? TryUse(KernelStore store, string key, string release)
     {
-        try
-        {
-            Kernel? kernel = store.TryOpen(key, release);
-            if (kernel != null) File.SetLastWriteTimeUtc(kernel.ReleasePath, DateTime.UtcNow);
-            return kernel;
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            // It was removed between two looks at it (ImageKernelEviction).
-            return null;
-        }
+        using SafeFileHandle? uses = FileDescriptor.TryOpen(
+            UsesLock(store.Root), OpenFlags.ReadWrite | OpenFlags.Create, Permission.OwnersFile);
+        if (uses is null) return null;
+        FileDescriptor.LockShared(uses);
+        Kernel? kernel = store.TryOpen(key, release);
+        if (kernel != null) File.SetLastWriteTimeUtc(kernel.ReleasePath, DateTime.UtcNow);
+        return kernel;
     }
 
     // Nobody can give two different files the same inode and the same time of change, and all containers of an image see the same.

@@ -6,6 +6,10 @@ namespace Runcvm.Kernels;
 /// <summary>Programs of the host that are run while something is set up, never while a machine starts.</summary>
 internal static class Tool
 {
+    // Of a program that reads what may be a stranger's. The largest kernels of distributions take a tenth of either.
+    private const int MostSeconds = 120;
+    private const long MostMemory = 4L << 30;
+
     private static readonly Dictionary<string, string> Packages = new()
     {
         ["apt-cache"] = "apt",
@@ -35,14 +39,14 @@ internal static class Tool
     /// <param name="arguments">without its name</param>
     public static void RunBounded(long mostBytes, string name, params IReadOnlyList<string> arguments)
     {
-        string[] bounded =
-            [Find("prlimit"), $"--fsize={mostBytes}", "--cpu=120", "--as=4294967296", Find(name), .. arguments];
+        string[] limits = [$"--fsize={mostBytes}", $"--cpu={MostSeconds}:{MostSeconds + 1}", $"--as={MostMemory}"];
+        string[] bounded = [Find("prlimit"), .. limits, Find(name), .. arguments];
         // A user other than root has no capability to give up, and may not leave the network.
         string[] confined = CurrentProcess.IsRoot
             ? [Find("unshare"), "--net", "--ipc", "--", .. WithoutCapabilities(), .. bounded]
             : bounded;
         (int code, _, string errors) = Execute("", confined[0], confined[1..]);
-        if (code != 0) throw Failed(name, arguments, code, errors);
+        if (code != 0) throw Failed(name, arguments, code, Bound(code, mostBytes) ?? errors);
     }
 
     /// <summary>As <see cref="Run"/>, started in <paramref name="folder"/>.</summary>
@@ -79,6 +83,14 @@ internal static class Tool
         process.WaitForExit();
         return (process.ExitCode, output, errors.GetAwaiter().GetResult());
     }
+
+    // What the kernel ends a program by that goes beyond a limit (setrlimit(2)), as an exit code of .NET's.
+    private static string? Bound(int code, long mostBytes) => (code - 128) switch
+    {
+        SignalNumber.FileSize => $"it writes more than {mostBytes >> 20} MiB",
+        SignalNumber.ProcessorTime => $"it computes for more than {MostSeconds} s",
+        _ => null,
+    };
 
     private static string[] WithoutCapabilities()
         => [Find("setpriv"), "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--"];

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Runcvm.Images;
 using Runcvm.Installation;
 using Runcvm.Kernels;
+using Runcvm.Sandbox;
 
 namespace Runcvm.Operating;
 
@@ -21,7 +22,8 @@ internal static class ImagesVerb
 
     internal static int Prune(TextWriter output, int keep) => Prune(
         output, keep, new ImageEviction(),
-        new ImageKernelEviction(InstalledFiles.ImageKernels, InstalledFiles.InitramfsCache));
+        new ImageKernelEviction(InstalledFiles.ImageKernels, InstalledFiles.InitramfsCache,
+            static () => MachineFolder.ImageKernelsInUse()));
 
     internal static int Prune(TextWriter output, int keep, ImageEviction eviction, ImageKernelEviction kernels)
     {

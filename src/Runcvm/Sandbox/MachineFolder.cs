@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Images;
 using Runcvm.Linux;
@@ -57,6 +58,9 @@ internal sealed class MachineFolder
     /// <summary>Names the image in the cache that this machine boots from, so that it is not pruned.</summary>
     internal string RootImage => Path.Combine(FullPath, "root-image");
 
+    /// <summary>Names the kernel that was unpacked out of this machine's image, so that it is not removed.</summary>
+    internal string ImageKernel => Path.Combine(FullPath, "image-kernel");
+
     internal string LayerImage => Path.Combine(FullPath, "layer.erofs");
 
     /// <summary>From the beginning of `create` to `delete`.</summary>
@@ -111,6 +115,11 @@ internal sealed class MachineFolder
         var reader = new WireReader(bytes);
         return MachineRecord.Read(ref reader);
     }
+
+    /// <summary>Kernels out of images that machines have.</summary>
+    internal static IReadOnlySet<string> ImageKernelsInUse(string root = Root)
+        => All(root).Select(static folder => TryRead(folder.ImageKernel)).OfType<byte[]>()
+            .Select(Encoding.UTF8.GetString).ToHashSet();
 
     /// <summary>What `create` decided.</summary>
     /// <exception cref="UsageException">another version of RunCVM wrote it, or somebody else</exception>

@@ -250,7 +250,8 @@ public sealed class RootImageCacheTests : IDisposable
     private string Prune(int keep = 0)
     {
         var output = new StringWriter();
-        var kernels = new ImageKernelEviction(_folder.Path("image-kernels"), _folder.Path("initramfs"));
+        var kernels = new ImageKernelEviction(
+            _folder.Path("image-kernels"), _folder.Path("initramfs"), static () => new HashSet<string>());
         Assert.Equal(0, ImagesVerb.Prune(output, keep, Eviction(), kernels));
         return output.ToString();
     }

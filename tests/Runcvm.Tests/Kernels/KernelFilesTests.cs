@@ -33,6 +33,7 @@ public sealed class KernelFilesTests : IDisposable
         """;
 
     private readonly TemporaryFolder _root = new();
+    private readonly List<string> _used = [];
 
     public void Dispose() => _root.Dispose();
 
@@ -159,34 +160,51 @@ public sealed class KernelFilesTests : IDisposable
             for (int i = 0; i < 3; i++) packed.Write(zeros);
         string message = Assert.Throws<UsageException>(() => Ensure("/image")).Message;
         Assert.Contains("gzip", message, StringComparison.Ordinal);
+        Assert.EndsWith("it writes more than 128 MiB", message, StringComparison.Ordinal);
         Assert.Empty(Cached());
     }
 
     [Fact]
-    public void Kernels_of_images_go_the_longest_unused_first_but_not_one_used_just_now()
+    public void Kernels_of_images_go_the_longest_unused_first_and_never_one_that_a_machine_has()
     {
         for (int i = 0; i < 4; i++)
         {
             _root.Write($"{i}/boot/Image-6.1", Arm64Kernel());
             _root.Write($"{i}/boot/config-6.1", EnoughConfig);
-            Kernel kernel = Ensure($"/{i}");
-            // The last one stays as it is: in use.
-            if (i < 3) File.SetLastWriteTimeUtc(kernel.ReleasePath, DateTime.UtcNow.AddDays(i - 4));
+            File.SetLastWriteTimeUtc(Ensure($"/{i}").ReleasePath, DateTime.UtcNow.AddDays(i - 4));
         }
 
         foreach (string key in Cached()) _root.Write($"initramfs/{key}/6.1/a.cpio", "archive");
-        var eviction = new ImageKernelEviction(_root.Path + "/cache", _root.Path + "/initramfs");
-        Assert.Equal(4, Cached().Length);
+        Assert.Equal(4, _used.Distinct().Count());
+        // The oldest is a machine's.
+        string kept = _used[0];
+        var eviction = new ImageKernelEviction(
+            _root.Path + "/cache", _root.Path + "/initramfs", () => new HashSet<string> { kept });
         Assert.Empty(eviction.Shrink(long.MaxValue));
-        Assert.Single(eviction.Prune(keep: 3));
-        Assert.Single(eviction.Prune(keep: 2));
-        Assert.Single(eviction.Shrink(0));
-        Assert.Equal(Cached(), Directory.GetDirectories(_root.Path + "/initramfs").Select(Path.GetFileName));
-        Assert.Single(Cached());
+        Assert.Equal(_used[1] + "/6.1", Assert.Single(eviction.Prune(keep: 2)).Name);
+        Assert.Equal(_used[2] + "/6.1", Assert.Single(eviction.Prune(keep: 1)).Name);
+        Assert.Equal(_used[3] + "/6.1", Assert.Single(eviction.Shrink(0)).Name);
+        Assert.Equal([kept], Cached());
+        Assert.Equal([kept], Directory.GetDirectories(_root.Path + "/initramfs").Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void A_kernel_is_a_machines_before_it_is_looked_for()
+    {
+        _root.Write("image/boot/Image-6.1", Arm64Kernel());
+        _root.Write("image/boot/config-6.1", EnoughConfig);
+        Ensure("/image");
+        var eviction = new ImageKernelEviction(
+            _root.Path + "/cache", _root.Path + "/initramfs", static () => new HashSet<string>());
+        // It goes at the last moment at which it can.
+        Kernel kernel = ImageKernel.Ensure(
+            _root.Path + "/image", _root.Path + "/cache", Architecture.Arm64, _ => eviction.Prune(0), out bool isNew);
+        Assert.True(isNew);
+        Assert.True(File.Exists(kernel.VmlinuxPath));
     }
 
     private Kernel Ensure(string image, Architecture machine = Architecture.Arm64)
-        => ImageKernel.Ensure(_root.Path + image, _root.Path + "/cache", machine, out _);
+        => ImageKernel.Ensure(_root.Path + image, _root.Path + "/cache", machine, _used.Add, out _);
 
     private string[] Cached() =>
         [.. Directory.GetDirectories(_root.Path + "/cache").Select(Path.GetFileName).OfType<string>()
