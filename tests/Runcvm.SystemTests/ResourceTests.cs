@@ -147,12 +147,4 @@ public class ResourceTests(DockerEngine engine) : MachineTest(engine)
         => long.Parse((await ExecAsync(name, "sh", "-c", "awk '/MemFree/ { print int($2 / 1024) }' /proc/meminfo")).Text, CultureInfo.InvariantCulture);
 
     private static double Percent(string text) => double.Parse(text.TrimEnd('%'), CultureInfo.InvariantCulture);
-
-    // A number out of a file of the container's cgroup, whichever version of them the host has.
-    private async Task<string> OfCgroupAsync(string name, params string[] fileProgramAndOtherFile)
-    {
-        string id = await Docker.InspectAsync(name, "{{.Id}}");
-        const string Script = """find /sys/fs/cgroup -path /sys/fs/cgroup/unified -prune -o '(' -path "*/$0/$1" -o -path "*/$0/$3" ')' -print | head -n 1 | xargs awk "$2" """;
-        return (await Engine.BesideAsync(["sh", "-c", Script, id, .. fileProgramAndOtherFile, .. fileProgramAndOtherFile.Length < 3 ? ["-"] : Array.Empty<string>()])).Text;
-    }
 }

@@ -112,6 +112,15 @@ public static unsafe class CurrentProcess
         if (errno != Errno.EPERM) throw new LinuxException(errno, $"set the limit of open files to {files}");
     }
 
+    /// <summary>The hard limit of open files, but no more than that.</summary>
+    /// <param name="most">where the limit is higher, or none</param>
+    public static long MostOpenFiles(ulong most)
+    {
+        Libc.rlimit limit;
+        SystemCall.Check(Libc.prlimit(0, Rlimit.OpenFiles, null, &limit), $"read the limit of open files");
+        return (long)Math.Min(limit.rlim_max, most);
+    }
+
     /// <summary>Raises the soft limit of open files to the hard one, but not beyond <see cref="Rlimit.MostOpenFiles"/>: that would be none.</summary>
     /// <returns>the limit</returns>
     public static long RaiseOpenFiles()

@@ -4,6 +4,7 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Images;
 using Runcvm.Installation;
 using Runcvm.Kernels;
+using Runcvm.Linux.Mounts;
 using Runcvm.Linux.Processes;
 using Runcvm.Machines;
 using Runcvm.Oci;
@@ -36,7 +37,7 @@ internal static class CreateVerb
             folder.Recreate();
             NetworkChoice network = NetworkChoice.Of(bundle.Spec);
             IReadOnlyList<SafeFileHandle> sockets = MachineNetwork.Join(bundle.Spec, network, folder.Key);
-            string sandbox = Prepare(bundle, folder, config, network);
+            string sandbox = Prepare(command, bundle, folder, config, network);
             HandedFiles.Place([folder.ListenForControl(), .. sockets]);
             LowLevelRuntime.Execute(config.LowLevelRuntime, Arguments(command, sandbox),
                 HandedFiles.Variables(1 + sockets.Count));
@@ -60,11 +61,12 @@ internal static class CreateVerb
             : CommandLine.Parse(arguments).With(FlagsWithValue, "0", "--preserve-fds");
     }
 
-    private static string Prepare(Bundle bundle, MachineFolder folder, HostConfig config, NetworkChoice network)
+    private static string Prepare(
+        CommandLine command, Bundle bundle, MachineFolder folder, HostConfig config, NetworkChoice network)
     {
         var timeline = new Timeline();
         timeline.Ended(Timeline.Begin);
-        PlannedMachine machine = Plan(bundle, folder, config, network, timeline);
+        PlannedMachine machine = Plan(command, bundle, folder, config, network, timeline);
         // Inherited through the low-level runtime: the file server holds each file that the guest has open.
         if (machine.Systems.Shares.Count > 0) CurrentProcess.TryRaiseOpenFiles(Rlimit.MostOpenFiles);
         machine.Program.GiveAccess(machine.HypervisorUser, folder, machine.Disks.Disks, [machine.Kernel.VmlinuxPath, machine.Initramfs]);
@@ -85,8 +87,8 @@ internal static class CreateVerb
     }
 
     // Whatever is wrong with the request is found here, and what takes long is done last.
-    private static PlannedMachine Plan(Bundle bundle, MachineFolder folder, HostConfig config, NetworkChoice network,
-        Timeline timeline)
+    private static PlannedMachine Plan(CommandLine command, Bundle bundle, MachineFolder folder, HostConfig config,
+        NetworkChoice network, Timeline timeline)
     {
         JsonObject process = bundle.Spec["process"] as JsonObject ?? throw new UsageException("config.json describes no process");
         string[] environment = ProcessReader.Texts(process["env"]);
@@ -96,7 +98,8 @@ internal static class CreateVerb
         MachineOptions options = MachineOptions.From(environment, config, host, Resources(bundle.Spec, isSystemd), out IReadOnlyList<string> warnings);
         MachineMemory.CheckHugePages(options);
         network.Check(options.SaysHostNetwork);
-        LayerChain chain = LayerChain.Of(bundle.RootPath);
+        IReadOnlyList<MountInfo> hostMounts = MountInfo.ReadAll();
+        LayerChain chain = LayerChain.Of(bundle.RootPath, hostMounts);
         // A machine goes on with the root that it has, whichever is usual by now.
         if (!options.RootIsChosen && ScratchDisk.HoldsRootOf(chain, folder.Key))
             options = options with { RootIsShare = false };
@@ -135,6 +138,8 @@ internal static class CreateVerb
             SharesAddresses = network.IsShared,
             BootTimeout = config.BootTimeout,
             Warnings = warnings,
+            Cgroups = command.HasNoCgroups ? HostCgroups.None : HostCgroups.Of(hostMounts),
+            Mounts = hostMounts,
         };
     }
 
@@ -152,8 +157,8 @@ internal static class CreateVerb
 
     private static Kernel KernelOfImage(string root, Architecture machine, MachineFolder folder, long cacheSize)
     {
-        Kernel kernel = ImageKernel.Ensure(
-            root, InstalledFiles.ImageKernels, machine, key => File.WriteAllText(folder.ImageKernel, key), out bool isNew);
+        Kernel kernel = ImageKernel.Ensure(root, InstalledFiles.ImageKernels, machine,
+            key => File.WriteAllText(folder.ImageKernel, key), out bool isNew);
         if (isNew) new ImageKernelEviction(InstalledFiles.ImageKernels, InstalledFiles.InitramfsCache,
             static () => MachineFolder.ImageKernelsInUse()).Shrink(cacheSize);
         return kernel;

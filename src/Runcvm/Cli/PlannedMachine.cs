@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using Runcvm.Installation;
 using Runcvm.Kernels;
+using Runcvm.Linux.Mounts;
+using Runcvm.Linux.Processes;
 using Runcvm.Machines;
 using Runcvm.Oci;
 using Runcvm.Options;
@@ -47,13 +49,43 @@ internal sealed record PlannedMachine
     /// <summary>About options, for the log.</summary>
     internal required IReadOnlyList<string> Warnings { get; init; }
 
+    /// <summary>What the host can limit.</summary>
+    internal required HostCgroups Cgroups { get; init; }
+
+    /// <summary>Of the host.</summary>
+    internal required IReadOnlyList<MountInfo> Mounts { get; init; }
+
+    // Sockets of execs and disks, and those on which the guest's questions to nameservers travel.
+    private const ulong UsualOpenFiles = 65_536;
+
     private JsonObject Spec => Bundle.Spec;
 
     private JsonNode? Resources => Spec["linux"]?["resources"];
 
     private long MostProcesses => ProcessLimit.Of(Resources) ?? 0;
 
-    private long Overhead => MemoryOverhead.Of(Options.UseKvm, Systems.Shares.Count > 0, Options.MemoryBytes);
+    private bool HasShares => Systems.Shares.Count > 0;
+
+    private long Overhead => MemoryOverhead.Of(Options.UseKvm, HasShares, Options.MemoryBytes);
+
+    private SandboxLimits Limits => new(UsualMemory, Overhead, Options.Cpus);
+
+    private long UsualMemory => !Cgroups.Memory ? 0
+        : MemoryOverhead.Usual(Options.UseKvm, HasShares, Options.MemoryBytes)
+            + new MemoryFileSystems(Mounts, MemoryFileSystems.OfHost()).Bytes(WritablePlaces);
+
+    private IEnumerable<string> WritablePlaces =>
+    [
+        .. Systems.Shares.Where(static share => !share.ReadOnly).Select(static share => share.Source),
+        .. Disks.Disks.Where(static item => !item.Disk.ReadOnly).Select(static item => item.Source),
+    ];
+
+    // The file server has each file open that the guest has, and who relays ports has a socket for each connection.
+    private long OpenFiles
+        => CurrentProcess.MostOpenFiles(HasShares || SharesAddresses ? Rlimit.MostOpenFiles : UsualOpenFiles);
+
+    private string[] LimitNotices => Cgroups.Memory ? []
+        : ["nothing limits the sandbox's memory: no cgroup of this host counts it"];
 
     /// <summary>For the guest's init.</summary>
     internal Setup Setup() => new()
@@ -105,12 +137,13 @@ internal sealed record PlannedMachine
         KernelDebug = Options.KernelDebug,
         SharesAddresses = SharesAddresses,
         MaySpoof = MaySpoof,
-        Notices = [.. Warnings, .. Systems.Notices, .. Disks.Notices],
+        Notices = [.. Warnings, .. LimitNotices, .. Systems.Notices, .. Disks.Notices],
         Shares = [.. Systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly, share.Hidden))],
         FileServer = FileServerIdentity.Of(Spec["process"]),
         Sockets = [.. Systems.Sockets.Select(static socket => socket.Source)],
         ShareCache = (byte)Options.ShareCache,
         SandboxMemoryLimit = MemoryLimit.Of(Resources) is { } limit ? limit + Overhead : 0,
+        UsualMemory = UsualMemory,
         CountsProcesses = MostProcesses > 0,
         IsPodmans = Bundle.IsPodmans,
         TurnPatience = Options.UseKvm ? 0 : BootTurns.PatienceOfNew(),
@@ -133,7 +166,9 @@ internal sealed record PlannedMachine
         UseKvm = Options.UseKvm,
         VhostNet = Options.VhostNet,
         SharesAddresses = SharesAddresses,
-        MemoryOverhead = Overhead,
+        Limits = Limits,
+        Cgroups = Cgroups,
+        OpenFiles = OpenFiles,
     };
 
     /// <summary>For whoever operates the host.</summary>

@@ -50,11 +50,19 @@ internal static class UpdateVerb
         using SafeFileHandle source = resources == "-" ? FileDescriptor.Duplicate(new SafeFileHandle(StandardInput, false)) : FileDescriptor.Open(resources, OpenFlags.ReadOnly);
         JsonObject limits = Read(FileDescriptor.ReadToEnd(source));
         SetInGuest(limits, machine, folder);
-        SandboxSpec.RaiseLimits(limits, MemoryOverhead.Of(machine.UseKvm, machine.Shares.Count > 0, machine.MemoryBytes));
+        long overhead = MemoryOverhead.Of(machine.UseKvm, machine.Shares.Count > 0, machine.MemoryBytes);
+        new SandboxLimits(machine.UsualMemory, overhead, machine.Cpus).Change(limits);
+        // A guest has no use for more, and on cgroup v1 no limit may be above that of memory and swap together.
+        if (machine is { SandboxMemoryLimit: 0, UsualMemory: > 0 }) Bound(limits["memory"], machine.UsualMemory);
         using SafeFileHandle rewritten = FileDescriptor.InMemory("resources", Encoding.UTF8.GetBytes(limits.ToJsonString()));
         FileDescriptor.Rewind(rewritten);
         FileDescriptor.PlaceAt(rewritten, StandardInput);
         return [.. command.Arguments.Select(argument => argument == resources ? "-" : argument)];
+    }
+
+    private static void Bound(JsonNode? memory, long most)
+    {
+        if (memory?["limit"]?.GetValue<long>() > most) memory["limit"] = most;
     }
 
     private static JsonObject Read(byte[] resources)

@@ -16,8 +16,9 @@ internal sealed record LayerChain(
     /// <summary>Whether the layers belong to an image, which never changes, and not to this container alone.</summary>
     internal bool IsImage { get; private init; }
 
-    internal static LayerChain Of(string root) => Of(root, MountInfo.ReadAll());
-
+    /// <summary>Looks at a root.</summary>
+    /// <param name="root">its folder</param>
+    /// <param name="mounts">of the host</param>
     internal static LayerChain Of(string root, IReadOnlyList<MountInfo> mounts)
     {
         root = RealPath.Of(root) ?? throw new UsageException($"the container's root {root} does not exist");

@@ -16,8 +16,8 @@ internal static class ImageKernel
     /// <param name="rootPath">the container's root</param>
     /// <param name="cacheFolder">where it is kept</param>
     /// <param name="machine">the processors that it must be for</param>
-    /// <param name="use">says in the machine's state that it uses the kernel of this key, before that is looked for: from
-    /// then on nobody removes it</param>
+    /// <param name="use">says in the machine's state that it uses the kernel of this key, before that is looked for:
+    /// from then on nobody removes it</param>
     /// <param name="isNew">it was unpacked just now</param>
     public static Kernel Ensure(
         string rootPath, string cacheFolder, Architecture machine, Action<string> use, out bool isNew)

@@ -4,8 +4,9 @@ using Runcvm.Linux.Files;
 
 namespace Runcvm.Kernels;
 
-/// <summary>Removes kernels that were unpacked out of images, the one longest unused first, and never one that a machine
-/// has. A start that comes at the same moment either is seen here, or finds its kernel gone and unpacks it.</summary>
+/// <summary>Removes kernels that were unpacked out of images, the one longest unused first, and never one that a
+/// machine has. A start that comes at the same moment either is seen here, or finds its kernel gone and unpacks
+/// it.</summary>
 /// <param name="folder">of the cache</param>
 /// <param name="archives">folder of the archives with which machines start, which has one for each kernel</param>
 /// <param name="used">keys of the kernels that machines have</param>

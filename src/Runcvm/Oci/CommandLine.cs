@@ -26,6 +26,9 @@ internal sealed record CommandLine
     /// <summary>"json" or "text"</summary>
     internal string LogFormat => GlobalValue("--log-format") ?? "text";
 
+    /// <summary>The engine wants no cgroups: crun, and Podman's <c>--cgroups=disabled</c>.</summary>
+    internal bool HasNoCgroups => GlobalValue("--cgroup-manager") == "disabled";
+
     /// <summary>Where the low-level runtime keeps what it knows of its containers, or null where that is not
     /// said.</summary>
     internal string? Root => GlobalValue("--root");

@@ -85,6 +85,9 @@ internal sealed record MachineDescription
     /// <summary>bytes that sandbox and guest together may use, where the container has a limit; else 0</summary>
     internal long SandboxMemoryLimit { get; init; }
 
+    /// <summary>bytes that the sandbox may use where its user set no limit; 0 is no limit</summary>
+    internal long UsualMemory { get; init; }
+
     /// <summary>whether the guest counts the workload's processes, because their number is limited</summary>
     internal bool CountsProcesses { get; init; }
 
@@ -135,6 +138,7 @@ internal sealed record MachineDescription
         w.Texts(Sockets);
         w.Byte(ShareCache);
         w.Int64(SandboxMemoryLimit);
+        w.Int64(UsualMemory);
         w.Flag(CountsProcesses);
         w.Flag(IsPodmans);
         w.Int32(TurnPatience);
@@ -148,6 +152,7 @@ internal sealed record MachineDescription
         if (MemoryBytes is < 0 or > MachineSize.MostMemory)
             throw new WireFormatException($"a machine of {MemoryBytes} bytes");
         if (Cpus is < 0 or > MostCpus) throw new WireFormatException($"a machine of {Cpus} vCPUs");
+        if (UsualMemory < 0) throw new WireFormatException($"a sandbox of {UsualMemory} bytes");
         if (BootTimeout < 0) throw new WireFormatException($"a machine that may boot for {BootTimeout} s");
         return this;
     }
@@ -180,6 +185,7 @@ internal sealed record MachineDescription
         Sockets = r.Texts(),
         ShareCache = r.Byte(),
         SandboxMemoryLimit = r.Int64(),
+        UsualMemory = r.Int64(),
         CountsProcesses = r.Flag(),
         IsPodmans = r.Flag(),
         TurnPatience = r.Int32(),

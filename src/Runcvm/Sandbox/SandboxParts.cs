@@ -42,6 +42,12 @@ internal sealed record SandboxParts
     /// <summary>the machine takes part in a network namespace that is not its own</summary>
     internal bool SharesAddresses { get; init; }
 
-    /// <summary>bytes that hypervisor and supervisor need beside the guest's memory</summary>
-    internal long MemoryOverhead { get; init; }
+    /// <summary>what it may use of the host</summary>
+    internal required SandboxLimits Limits { get; init; }
+
+    /// <summary>what of that the host can limit</summary>
+    internal required HostCgroups Cgroups { get; init; }
+
+    /// <summary>files that one of its processes may have open</summary>
+    internal required long OpenFiles { get; init; }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Runcvm.Linux.Files;
 using Runcvm.Oci;
@@ -38,7 +37,8 @@ internal static class SandboxSpec
         spec["mounts"] = Mounts(parts);
         RewriteNamespaces(linux);
         RewriteDevices(linux, parts);
-        RaiseLimits(Child(linux, "resources"), parts.MemoryOverhead);
+        parts.Limits.Set(Child(linux, "resources"), parts.Cgroups);
+        Child(spec, "process")["rlimits"] = OpenFiles(parts.OpenFiles);
         linux["maskedPaths"] = SpecMount.Texts("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats");
         linux["readonlyPaths"] = SpecMount.Texts("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
         linux["sysctl"] = new JsonObject
@@ -71,6 +71,9 @@ internal static class SandboxSpec
             ["permitted"] = SpecMount.Texts(capabilities),
         };
     }
+
+    private static JsonArray OpenFiles(long most)
+        => [(JsonNode)new JsonObject { ["type"] = "RLIMIT_NOFILE", ["soft"] = most, ["hard"] = most }];
 
     private static JsonArray Mounts(SandboxParts parts)
     {
@@ -191,28 +194,6 @@ internal static class SandboxSpec
         var rule = new JsonObject { ["allow"] = true, ["type"] = "c", ["major"] = major, ["access"] = "rwm" };
         if (minor != null) rule["minor"] = minor;
         return rule;
-    }
-
-    /// <summary>Adds what the hypervisor needs to limits that were meant for the workload.</summary>
-    internal static void RaiseLimits(JsonNode resources, long memoryOverhead)
-    {
-        const long HypervisorThreads = 96;
-        foreach (string name in (string[])["limit", "reservation", "swap"])
-        {
-            if (resources["memory"]?[name]?.GetValue<long>() is > 0 and long bytes) resources["memory"]![name] = bytes + memoryOverhead;
-        }
-
-        if (resources["pids"]?["limit"]?.GetValue<long>() is > 0 and long limit) resources["pids"]!["limit"] = limit + HypervisorThreads;
-        // The same of cgroup v2 by its own names; swap is counted apart from memory there. "max" stays what it is.
-        foreach (string name in (string[])["memory.max", "memory.high", "memory.low", "memory.min"]) RaiseUnified(resources, name, memoryOverhead);
-        RaiseUnified(resources, "pids.max", HypervisorThreads);
-    }
-
-    private static void RaiseUnified(JsonNode resources, string name, long more)
-    {
-        string? text = resources["unified"]?[name]?.GetValue<string>();
-        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value > 0)
-            resources["unified"]![name] = (value + more).ToString(CultureInfo.InvariantCulture);
     }
 
     // They choose another handler or other rules for what crun makes of this container, which is the sandbox.

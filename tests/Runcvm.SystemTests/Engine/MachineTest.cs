@@ -96,6 +96,17 @@ public abstract class MachineTest(DockerEngine engine) : IAsyncLifetime
             $"'{text}' in the logs of {name}", within, () => logs);
     }
 
+    /// <summary>A number out of a file of the container's cgroup, whichever version of them the host has.</summary>
+    protected async Task<string> OfCgroupAsync(string name, string file, string program, string otherFile = "-")
+    {
+        string id = await Docker.InspectAsync(name, "{{.Id}}");
+        const string Script = """
+            find /sys/fs/cgroup -path /sys/fs/cgroup/unified -prune -o \
+                '(' -path "*/$0/$1" -o -path "*/$0/$3" ')' -print | head -n 1 | xargs awk "$2"
+            """;
+        return (await Engine.BesideAsync("sh", "-c", Script, id, file, program, otherFile)).Text;
+    }
+
     protected static void OnlyMachines() => Assert.SkipUnless(DockerEngine.RunsMachines, "only holds for machines");
 
     /// <summary>Everything that a machine could leave on a host, as one text.</summary>

@@ -109,7 +109,10 @@ public class SandboxSpecTests
             ["cpu.weight"] = "50",
         };
         DockerConfig.AssertJson(
-            """{"memory.max":"536871912","memory.high":"max","memory.low":"0","memory.swap.max":"5","pids.max":"196","cpu.weight":"50"}""",
+            """
+            {"memory.max":"536871912","memory.high":"max","memory.low":"0","memory.swap.max":"5","pids.max":"230",
+             "cpu.weight":"50"}
+            """,
             Rewritten(spec)["linux"]!["resources"]!["unified"]);
     }
 
@@ -126,20 +129,15 @@ public class SandboxSpecTests
     {
         JsonNode resources = Rewritten(DockerConfig.Usual())["linux"]!["resources"]!;
         DockerConfig.AssertJson("""{"limit":536871912,"reservation":268436456,"swap":1073742824,"disableOOMKiller":false}""", resources["memory"]);
-        Assert.Equal(196, (long?)resources["pids"]!["limit"]);
+        Assert.Equal(230, (long?)resources["pids"]!["limit"]);
         DockerConfig.AssertJson("""{"shares":0,"quota":150000,"period":100000}""", resources["cpu"]);
     }
 
-    [Theory]
-    [InlineData("""{"limit":-1,"swap":-1}""")]
-    [InlineData("""{"limit":0,"swap":null}""")]
-    [InlineData("{}")]
-    public void No_limit_stays_no_limit(string memory)
-    {
-        JsonObject spec = DockerConfig.Usual();
-        spec["linux"]!["resources"]!["memory"] = JsonNode.Parse(memory);
-        DockerConfig.AssertJson(memory, Rewritten(spec)["linux"]!["resources"]!["memory"]);
-    }
+    [Fact]
+    public void Open_files_are_limited()
+        => DockerConfig.AssertJson(
+            """[{"type":"RLIMIT_NOFILE","soft":4096,"hard":4096}]""",
+            Rewritten(DockerConfig.Usual())["process"]!["rlimits"]);
 
     [Fact]
     public void What_the_engine_needs_stays_as_it_wrote_it()
@@ -287,7 +285,9 @@ public class SandboxSpecTests
             Sockets = sockets ?? [],
             UseKvm = useKvm,
             Firecracker = firecracker,
-            MemoryOverhead = 1000,
+            Limits = new SandboxLimits(256 << 20, 1000, 2),
+            Cgroups = new HostCgroups(true, true, true),
+            OpenFiles = 4096,
         });
         // As it will be read: from text.
         return JsonNode.Parse(spec.ToJsonString())!.AsObject();
