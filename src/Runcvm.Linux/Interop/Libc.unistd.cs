@@ -73,6 +73,10 @@ internal static unsafe partial class Libc
     [LibraryImport(Name)]
     internal static partial int getpid();
 
+    /// <summary>getppid(2)</summary>
+    [LibraryImport(Name)]
+    internal static partial int getppid();
+
     /// <summary>geteuid(2)</summary>
     [LibraryImport(Name)]
     internal static partial uint geteuid();

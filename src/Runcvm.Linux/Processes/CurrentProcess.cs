@@ -12,6 +12,9 @@ public static unsafe class CurrentProcess
     /// <summary>getpid(2)</summary>
     public static int Id => Libc.getpid();
 
+    /// <summary>getppid(2)</summary>
+    public static int ParentId => Libc.getppid();
+
     /// <summary>geteuid(2) is 0.</summary>
     public static bool IsRoot => Libc.geteuid() == 0;
 
@@ -150,7 +153,8 @@ public static unsafe class CurrentProcess
     /// core is written. Holds until the next execve(2).</summary>
     public static void ForbidInspection() => SystemCall.Check(Libc.prctl(Libc.PR_SET_DUMPABLE, 0), $"forbid inspection");
 
-    /// <summary>prctl(PR_SET_PDEATHSIG): a signal for this process when its parent ends.</summary>
+    /// <summary>prctl(PR_SET_PDEATHSIG): a signal for this process when its parent ends. A change of user or
+    /// capabilities undoes it.</summary>
     public static void SignalWhenParentEnds(int signal)
         => SystemCall.Check(Libc.prctl(Libc.PR_SET_PDEATHSIG, (nuint)signal), $"ask for a signal at the parent's end");
 

@@ -10,6 +10,12 @@ public static class Rlimit
         "RLIMIT_NICE", "RLIMIT_RTPRIO", "RLIMIT_RTTIME",
     ];
 
+    /// <summary>The number of RLIMIT_CPU.</summary>
+    public const int ProcessorTime = 0;
+
+    /// <summary>The number of RLIMIT_FSIZE.</summary>
+    public const int FileSize = 1;
+
     /// <summary>The number of RLIMIT_DATA.</summary>
     public const int Data = 2;
 

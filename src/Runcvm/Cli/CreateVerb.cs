@@ -118,7 +118,9 @@ internal static class CreateVerb
         // How many networks the machine has the supervisor will see; one card is there for those to come.
         int ownDisks = 1 + (options.RootIsShare ? 0 : 1) + (kernel.ModulesImagePath == null ? 0 : 1);
         DeviceLimit.Check(program.IsFirecracker, installed.Machine, options.Balloon, ownDisks + options.Disks.Count, cards: 1);
-        var disks = MachineDisks.Prepare(chain, folder, kernel, options, mounts, program.OwnerOfDisks(user), config.ImageCacheBytes);
+        // Until the machine runs nobody else is its user.
+        var bounds = new BuildBounds(user, config.ImageCacheBytes);
+        var disks = MachineDisks.Prepare(chain, folder, kernel, options, mounts, program.OwnerOfDisks(user), bounds);
         timeline.Ended("root image and disks");
         if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
         return new PlannedMachine

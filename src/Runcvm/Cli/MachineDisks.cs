@@ -20,12 +20,12 @@ internal sealed record MachineDisks(
     internal const string Layer = "layer";
 
     internal static MachineDisks Prepare(LayerChain chain, MachineFolder folder, Kernel kernel, MachineOptions options,
-        JsonNode? mounts, uint user, long imageCacheSize)
+        JsonNode? mounts, uint user, BuildBounds bounds)
     {
         bool rootIsShare = options.RootIsShare;
         var notices = new List<string>();
         var disks = new List<(string, MachineDisk)>();
-        if (!rootIsShare) disks.Add((Image(chain, folder, imageCacheSize, notices), Disk(Root, true)));
+        if (!rootIsShare) disks.Add((Image(chain, folder, bounds, notices), Disk(Root, true)));
         ScratchDisk scratch = ScratchDisk.Ensure(chain, folder.Key, options.ScratchSizeBytes);
         disks.Add((scratch.Path, Disk(Scratch, false)));
         if (!rootIsShare) scratch.HoldRoot();
@@ -40,15 +40,15 @@ internal sealed record MachineDisks(
         return new MachineDisks(disks, [.. (upper?.Changes ?? []).Select(ToLayerPath)], notices);
     }
 
-    private static string Image(LayerChain chain, MachineFolder folder, long cacheSize, List<string> notices)
+    private static string Image(LayerChain chain, MachineFolder folder, BuildBounds bounds, List<string> notices)
     {
         // Before it is looked for: from now on nobody removes it.
         File.WriteAllText(folder.RootImage, chain.Key);
-        string image = new RootImageCache().Ensure(chain, out BuildReport? built);
+        string image = new RootImageCache().Ensure(chain, bounds, out BuildReport? built);
         if (built != null)
         {
             notices.Add($"built the root image in {built.Seconds:F1} s ({built.Bytes / (1024 * 1024)} MiB; {built.Reason})");
-            int removed = new ImageEviction().Shrink(cacheSize).Count;
+            int removed = new ImageEviction().Shrink(bounds.MostBytes).Count;
             if (removed > 0) notices.Add($"removed {removed} root images that were not used for long (image_cache_size in {Options.HostConfig.File})");
         }
 

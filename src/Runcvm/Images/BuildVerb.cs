@@ -1,3 +1,4 @@
+using System.Globalization;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
 using Runcvm.Linux.Processes;
@@ -10,29 +11,43 @@ internal static class BuildVerb
 {
     private const int CannotBuild = 1;
 
+    // The layers as one folder.
+    private const string Joined = "root";
+
     /// <summary>What <see cref="Run"/> takes.</summary>
-    internal static IEnumerable<string> Arguments(string mkfs, string output, string workFolder, IReadOnlyList<string> layers)
-        => [mkfs, output, workFolder, .. layers];
+    internal static IEnumerable<string> Arguments(
+        string mkfs, string output, BuildBounds bounds, string workFolder, IReadOnlyList<string> layers)
+        => [mkfs, output, Number(bounds.User), Number(bounds.MostBytes), workFolder, .. layers];
 
     /// <summary>Returns only when something failed, with the reason on stderr.</summary>
     internal static int Run(string[] args)
     {
-        if (args is not [var mkfs, var output, var workFolder, .. var layers] || layers.Length == 0)
+        if (args is not [var mkfs, var output, var user, var most, var workFolder, .. var layers] || layers.Length == 0)
         {
-            Console.Error.WriteLine("build-image takes MKFS OUTPUT WORK-FOLDER LAYER...");
+            Console.Error.WriteLine("build-image takes MKFS OUTPUT USER MOST-BYTES WORK-FOLDER LAYER...");
             return CannotBuild;
         }
 
         try
         {
-            // Survives execve: mkfs.erofs does not go on writing for a builder that was killed.
+            var bounds = new BuildBounds(
+                uint.Parse(user, CultureInfo.InvariantCulture), long.Parse(most, CultureInfo.InvariantCulture));
+            int parent = CurrentProcess.ParentId;
             CurrentProcess.SignalWhenParentEnds(SignalNumber.Kill);
-            CurrentProcess.Unshare(Namespaces.Mount | Namespaces.FileSystemContext);
+            CurrentProcess.Unshare(
+                Namespaces.Mount | Namespaces.FileSystemContext | Namespaces.Network | Namespaces.Ipc | Namespaces.Uts);
             MountPoint.SetPropagation("/", MountFlags.Recursive | MountFlags.Private);
             string root = Join(workFolder, layers);
-            CurrentProcess.Execute(mkfs, MakeImage(output, root), Tool.Environment);
+            TreeSize.Check(root, bounds.MostBytes);
+            string program = RealPath.Of(mkfs) ?? mkfs;
+            string made = BuilderTree.Furnish(workFolder, program, output, bounds.User);
+            BuilderTree.Enter(workFolder, bounds);
+            // Survives execve: mkfs.erofs does not go on writing for a builder that was killed, now or just before.
+            CurrentProcess.SignalWhenParentEnds(SignalNumber.Kill);
+            if (CurrentProcess.ParentId != parent) return CannotBuild;
+            CurrentProcess.Execute(program, MakeImage(made, "/" + Joined), Tool.Environment);
         }
-        catch (Exception e) when (e is Linux.LinuxException or IOException)
+        catch (Exception e) when (e is Linux.LinuxException or IOException or UsageException)
         {
             Console.Error.WriteLine(e.Message);
         }
@@ -56,12 +71,12 @@ internal static class BuildVerb
     {
         // Links with short names in a folder of our own: the options of mount(2) must fit into one page, which the
         // paths of 127 layers would not, and colons or commas in those paths need no care.
-        MountPoint.Add("tmpfs", workFolder, "tmpfs", MountFlags.NoSuid | MountFlags.NoDev);
+        MountPoint.Add("tmpfs", workFolder, "tmpfs", MountFlags.NoSuid | MountFlags.NoDev, "mode=755,size=1m");
         CurrentProcess.ChangeDirectory(workFolder);
         var names = new List<string>();
         foreach (string layer in layers)
         {
-            string name = names.Count.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            string name = names.Count.ToString(CultureInfo.InvariantCulture);
             File.CreateSymbolicLink(Path.Combine(workFolder, name), layer);
             names.Add(name);
         }
@@ -73,9 +88,11 @@ internal static class BuildVerb
             names.Add("empty");
         }
 
-        string root = Path.Combine(workFolder, "root");
+        string root = Path.Combine(workFolder, Joined);
         Node.MakeDirectory(root);
         MountPoint.Add("overlay", root, "overlay", MountFlags.ReadOnly, $"lowerdir={string.Join(':', names)}");
         return root;
     }
+
+    private static string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -10,14 +10,18 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
 {
     internal const string DefaultFolder = "/var/lib/runcvm/images";
 
+    // A host whose disk is full to the last block has other troubles than an image that is missing.
+    private const long LeftForOthers = 256L << 20;
+
     private const string Extension = ".erofs";
     private const string UnfinishedMark = ".tmp-";
 
     /// <summary>The image's file. Whoever asks has said before, in its state folder, that it uses the image: else it could be
     /// gone a moment later.</summary>
     /// <param name="chain">what it is made of</param>
+    /// <param name="bounds">of the build</param>
     /// <param name="built">null when the image was there, or another process built it meanwhile</param>
-    internal string Ensure(LayerChain chain, out BuildReport? built)
+    internal string Ensure(LayerChain chain, BuildBounds bounds, out BuildReport? built)
     {
         string image = PathOf(chain.Key);
         built = null;
@@ -27,7 +31,7 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
         using LockFile @lock = LockFile.Acquire(LockOf(chain.Key));
         if (IsUsable(image, out string? fault)) return image;
         if (fault is not null) File.Delete(image);
-        built = Build(chain, image, fault ?? "there was no image of these layers yet");
+        built = Build(chain, image, bounds, fault ?? "there was no image of these layers yet");
         return image;
     }
 
@@ -92,7 +96,7 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
         }
     }
 
-    private BuildReport Build(LayerChain chain, string image, string reason)
+    private BuildReport Build(LayerChain chain, string image, BuildBounds bounds, string reason)
     {
         var clock = Stopwatch.StartNew();
         RemoveUnfinished(chain.Key);
@@ -103,7 +107,10 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
         {
             // Only a mount point: each builder mounts in a namespace of its own, so all can use the same one.
             Node.MakeDirectory(work, Permission.OwnersFolder);
-            List<string> arguments = ["runcvm", "build-image", .. BuildVerb.Arguments(mkfs, unfinished, work, chain.Layers)];
+            long room = Math.Max(LeftForOthers, new DriveInfo(folder).AvailableFreeSpace - LeftForOthers);
+            BuildBounds here = bounds with { MostBytes = Math.Min(bounds.MostBytes, room) };
+            List<string> arguments =
+                ["runcvm", "build-image", .. BuildVerb.Arguments(mkfs, unfinished, here, work, chain.Layers)];
             // First, so that people see which image is being built.
             File.WriteAllLines(LayersOf(chain.Key), chain.Layers);
             if (Tool.Run(builder, arguments) is { } failure) throw Explain(chain, failure);
@@ -125,6 +132,7 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
     // In this order: after a crash of the host a file under the final name has its content.
     private void Publish(string unfinished, string image)
     {
+        Node.SetOwner(unfinished, 0, 0);
         using (SafeFileHandle file = FileDescriptor.Open(unfinished, OpenFlags.ReadWrite)) FileDescriptor.Sync(file);
         if (ErofsImage.FaultOf(unfinished) is { } fault) throw new UsageException($"mkfs.erofs made a file that is no image: {fault}");
         File.Move(unfinished, image, overwrite: true);
@@ -162,5 +170,10 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
     }
 
     private UsageException Explain(LayerChain chain, string failure)
-        => Tool.Failure($"the root image of {chain.Root}", folder, failure + LongName.Explanation(chain.Layers));
+    {
+        string wayOut = failure.StartsWith(TreeSize.TooLarge, StringComparison.Ordinal)
+            ? $"; image_cache_size and the room in {folder} allow no more, and RUNCVM_ROOTFS=share needs no image"
+            : LongName.Explanation(chain.Layers);
+        return Tool.Failure($"the root image of {chain.Root}", folder, failure + wayOut);
+    }
 }

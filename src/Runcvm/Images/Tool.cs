@@ -29,8 +29,11 @@ internal static class Tool
             .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         ExitStatus end = child.Wait();
         if (end is { Code: 0, Signal: 0 }) return null;
-        if (end.Signal != 0) return $"{Path.GetFileName(arguments[0])} was killed by signal {end.Signal}";
-        return lines.LastOrDefault() ?? $"{Path.GetFileName(arguments[0])} ended with code {end.Code}";
+        string name = Path.GetFileName(arguments[0]);
+        if (end.Signal == SignalNumber.FileSize) return $"{name} wrote more than it may";
+        if (end.Signal == SignalNumber.ProcessorTime) return $"{name} took more time than it may";
+        if (end.Signal != 0) return $"{name} was killed by signal {end.Signal}";
+        return lines.LastOrDefault() ?? $"{name} ended with code {end.Code}";
     }
 
     /// <summary>What to tell the user of a failure to make something.</summary>

@@ -26,6 +26,7 @@ internal static class UpperLayer
         try
         {
             File.Delete(unfinished);
+            CheckSize(upper, Path.GetDirectoryName(output)!);
             string mkfs = Tool.Find("mkfs.erofs", "erofs-utils");
             if (Tool.Run(mkfs, BuildVerb.MakeImage(unfinished, upper)) is { } failure)
                 throw Tool.Failure($"the image of the container's own layer {upper}", Path.GetDirectoryName(output)!, failure + LongName.Explanation([upper]));
@@ -37,5 +38,20 @@ internal static class UpperLayer
         }
 
         return new PackedUpper(output, changes.Found, changes.Newest);
+    }
+
+    // The state folder lies in memory.
+    private static void CheckSize(string upper, string folder)
+    {
+        try
+        {
+            TreeSize.Check(upper, new DriveInfo(folder).AvailableFreeSpace / 2);
+        }
+        catch (UsageException e)
+        {
+            throw new UsageException(
+                $"the image of the container's own layer {upper} could not be made: {e.Message}; "
+                + $"{folder} has no room for more, and RUNCVM_ROOTFS=share needs no image", e);
+        }
     }
 }

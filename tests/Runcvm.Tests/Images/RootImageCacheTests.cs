@@ -10,6 +10,10 @@ namespace Runcvm.Tests.Images;
 public sealed class RootImageCacheTests : IDisposable
 {
     private static string Builder => Path.Combine(AppContext.BaseDirectory, "runcvm");
+
+    // As the users of hypervisors.
+    private static readonly BuildBounds Bounds = new(1_900_000_000, 64L << 30);
+
     private readonly TemporaryFolder _folder = new();
 
     public RootImageCacheTests() => Assert.SkipUnless(
@@ -28,7 +32,7 @@ public sealed class RootImageCacheTests : IDisposable
             chown 70000:123456 a; chmod 4755 a; touch -d '1969-12-31 23:00:00.000000007Z' d
             python3 - <<'E'
             import os, socket
-            os.setxattr('a', 'user.x', b'v'); os.setxattr('d', 'trusted.t', b'z' * 3000)
+            os.setxattr('a', 'user.x', b'v'); os.setxattr('d', 'user.t', b'z' * 3000)
             os.setxattr('a', 'security.capability', bytes.fromhex('0100000200040000000000000000000000000000'))
             os.mknod('socket', 0o140755)
             E
@@ -55,6 +59,50 @@ public sealed class RootImageCacheTests : IDisposable
         string image = Build("only");
         _folder.Shell($"mkdir image; mount -o loop,ro {image} image; test ! -e image/whiteout; test -e image/d/f; "
             + "python3 -c \"import os; assert os.listxattr('image/d') == []\"");
+    }
+
+    [Fact]
+    public void A_layer_whose_holes_would_fill_the_disk_is_refused_at_once_with_the_way_out()
+    {
+        _folder.Shell("mkdir sparse; truncate -s 1T sparse/file; ln sparse/file sparse/other");
+        var clock = Stopwatch.StartNew();
+        UsageException e = Assert.Throws<UsageException>(() => Cache().Ensure(Chain("sparse"), Bounds, out _));
+        Assert.Contains("more than 65536 MiB with the holes of its files filled", e.Message, StringComparison.Ordinal);
+        Assert.Contains("RUNCVM_ROOTFS=share", e.Message, StringComparison.Ordinal);
+        Assert.InRange(clock.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(20));
+        Assert.Equal(["work"], Cached());
+    }
+
+    [Fact]
+    public void Whoever_makes_an_image_is_nobody_and_writes_no_more_than_it_may()
+    {
+        _folder.Make("layer");
+        _folder.Make("cache/work");
+        File.WriteAllBytes(_folder.Path("layer/f"), new byte[2 << 20]);
+        // Stands for a mkfs.erofs that was taken over: it looks around, and writes without end. There is no /dev/null.
+        string evil = _folder.Path("evil");
+        File.WriteAllText(evil, """
+            #!/bin/sh
+            for file; do made=$last; last=$file; done
+            id -u >&2
+            cat /etc/shadow >&2 2>&- && echo "reads the host's files" >&2
+            ls /proc/self /dev/null >&2 2>&- && echo "sees processes and devices" >&2
+            (: >"$0.new") 2>&- && echo "writes to the host" >&2
+            kill -0 1 2>&- && echo "may signal others" >&2
+            echo "root has $(ls /root)" >&2
+            exec tail -q -c +1 /root/f /root/f /root/f /root/f >"$made"
+            """);
+        File.SetUnixFileMode(evil, (UnixFileMode)0x1ED);
+        string output = _folder.Path("cache/out");
+        var bounds = new BuildBounds(Bounds.User, 4L << 20);
+        IEnumerable<string> arguments =
+            BuildVerb.Arguments(evil, output, bounds, _folder.Path("cache/work"), [_folder.Path("layer")]);
+        var start = new ProcessStartInfo(Builder, ["build-image", .. arguments]) { RedirectStandardError = true };
+        using Process builder = Process.Start(start)!;
+        Assert.Equal($"{Bounds.User}\nroot has f\n", builder.StandardError.ReadToEnd());
+        builder.WaitForExit();
+        Assert.Equal(128 + SignalNumber.FileSize, builder.ExitCode);
+        Assert.Equal(bounds.MostBytes, new FileInfo(output).Length);
     }
 
     [Fact]
@@ -89,7 +137,7 @@ public sealed class RootImageCacheTests : IDisposable
         _folder.Make("layer/etc");
         var reports = new BuildReport?[6];
         Parallel.For(0, reports.Length, new ParallelOptions { MaxDegreeOfParallelism = 6 },
-            i => Cache().Ensure(Chain("layer"), out reports[i]));
+            i => Cache().Ensure(Chain("layer"), Bounds, out reports[i]));
         BuildReport built = Assert.Single(reports, report => report is not null)!;
         Assert.True(built.Bytes > 0);
         Assert.Equal(["key.erofs", "work"], Cached());
@@ -104,7 +152,7 @@ public sealed class RootImageCacheTests : IDisposable
         File.WriteAllBytes(_folder.Path("layer/f"), new byte[100_000]);
         string image = Build("layer");
         using (FileStream file = File.OpenWrite(image)) file.SetLength(length);
-        Cache().Ensure(Chain("layer"), out BuildReport? built);
+        Cache().Ensure(Chain("layer"), Bounds, out BuildReport? built);
         Assert.Contains("damaged", built!.Reason);
         Assert.Null(ErofsImage.FaultOf(image));
     }
@@ -118,15 +166,16 @@ public sealed class RootImageCacheTests : IDisposable
         string unfinished = image + ".tmp-1";
         _folder.Make("cache/work");
         // A shell stands for the process that builds; the verb asks to be killed with it.
-        string command = string.Join(' ', BuildVerb.Arguments("/usr/bin/mkfs.erofs", unfinished, _folder.Path("cache/work"), [_folder.Path("layer")]));
+        string command = string.Join(' ', BuildVerb.Arguments(
+            "/usr/bin/mkfs.erofs", unfinished, Bounds, _folder.Path("cache/work"), [_folder.Path("layer")]));
         using Process parent = Process.Start("sh", ["-c", $"{Builder} build-image {command}; true"]);
         Assert.True(SpinWait.SpinUntil(() => File.Exists(unfinished), TimeSpan.FromSeconds(20)));
         parent.Kill();
-        Assert.True(SpinWait.SpinUntil(() => !Running(unfinished), TimeSpan.FromSeconds(20)));
+        Assert.True(SpinWait.SpinUntil(() => !Running(Path.GetFileName(unfinished)), TimeSpan.FromSeconds(20)));
         Assert.NotNull(ErofsImage.FaultOf(unfinished));
         Assert.False(File.Exists(image));
         File.Delete(_folder.Path("layer/large"));
-        Cache().Ensure(Chain("layer"), out _);
+        Cache().Ensure(Chain("layer"), Bounds, out _);
         Assert.Equal(["key.erofs", "work"], Cached());
     }
 
@@ -141,7 +190,7 @@ public sealed class RootImageCacheTests : IDisposable
         Linux.Mounts.MountPoint.Add("tmpfs", cache, "tmpfs", data: "size=1m");
         try
         {
-            UsageException e = Assert.Throws<UsageException>(() => Cache().Ensure(Chain("layer"), out _));
+            UsageException e = Assert.Throws<UsageException>(() => Cache().Ensure(Chain("layer"), Bounds, out _));
             Assert.StartsWith($"no space left in {cache}", e.Message);
             Assert.Contains("runcvm images prune", e.Message);
             Assert.Equal(["work"], Cached());
@@ -155,7 +204,7 @@ public sealed class RootImageCacheTests : IDisposable
     [Fact]
     public void A_failure_of_the_builder_is_told_in_its_own_words()
     {
-        UsageException e = Assert.Throws<UsageException>(() => Cache().Ensure(Chain("missing"), out _));
+        UsageException e = Assert.Throws<UsageException>(() => Cache().Ensure(Chain("missing"), Bounds, out _));
         Assert.Contains("No such file or directory", e.Message);
     }
 
@@ -275,9 +324,9 @@ public sealed class RootImageCacheTests : IDisposable
 
     private string Build(params string[] layers)
     {
-        string image = Cache().Ensure(Chain(layers), out BuildReport? built);
+        string image = Cache().Ensure(Chain(layers), Bounds, out BuildReport? built);
         Assert.NotNull(built);
-        Cache().Ensure(Chain(layers), out BuildReport? again);
+        Cache().Ensure(Chain(layers), Bounds, out BuildReport? again);
         Assert.Null(again);
         return image;
     }

@@ -58,6 +58,16 @@ public sealed class UpperLayerTests : IDisposable
         _folder.Shell(RootImageCacheTests.Compare("upper", Pack(null)!.Image));
     }
 
+    [Fact]
+    public void A_layer_whose_holes_would_fill_the_state_folder_is_refused_with_the_way_out()
+    {
+        SkipWithoutTools();
+        _folder.Shell("truncate -s 8T upper/file");
+        string message = Assert.Throws<UsageException>(() => Pack(null)).Message;
+        Assert.Contains("with the holes of its files filled", message, StringComparison.Ordinal);
+        Assert.EndsWith("RUNCVM_ROOTFS=share needs no image", message, StringComparison.Ordinal);
+    }
+
     private static void SkipWithoutTools() => Assert.SkipUnless(File.Exists("/usr/bin/mkfs.erofs"), "needs mkfs.erofs");
 
     private PackedUpper? Pack(long? lastApplied)

@@ -1,0 +1,72 @@
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Mounts;
+using Runcvm.Linux.Processes;
+
+namespace Runcvm.Images;
+
+/// <summary>The root folder of mkfs.erofs, which reads what strangers made: the layers, the programs and libraries of
+/// the host, and the one file that it writes. There is no <c>/proc</c> in it, no <c>/dev</c>, and no other file of the
+/// host.</summary>
+internal static class BuilderTree
+{
+    // 64 GiB take a few minutes of a slow host.
+    private const ulong MostSeconds = 1800;
+
+    // A million files take it a few hundred MiB.
+    private const ulong MostMemory = 4UL << 30;
+
+    // On some hosts links into the first.
+    private static readonly string[] ProgramFolders = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+
+    /// <summary>Puts the program and its output beside the layers.</summary>
+    /// <param name="tree">a file system in memory</param>
+    /// <param name="program">without links</param>
+    /// <param name="output">on the host; made</param>
+    /// <param name="user">owner of the output</param>
+    /// <returns>the output as the program sees it</returns>
+    internal static string Furnish(string tree, string program, string output, uint user)
+    {
+        // A distribution may keep its programs elsewhere, as /nix/store.
+        string own = "/" + program.Split('/')[1];
+        foreach (string folder in ProgramFolders.Append(own).Distinct()) Show(tree, folder);
+        string made = "/" + Path.GetFileName(output);
+        const OpenFlags New = OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive;
+        FileDescriptor.Open(output, New, Permission.PlainFile).Dispose();
+        FileDescriptor.Open(tree + made, New, Permission.OwnersFile).Dispose();
+        MountPoint.Bind(output, tree + made);
+        Node.SetOwner(output, user, user);
+        return made;
+    }
+
+    /// <summary>Makes it the root of this thread, and takes from the thread all but what it takes to read any file
+    /// there and to write its own. The kernel ends a program that goes beyond its bounds.</summary>
+    internal static void Enter(string tree, BuildBounds bounds)
+    {
+        CurrentProcess.SetLimit(Rlimit.FileSize, (ulong)bounds.MostBytes, (ulong)bounds.MostBytes);
+        CurrentProcess.SetLimit(Rlimit.ProcessorTime, MostSeconds, MostSeconds + 1);
+        CurrentProcess.SetLimit(Rlimit.Data, MostMemory, MostMemory);
+        MountPoint.Confine(tree);
+        var reading = CapabilitySet.Of(["CAP_DAC_READ_SEARCH"]);
+        reading.LimitBounding();
+        CurrentProcess.KeepCapabilities(true);
+        CurrentProcess.SetIdentity(bounds.User, bounds.User, []);
+        CapabilitySet.Apply(reading, reading, reading);
+        reading.ApplyAmbient();
+        CurrentProcess.SetNoNewPrivileges();
+    }
+
+    private static void Show(string tree, string folder)
+    {
+        if (FileStatus.TryOf(folder) is not { } status) return;
+        if (status.Kind == FileKind.Link)
+        {
+            File.CreateSymbolicLink(tree + folder, new FileInfo(folder).LinkTarget!);
+            return;
+        }
+
+        Node.MakeDirectory(tree + folder);
+        MountPoint.Bind(folder, tree + folder, recursive: true);
+        MountPoint.Remount(
+            tree + folder, MountFlags.Bind | MountFlags.ReadOnly | MountFlags.NoSuid | MountFlags.NoDev);
+    }
+}
