@@ -105,7 +105,7 @@ internal static class CreateVerb
             options = options with { RootIsShare = false };
         HypervisorProgram program = HypervisorProgram.Of(options, host);
         HostDevices.Check(bundle.Spec["linux"]);
-        UserMapping.Check(bundle.Spec["linux"]);
+        UserNamespace.Check(bundle.Spec["linux"]);
         HostDevices.CheckHooks(bundle.Spec["hooks"]);
         JsonNode? mounts = bundle.Spec["mounts"];
         var systems = GuestFileSystems.From(mounts, options.Disks, options.SharesSockets);
