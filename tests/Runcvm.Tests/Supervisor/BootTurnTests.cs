@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Sandbox;
@@ -9,6 +10,7 @@ namespace Runcvm.Tests.Supervisor;
 public sealed class BootTurnTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder _recent = new();
     private readonly EventLoop _loop = new();
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
@@ -17,6 +19,7 @@ public sealed class BootTurnTests : IDisposable
     {
         _loop.Dispose();
         _folder.Dispose();
+        _recent.Dispose();
     }
 
     [Fact]
@@ -50,16 +53,34 @@ public sealed class BootTurnTests : IDisposable
     public void Who_holds_every_place_for_ever_costs_another_machine_its_patience_and_no_more()
     {
         BootTurns.Ensure(_folder.Path(""));
-        var held = Directory.GetFiles(_folder.Path(""))
-            .Select(static file => FileDescriptor.Open(file, OpenFlags.ReadOnly)).ToList();
-        Assert.All(held, static place => Assert.True(FileDescriptor.TryLock(place)));
-        _loop.Run(async () =>
+        // Another process, as another sandbox is.
+        string script = "for place; do flock $place sleep 1000 & done; wait";
+        using Process holder = Process.Start("sh", ["-c", script, "sh", .. Directory.GetFiles(_folder.Path(""))]);
+        try
         {
-            Assert.Null(await BootTurn.TakeAsync(_loop, TimeSpan.FromMilliseconds(100), _folder.Path("")));
-            return 0;
-        });
-        held.ForEach(static place => place.Dispose());
+            Assert.True(SpinWait.SpinUntil(AllAreHeld, TimeSpan.FromSeconds(20)));
+            var patience = TimeSpan.FromSeconds(BootTurns.PatienceOfNew(_recent.Path("file")));
+            Assert.Equal(5, patience.TotalSeconds);
+            var clock = Stopwatch.StartNew();
+            _loop.Run(async () =>
+            {
+                Assert.Null(await BootTurn.TakeAsync(_loop, patience, _folder.Path("")));
+                return 0;
+            });
+            Assert.InRange(clock.Elapsed, patience, patience * 2);
+        }
+        finally
+        {
+            holder.Kill(entireProcessTree: true);
+            holder.WaitForExit();
+        }
     }
+
+    private bool AllAreHeld() => Directory.GetFiles(_folder.Path("")).All(static path =>
+    {
+        using var place = FileDescriptor.Open(path, OpenFlags.ReadOnly);
+        return !FileDescriptor.TryLock(place);
+    });
 
     [Fact]
     public void A_machine_waits_for_as_long_as_those_made_shortly_before_may_take()
