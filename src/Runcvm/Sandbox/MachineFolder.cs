@@ -233,8 +233,15 @@ internal sealed class MachineFolder
             string aside = Path.Combine(Path.GetDirectoryName(FullPath)!, ".aside");
             Node.MakeDirectory(aside, Permission.OwnersFolder);
             string kept = Path.Combine(aside, $"{Key}.{Guid.NewGuid():N}");
-            Directory.Move(FullPath, kept);
-            fault = $"{FullPath} could not be removed and is now {kept}: {Reason.Of(e)}";
+            try
+            {
+                Directory.Move(FullPath, kept);
+                fault = $"{FullPath} could not be removed and is now {kept}: {Reason.Of(e)}";
+            }
+            catch (DirectoryNotFoundException)
+            {
+                // Another `delete` of it was faster: engines call one when a machine has ended, whoever ended it.
+            }
         }
     }
 

@@ -159,6 +159,20 @@ public sealed class HostileStateTests : IDisposable
         Assert.Empty(MachineSurvey.Of(_root.Path).Broken);
     }
 
+    [Fact]
+    public void Two_that_remove_one_state_at_once_are_not_in_each_others_way()
+    {
+        for (int round = 0; round < 20; round++)
+        {
+            MachineFolder folder = Make(Hostile);
+            string deep = folder.FullPath;
+            for (int i = 0; i < FolderRemoval.MostLevels + 2; i++) deep = Path.Combine(deep, "d");
+            Directory.CreateDirectory(deep);
+            Parallel.For(0, 4, _ => folder.RemoveOrPutAside(out string? fault));
+            Assert.False(Directory.Exists(folder.FullPath));
+        }
+    }
+
     private static void AssumeRoot()
     {
         if (!CurrentProcess.IsRoot) Assert.Skip("takes root");
