@@ -14,32 +14,64 @@ internal static class SupervisorSocket
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    // The console that a supervisor keeps is far smaller, and may grow while it is shown.
+    private const int MostOfConsole = 1024 * 1024;
+
+    private delegate T Reading<T>(ref WireReader reader);
+
     /// <param name="machine">that is asked</param>
     /// <param name="patience">how long it may take to answer, if not as long as usual</param>
     internal static BootReport ReadBootReport(KnownMachine machine, TimeSpan? patience = null)
     {
-        var reader =
-            new WireReader(Ask(machine, MessageKind.ReadBootReport, static _ => { }, MessageKind.BootReport, patience));
-        return BootReport.Read(ref reader);
+        return Ask(
+            machine, MessageKind.ReadBootReport, static _ => { }, MessageKind.BootReport,
+            static (ref WireReader reader) => BootReport.Read(ref reader), patience);
     }
 
     internal static string ReadKernelLog(KnownMachine machine)
     {
-        var reader = new WireReader(Ask(machine, MessageKind.ReadKernelLog, new ReadKernelLog(0).Write, MessageKind.KernelLog));
-        return KernelLog.Read(ref reader).Text;
+        return Ask(
+            machine, MessageKind.ReadKernelLog, new ReadKernelLog(0).Write, MessageKind.KernelLog,
+            static (ref WireReader reader) => KernelLog.Read(ref reader).Text);
     }
 
-    /// <summary>Shows the console's bytes until the machine ends, or, when it is not followed, until all is shown.</summary>
+    /// <summary>Shows the console's bytes until the machine ends, or, when it is not followed, until all is
+    /// shown.</summary>
     internal static void WatchConsole(KnownMachine machine, bool follow, Action<byte[]> show)
     {
         using SafeFileHandle socket = Connect(machine);
+        Understood(machine, () => WatchConsole(socket, follow, show, Patience));
+    }
+
+    /// <summary>The same on an open connection.</summary>
+    /// <param name="socket">to the supervisor</param>
+    /// <param name="follow">whether to go on until the machine ends; else a supervisor that goes on and on is listened
+    /// to no longer</param>
+    /// <param name="show">gets what was said</param>
+    /// <param name="patience">how long to wait for the end of what is not followed</param>
+    /// <exception cref="WireFormatException">what was said cannot be</exception>
+    internal static void WatchConsole(SafeFileHandle socket, bool follow, Action<byte[]> show, TimeSpan patience)
+    {
         using var loop = new EventLoop();
         loop.Run(async () =>
         {
             using var file = new AsyncFile(loop, socket);
+            using var ended = new CancellationTokenSource();
+            Task timeout = follow ? new TaskCompletionSource().Task : loop.DelayAsync(patience, ended.Token);
             await ControlQuestion.SendAsync(file, MessageKind.WatchConsole, new WatchConsole(follow).Write);
-            var messages = new MessageReader(file.ReadAsync);
-            while (await messages.ReadAsync() is (MessageKind.ConsoleText, var body)) show(TextOf(body));
+            var messages = new MessageReader(file.ReadAsync, MessageReader.SmallLength);
+            for (int shown = 0; follow || shown < MostOfConsole;)
+            {
+                Task<(MessageKind Kind, byte[] Body)?> next = messages.ReadAsync().AsTask();
+                if (await Task.WhenAny(next, timeout) != next)
+                    throw new UsageException("the console does not come to its end; is the machine paused?");
+                if (await next is not (MessageKind.ConsoleText, var body)) break;
+                show(TextOf(body));
+                // An empty one counts as well.
+                if (!follow) shown += body.Length + 1;
+            }
+
+            ended.Cancel();
             return 0;
         });
     }
@@ -50,18 +82,37 @@ internal static class SupervisorSocket
         return ConsoleText.Read(ref reader).Bytes;
     }
 
-    private static byte[] Ask(KnownMachine machine, MessageKind question, Action<WireWriter> write, MessageKind answer,
-        TimeSpan? patience = null)
+    private static T Ask<T>(KnownMachine machine, MessageKind question, Action<WireWriter> write, MessageKind answer,
+        Reading<T> read, TimeSpan? patience = null)
     {
         using SafeFileHandle socket = Connect(machine);
+        return Understood(machine, () =>
+        {
+            var reader = new WireReader(
+                ControlQuestion.Ask(socket, question, write, answer, patience ?? Patience) ?? throw new UsageException(
+                    $"machine {machine.ShortId} does not answer; is it paused, or still booting?"));
+            return read(ref reader);
+        });
+    }
+
+    private static void Understood(KnownMachine machine, Action talk) => Understood(machine, () =>
+    {
+        talk();
+        return 0;
+    });
+
+    // Whoever took a supervisor over says what he likes, or hangs up in the middle of it.
+    private static T Understood<T>(KnownMachine machine, Func<T> talk)
+    {
         try
         {
-            return ControlQuestion.Ask(socket, question, write, answer, patience ?? Patience)
-                ?? throw new UsageException($"machine {machine.ShortId} does not answer; is it paused, or still booting?");
+            return talk();
         }
-        catch (WireFormatException e)
+        catch (Exception e) when (e is WireFormatException or LinuxException)
         {
-            throw new UsageException($"machine {machine.ShortId} gave no answer; it was started by another version of RunCVM, or is ending", e);
+            throw new UsageException(
+                $"machine {machine.ShortId} gave no answer; it was started by another version of RunCVM, or is ending",
+                e);
         }
     }
 
