@@ -13,9 +13,13 @@ internal sealed class JailTable
 
     internal void Note(string what, string must, string now, bool holds)
     {
-        string row = $"{(holds ? "holds" : "FAILS")} | {what} | {must} | {now}";
-        _rows.AppendLine(row);
-        if (!holds && !Gaps.Contains(what)) _failures.Add(row);
+        string row = $"{(holds ? "holds" : "FAILS")} | {what} | {must} | {now.ReplaceLineEndings(" ")}";
+        // Machines are tried several at once.
+        lock (_failures)
+        {
+            _rows.AppendLine(row);
+            if (!holds && !Gaps.Contains(what)) _failures.Add(row);
+        }
     }
 
     /// <summary>Writes the table to artifacts/jail, and fails where a row does.</summary>
