@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test check unit-test system-test block-test compatibility double-test jail-test lab-test arm64-test
+.PHONY: demo test check unit-test system-test block-test compatibility double-test jail-test fuzz lab-test arm64-test
 .PHONY: deps cross engine build install install-files uninstall kernel kernel-build kernel-config
 .PHONY: format columns locked locks clean bench root owned deb dist package-test reproducible
 
@@ -22,7 +22,7 @@ demo: deps build
 	examples/dind/demo.sh
 
 ## test: everything, on a Docker engine of its own
-test: deps cross columns unit-test system-test block-test double-test jail-test arm64-test lab-test
+test: deps cross columns unit-test fuzz system-test block-test double-test jail-test arm64-test lab-test
 
 # Every test target takes TEST: parts of the names of classes or methods, as in TEST='SplitQueueTests A_failed_mount'.
 # One that no test has is an error. In a target that chooses tests itself TEST replaces its choice.
@@ -78,6 +78,11 @@ jail-test: deps build install-files kernel build/double/firecracker
 
 build/double/firecracker: $(SOURCES) $(wildcard tests/Runcvm.FirecrackerDouble/*.cs)
 	$(DOTNET) publish -c Release -r linux-$(ARCH) --nologo -v quiet -o build/double tests/Runcvm.FirecrackerDouble
+
+## fuzz: what reads strangers' bytes, each target for FUZZ_SECONDS, two at a time; bench/fuzz.sh takes half an hour each
+FUZZ_SECONDS = 30
+fuzz: deps
+	DOTNET=$(DOTNET) tests/fuzz/run.sh $(FUZZ_SECONDS) $(TEST)
 
 ## arm64-test: an arm64 guest, which QEMU emulates; with more of the system tests: TEST='Arm64Tests ExecTests'
 ARM64_TESTS = --filter-class '*Arm64Tests'

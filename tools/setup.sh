@@ -51,7 +51,7 @@ install_packages() {
     [ "$(uname -m)" = x86_64 ] || qemu=qemu-system-arm
     # clang, a linker and zlib are what Native AOT links with.
     mapfile -t missing < <(missing_of $qemu erofs-utils e2fsprogs xfsprogs btrfs-progs mmdebstrap kmod lz4 xz-utils \
-        zstd iptables iproute2 cpio clang binutils zlib1g-dev curl ca-certificates debian-archive-keyring procps \
+        zstd iptables iproute2 cpio afl++ clang binutils zlib1g-dev curl ca-certificates debian-archive-keyring procps \
         busybox-static)
     have docker && have dockerd || missing+=(docker.io)
     install "${missing[@]}"
