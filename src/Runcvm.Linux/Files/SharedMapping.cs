@@ -39,6 +39,17 @@ public sealed unsafe class SharedMapping
         return new SharedMapping((byte*)start, length);
     }
 
+    /// <summary>mmap(2) of a map of the kernel's that was made for it, for the life of this process. Takes no
+    /// capability.</summary>
+    /// <param name="file">of the map</param>
+    /// <param name="length">bytes of its value, whole pages</param>
+    public static SharedMapping OfMap(SafeFileHandle file, long length)
+    {
+        void* start = Libc.mmap(null, (nuint)length, ReadWrite, Shared, (int)file.DangerousGetHandle(), 0);
+        SystemCall.Check((nint)start == -1 ? -1 : 0, $"map a map of the kernel's");
+        return new SharedMapping((byte*)start, length);
+    }
+
     /// <summary>A file for such memory, of zeros, as hypervisors make it.</summary>
     public static SafeFileHandle NewFile(string name, long length)
     {

@@ -15,6 +15,8 @@ internal static partial class Libc
     internal const ushort TCA_BPF_ACT = 1;
     internal const ushort TCA_BPF_OPS_LEN = 4;
     internal const ushort TCA_BPF_OPS = 5;
+    internal const ushort TCA_BPF_FD = 6;
+    internal const ushort TCA_BPF_NAME = 7;
     internal const ushort TCA_BPF_FLAGS = 8;
     internal const uint TCA_BPF_FLAG_ACT_DIRECT = 1;
 

@@ -35,6 +35,16 @@ public sealed class PacketProgram
     public void LoadHasVlanTag()
         => _instructions.Add((Libc.BPF_LD | Libc.BPF_W | Libc.BPF_ABS, 0, 0, unchecked((uint)(Libc.SKF_AD_OFF + Libc.SKF_AD_VLAN_TAG_PRESENT))));
 
+    /// <summary>Reads how long the frame is.</summary>
+    public void LoadLength() => _instructions.Add((Libc.BPF_LD | Libc.BPF_W | Libc.BPF_LEN, 0, 0, 0));
+
+    /// <summary>Keeps these bits of what was read last.</summary>
+    public void And(uint bits) => _instructions.Add((Libc.BPF_ALU | Libc.BPF_AND | Libc.BPF_K, 0, 0, bits));
+
+    /// <summary>Jumps if what was read last is larger.</summary>
+    public void JumpIfMore(uint value, int label)
+        => _instructions.Add((Libc.BPF_JMP | Libc.BPF_JGT | Libc.BPF_K, label, -1, value));
+
     /// <summary>Jumps if what was read last is <paramref name="value"/>.</summary>
     public void JumpIf(uint value, int label) => _instructions.Add((Libc.BPF_JMP | Libc.BPF_JEQ | Libc.BPF_K, label, -1, value));
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Interop;
 
 namespace Runcvm.Linux.Netlink;
@@ -52,6 +53,25 @@ public sealed partial class RouteNetlink
             ProgramRequest(
                 link, PacketFilter.AnyProtocol, priority, program, static w => w.Attribute(Libc.TCA_BPF_FLAGS, Libc.TCA_BPF_FLAG_ACT_DIRECT)),
             $"add a filter program of {program.Length} instructions to the ingress of {link.Name}");
+
+    /// <summary>Adds a program that the kernel has loaded already to the interface's ingress qdisc. Frames that it
+    /// passes go to the filters behind it.</summary>
+    /// <param name="link">the interface</param>
+    /// <param name="priority">lower ones are asked first; no other kind of filter may have it</param>
+    /// <param name="program">its open file</param>
+    /// <param name="name">for people who look</param>
+    public void AddIngressProgram(Link link, ushort priority, SafeFileHandle program, string name)
+    {
+        NetlinkWriter w = FilterHeader(link, PacketFilter.AnyProtocol, priority, "bpf");
+        using (w.Nested(Libc.TCA_OPTIONS))
+        {
+            w.Attribute(Libc.TCA_BPF_FD, (uint)program.DangerousGetHandle());
+            w.Attribute(Libc.TCA_BPF_NAME, name);
+            w.Attribute(Libc.TCA_BPF_FLAGS, Libc.TCA_BPF_FLAG_ACT_DIRECT);
+        }
+
+        _socket.Request(w, $"add the program {name} to the ingress of {link.Name}");
+    }
 
     /// <param name="link">the interface</param>
     /// <param name="protocol">ETH_P_* of if_ether.h</param>
