@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Egress;
 using Runcvm.Images;
 using Runcvm.Installation;
 using Runcvm.Kernels;
@@ -37,10 +38,11 @@ internal static class CreateVerb
             folder.Recreate();
             NetworkChoice network = NetworkChoice.Of(bundle.Spec);
             IReadOnlyList<SafeFileHandle> sockets = MachineNetwork.Join(bundle.Spec, network, folder.Key);
-            string sandbox = Prepare(command, bundle, folder, config, network);
-            HandedFiles.Place([folder.ListenForControl(), .. sockets]);
+            (string sandbox, IReadOnlyList<EgressPolicy> policies) = Prepare(command, bundle, folder, config, network);
+            SafeFileHandle[] files = [folder.ListenForControl(), .. MachineNetwork.Load(policies), .. sockets];
+            HandedFiles.Place(files);
             LowLevelRuntime.Execute(config.LowLevelRuntime, Arguments(command, sandbox),
-                HandedFiles.Variables(1 + sockets.Count));
+                HandedFiles.Variables(files.Length));
         }
         catch (Exception e)
         {
@@ -61,7 +63,7 @@ internal static class CreateVerb
             : CommandLine.Parse(arguments).With(FlagsWithValue, "0", "--preserve-fds");
     }
 
-    private static string Prepare(
+    private static (string Sandbox, IReadOnlyList<EgressPolicy> Policies) Prepare(
         CommandLine command, Bundle bundle, MachineFolder folder, HostConfig config, NetworkChoice network)
     {
         var timeline = new Timeline();
@@ -83,7 +85,7 @@ internal static class CreateVerb
         timeline.Ended("sandbox's configuration");
         Save(folder.Record, machine.Record(timeline).Write, TooMany);
         LifeEvents.Created(folder.Id, description, machine.Kernel.Name);
-        return sandbox;
+        return (sandbox, machine.Options.Egress);
     }
 
     // Whatever is wrong with the request is found here, and what takes long is done last.

@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Egress;
 using Runcvm.Images;
 using Runcvm.Linux;
+using Runcvm.Linux.Netlink;
 using Runcvm.Network;
 using Runcvm.Oci;
 using Runcvm.Sandbox;
@@ -21,6 +23,16 @@ internal static class MachineNetwork
             Uplink.Make(machine, choice.Path, Tool.Find("iptables-restore", "iptables"));
         NetworkChoice.Set(spec, path);
         return sockets;
+    }
+
+    /// <summary>Loads policies into the kernel. They go with the last copy of these files, and with the filters that
+    /// they become.</summary>
+    internal static IEnumerable<SafeFileHandle> Load(IReadOnlyList<EgressPolicy> policies)
+    {
+        if (policies.Count == 0) return [];
+        using var netlink = new RouteNetlink();
+        AddressPrefix[] host = [.. netlink.Addresses().Select(static item => AddressPrefix.Of(item.Address))];
+        return [.. policies.SelectMany(policy => EgressPrograms.Load(policy, host).All)];
     }
 
     /// <summary>Takes away what is left of machines whose state folder is gone, however they ended. What cannot be taken away now is tried

@@ -137,6 +137,7 @@ internal sealed record PlannedMachine
         KernelDebug = Options.KernelDebug,
         SharesAddresses = SharesAddresses,
         MaySpoof = MaySpoof,
+        Egress = [.. Options.Egress.Select(static policy => policy.Text)],
         Notices = [.. Warnings, .. LimitNotices, .. Systems.Notices, .. Disks.Notices],
         Shares = [.. Systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly, share.Hidden))],
         FileServer = FileServerIdentity.Of(Spec["process"]),

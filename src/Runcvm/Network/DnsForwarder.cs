@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Egress;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Sockets;
@@ -8,8 +9,13 @@ using Runcvm.Protocol.Frames;
 namespace Runcvm.Network;
 
 /// <summary>Asks the container's nameserver what the guest wants to know. Docker's own (127.0.0.11) answers in the
-/// container's network namespace only. Messages are passed on unread.</summary>
-internal sealed class DnsForwarder(EventLoop loop, IPv4End nameserver, Func<ReadOnlyMemory<byte>, ValueTask> write)
+/// container's network namespace only. Messages are passed on unread, unless there is a policy about names.</summary>
+/// <param name="loop">waits for answers</param>
+/// <param name="nameserver">who is asked; null where nobody can be</param>
+/// <param name="write">writes to the guest</param>
+/// <param name="guard">decides which names are asked for; null leaves that to the guest</param>
+internal sealed class DnsForwarder(
+    EventLoop loop, Func<IPv4End?> nameserver, Func<ReadOnlyMemory<byte>, ValueTask> write, NameGuard? guard = null)
 {
     // Each question has a socket, and the namespace has 4096 ports. A client whose question is dropped asks again.
     private const int MaxQuestions = 2048;
@@ -40,12 +46,8 @@ internal sealed class DnsForwarder(EventLoop loop, IPv4End nameserver, Func<Read
         _questions++;
         try
         {
-            SafeFileHandle socket = question.IsStream
-                ? InternetSocket.ConnectStream(nameserver)
-                : InternetSocket.ConnectDatagram(nameserver);
-            using var file = new AsyncFile(loop, socket);
-            _ = GiveUpAsync(file, done.Token);
-            byte[]? answer = question.IsStream ? await AskStreamAsync(file, question) : await AskDatagramAsync(file, question);
+            byte[]? answer = guard == null ? await AskAsync(question, done.Token)
+                : await AskGuardedAsync(guard, question, done.Token);
             if (answer != null) await SendAsync((question with { Message = answer }).ToBytes());
         }
         catch (Exception e) when (e is LinuxException or ObjectDisposedException)
@@ -58,6 +60,25 @@ internal sealed class DnsForwarder(EventLoop loop, IPv4End nameserver, Func<Read
             // Not CancelAsync: it would continue the timer's waiter on another thread than the loop's.
             done.Cancel();
         }
+    }
+
+    private async Task<byte[]?> AskGuardedAsync(NameGuard names, DnsFrame question, CancellationToken done)
+    {
+        if (NameQuestion.TryRead(question.Message) is not { } asked) return null;
+        if (names.Refuse(asked) is { } refusal) return refusal;
+        ushort id = NameGuard.NewId();
+        byte[]? answer = await AskAsync(question with { Message = asked.ToUpstream(id) }, done);
+        return answer == null ? null : names.Take(asked, id, answer, question.IsStream);
+    }
+
+    private async Task<byte[]?> AskAsync(DnsFrame question, CancellationToken done)
+    {
+        if (nameserver() is not { } server) return null;
+        SafeFileHandle socket = question.IsStream ? InternetSocket.ConnectStream(server)
+            : InternetSocket.ConnectDatagram(server);
+        using var file = new AsyncFile(loop, socket);
+        _ = GiveUpAsync(file, done);
+        return question.IsStream ? await AskStreamAsync(file, question) : await AskDatagramAsync(file, question);
     }
 
     private async Task GiveUpAsync(AsyncFile file, CancellationToken done)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Egress;
 using Runcvm.Linux;
 using Runcvm.Linux.Netlink;
 using Runcvm.Linux.Processes;
@@ -14,6 +15,7 @@ namespace Runcvm.Network;
 internal sealed class NetworkWatch
 {
     private readonly bool _maySpoof;
+    private readonly IReadOnlyList<EgressPrograms> _policies;
     private readonly Card?[] _cards;
     private readonly BlockingCollection<Action<RouteNetlink>> _requests = [];
     private readonly HashSet<string> _complained = [];
@@ -23,9 +25,12 @@ internal sealed class NetworkWatch
     /// <param name="events">opened before the network was prepared</param>
     /// <param name="network">as it was prepared</param>
     /// <param name="maySpoof">the guest may send from any address</param>
-    internal NetworkWatch(SafeFileHandle events, SandboxNetwork network, bool maySpoof)
+    /// <param name="policies">where it may send to; none leaves that open</param>
+    internal NetworkWatch(SafeFileHandle events, SandboxNetwork network, bool maySpoof,
+        IReadOnlyList<EgressPrograms>? policies = null)
     {
         Events = events;
+        _policies = policies ?? [];
         _maySpoof = maySpoof;
         _cards = new Card?[network.Interfaces.Count + network.Spares.Count];
         using var started = new ManualResetEventSlim();
@@ -112,13 +117,13 @@ internal sealed class NetworkWatch
         {
             NetworkInterface before = _cards[i]!.Description;
             if (IsSame(before, description)) return;
-            SandboxNetwork.Adapt(netlink, link, Tap(links, i), before, description, _maySpoof);
+            SandboxNetwork.Adapt(netlink, link, Tap(links, i), before, description, _maySpoof, _policies);
         }
         else
         {
             i = Array.IndexOf(_cards, null);
             if (i < 0) throw new UsageException($"the machine has no network card left for {link.Name}, which was connected while it runs: stop and start the container");
-            SandboxNetwork.Lead(netlink, link, Tap(links, i), description, _maySpoof);
+            SandboxNetwork.Lead(netlink, link, Tap(links, i), description, _maySpoof, _policies);
         }
 
         _cards[i] = new Card(link.Index, description);

@@ -1,3 +1,4 @@
+using Runcvm.Egress;
 using Runcvm.Linux.Netlink;
 using Runcvm.Protocol;
 
@@ -25,22 +26,37 @@ internal static class Redirection
     /// <param name="netlink">the namespace's</param>
     /// <param name="tap">the guest's side</param>
     /// <param name="link">the container's side</param>
-    /// <param name="allowed">what the guest may send, or null for anything</param>
-    internal static void FromTap(RouteNetlink netlink, Link tap, Link link, PacketProgram? allowed)
+    /// <param name="allowed">what the guest may send, or none for anything</param>
+    /// <param name="policies">where it may send it to: all of them must agree</param>
+    internal static void FromTap(
+        RouteNetlink netlink, Link tap, Link link, IReadOnlyList<PacketProgram> allowed,
+        IReadOnlyList<EgressPrograms> policies)
     {
         netlink.ResetIngress(tap);
-        if (allowed != null) netlink.AddIngressProgram(tap, 1, allowed);
-        netlink.AddIngressFilter(tap, new PacketFilter(PacketFilter.AnyProtocol, 2, Any, PacketAction.Redirect, link.Index));
+        ushort priority = 1;
+        foreach (PacketProgram program in allowed) netlink.AddIngressProgram(tap, priority++, program);
+        foreach (EgressPrograms policy in policies) netlink.AddIngressProgram(tap, priority++, policy.Decide, "egress");
+        netlink.AddIngressFilter(
+            tap, new PacketFilter(PacketFilter.AnyProtocol, priority, Any, PacketAction.Redirect, link.Index));
     }
 
     /// <summary>What arrives for the container goes to the guest, but for the namespace's share.</summary>
-    internal static void ToTap(RouteNetlink netlink, Link link, Link tap)
+    /// <param name="netlink">the namespace's</param>
+    /// <param name="link">the container's side</param>
+    /// <param name="tap">the guest's side</param>
+    /// <param name="policies">what the guest answers is allowed by them, so they see what it is asked</param>
+    internal static void ToTap(RouteNetlink netlink, Link link, Link tap, IReadOnlyList<EgressPrograms> policies)
     {
         netlink.ResetIngress(link);
         foreach (PacketFilter filter in Filters(tap.Index)) netlink.AddIngressFilter(link, filter);
         netlink.AddIngressMirror(link, PacketFilter.IPv4, 4, LaterFragmentV4(), tap.Index);
         netlink.AddIngressMirror(link, PacketFilter.IPv6, 5, LaterFragmentV6(), tap.Index);
-        netlink.AddIngressFilter(link, new PacketFilter(PacketFilter.AnyProtocol, 6, Any, PacketAction.Redirect, tap.Index));
+        ushort priority = 6;
+        // Behind those filters: an answer that the namespace awaits is no question to the guest.
+        foreach (EgressPrograms policy in policies)
+            netlink.AddIngressProgram(link, priority++, policy.Record, "egress-record");
+        netlink.AddIngressFilter(
+            link, new PacketFilter(PacketFilter.AnyProtocol, priority, Any, PacketAction.Redirect, tap.Index));
     }
 
     internal static IEnumerable<PacketFilter> Filters(int tap)

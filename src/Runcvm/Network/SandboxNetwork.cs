@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Egress;
 using Runcvm.Linux;
 using Runcvm.Linux.Netlink;
 using Runcvm.Protocol.Messages;
@@ -54,7 +55,9 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
     /// <param name="maySpoof">the guest may send from any address</param>
     /// <param name="tapOwner">a user who opens the taps by name, once their files are closed; null keeps them to the files</param>
     /// <param name="spares">for how many networks that are connected later there shall be a card</param>
-    internal static SandboxNetwork Prepare(bool maySpoof = false, uint? tapOwner = null, int spares = 0)
+    /// <param name="policies">where the guest may send to; none leaves that open</param>
+    internal static SandboxNetwork Prepare(
+        bool maySpoof = false, uint? tapOwner = null, int spares = 0, IReadOnlyList<EgressPrograms>? policies = null)
     {
         using var netlink = new RouteNetlink();
         var interfaces = new List<(SafeFileHandle, NetworkInterface)>();
@@ -69,7 +72,9 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
             {
                 if (!ContainerInterface.IsOne(link, addresses)) continue;
                 NetworkInterface description = ContainerInterface.Describe(link, addresses, routes);
-                interfaces.Add((OpenTap(netlink, link, TapName(interfaces.Count), tapOwner, description, maySpoof), description));
+                string name = TapName(interfaces.Count);
+                SafeFileHandle tap = OpenTap(netlink, link, name, tapOwner, description, maySpoof, policies ?? []);
+                interfaces.Add((tap, description));
             }
 
             // A container without a network stays without: Docker connects it to none.
@@ -86,28 +91,31 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
     }
 
     /// <summary>Leads an interface of the container into a tap, which may have had another one before.</summary>
-    internal static void Lead(RouteNetlink netlink, Link link, Link tap, NetworkInterface description, bool maySpoof)
+    internal static void Lead(
+        RouteNetlink netlink, Link link, Link tap, NetworkInterface description, bool maySpoof,
+        IReadOnlyList<EgressPrograms> policies)
     {
         netlink.SetMtu(tap, link.Mtu);
         // Otherwise the namespace would greet the guest with neighbour discovery of an address of its own.
         netlink.TryDisableAddressGeneration(tap);
-        Redirection.FromTap(netlink, tap, link, maySpoof ? null : SourceFilter.Of(description));
+        Redirection.FromTap(netlink, tap, link, Sending(description, maySpoof, policies), policies);
         netlink.SetUp(tap);
         // Last, because from here on the container's traffic is the guest's.
-        Redirection.ToTap(netlink, link, tap);
+        Redirection.ToTap(netlink, link, tap, policies);
     }
 
     /// <summary>Adapts the tap of an interface whose description has changed. What leads to the guest stays in place: without it the
     /// namespace would take packets of the guest's connections for its own, for a moment, and refuse them.</summary>
-    internal static void Adapt(RouteNetlink netlink, Link link, Link tap, NetworkInterface before, NetworkInterface now, bool maySpoof)
+    internal static void Adapt(
+        RouteNetlink netlink, Link link, Link tap, NetworkInterface before, NetworkInterface now, bool maySpoof,
+        IReadOnlyList<EgressPrograms> policies)
     {
         if (before.Mtu != now.Mtu) netlink.SetMtu(tap, now.Mtu);
-        if (maySpoof) return;
-        PacketProgram allowed = SourceFilter.Of(now);
-        if (SourceFilter.Of(before).IsSame(allowed)) return;
+        IReadOnlyList<PacketProgram> allowed = Sending(now, maySpoof, policies);
+        if (Sending(before, maySpoof, policies).Zip(allowed).All(static pair => pair.First.IsSame(pair.Second))) return;
         // What the guest sends meanwhile is lost, and not sent unfiltered.
         netlink.SetDown(tap);
-        Redirection.FromTap(netlink, tap, link, allowed);
+        Redirection.FromTap(netlink, tap, link, allowed, policies);
         netlink.SetUp(tap);
     }
 
@@ -121,6 +129,11 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
         foreach ((SafeFileHandle tap, _) in Spares) tap.Dispose();
     }
 
+    // A policy knows a machine's packets by their addresses, which must be the machine's own then.
+    private static PacketProgram[] Sending(NetworkInterface card, bool maySpoof, IReadOnlyList<EgressPrograms> policies)
+        => policies.Count > 0 ? [SourceFilter.Of(card), NeighbourFilter.Of(card)] : maySpoof ? []
+            : [SourceFilter.Of(card)];
+
     // Locally administered, and never seen outside of the machine.
     private static byte[] SpareAddress(int index) => [0x02, 0x52, 0x56, 0x4D, 0xFF, (byte)index];
 
@@ -130,13 +143,15 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
         for (int i = 0; links.Find(link => link.Name == TapName(i)) is { Kind: "tun" } abandoned; i++) netlink.Remove(abandoned);
     }
 
-    private static SafeFileHandle OpenTap(RouteNetlink netlink, Link link, string name, uint? owner, NetworkInterface description, bool maySpoof)
+    private static SafeFileHandle OpenTap(
+        RouteNetlink netlink, Link link, string name, uint? owner, NetworkInterface description, bool maySpoof,
+        IReadOnlyList<EgressPrograms> policies)
     {
         SafeFileHandle file = TapDevice.Open(name, owner);
         try
         {
             Link tap = netlink.FindLink(name) ?? throw new InvalidOperationException($"the interface {name} is gone");
-            Lead(netlink, link, tap, description, maySpoof);
+            Lead(netlink, link, tap, description, maySpoof, policies);
             return file;
         }
         catch

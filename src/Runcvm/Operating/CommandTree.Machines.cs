@@ -59,6 +59,15 @@ internal static partial class CommandTree
         return verb;
     }
 
+    private static Command Egress()
+    {
+        Argument<string> machine = Machine();
+        Option<bool> json = Json();
+        var verb = new Command("egress", "what a machine may reach, and what it was refused") { machine, json };
+        verb.SetAction(parsed => EgressVerb.Run(Console.Out, parsed.GetValue(machine)!, parsed.GetValue(json)));
+        return verb;
+    }
+
     private static Command Metrics()
     {
         Option<string> file = new("--output", "-o") { Description = "Write to a file, in one step: for node_exporter's textfile collector.", HelpName = "FILE" };

@@ -12,7 +12,7 @@ internal static partial class CommandTree
     /// <summary>The verbs under the headings of the help text.</summary>
     internal static IReadOnlyList<(string Heading, IReadOnlyList<Command> Verbs)> Sections { get; } =
     [
-        ("Machines", [List(), Inspect(), Console_(), KernelLog(), Stats(), Metrics()]),
+        ("Machines", [List(), Inspect(), Console_(), KernelLog(), Stats(), Egress(), Metrics()]),
         ("This host", [Doctor(), Images(), Kernel(), Install(), Uninstall()]),
         ("This program", [Version(), Completion(), Manual(), Help()]),
     ];

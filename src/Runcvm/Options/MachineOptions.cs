@@ -1,3 +1,5 @@
+using Runcvm.Egress;
+
 namespace Runcvm.Options;
 
 // How to add an option: a row in OptionCatalogue (and the same row in docs/options.md, which a test compares), a property in
@@ -66,6 +68,9 @@ internal sealed record MachineOptions
     /// <summary>The guest may send from addresses that are not the container's. Default: false.</summary>
     internal required bool MaySpoof { get; init; }
 
+    /// <summary>What the machine may reach: what all of these allow. Default: none, which leaves it open.</summary>
+    internal required IReadOnlyList<EgressPolicy> Egress { get; init; }
+
     /// <summary>The host's kernel carries the machine's packets. Default: false.</summary>
     internal required bool VhostNet { get; init; }
 
@@ -110,7 +115,7 @@ internal sealed record MachineOptions
         // A host's usual size must not beat what one user asks for with -m or --cpus; a variable does. What it says of QEMU alone
         // is not a wish for QEMU.
         RequestedOptions asked = OptionCatalogue.Read(
-            variables, Overridable(usual) with { Cpus = null, MemoryBytes = null, PreallocateMemory = false, VhostNet = false }, strict, said);
+            variables, Alone(Overridable(usual)), strict, said);
 
         string arguments = string.Join(' ', new[] { asked.KernelArgs, asked.KernelAppend }.Where(a => !string.IsNullOrEmpty(a)));
         bool systemd = asked.Systemd ?? resources.WorkloadIsSystemd;
@@ -142,6 +147,7 @@ internal sealed record MachineOptions
             Break = asked.Break,
             SaysHostNetwork = asked.SaysHostNetwork,
             MaySpoof = Allowed(asked.MaySpoof, usual.MaySpoof, "RUNCVM_NET_SPOOF", "reaches the host's network", config),
+            Egress = Policies(usual.Egress, asked),
             VhostNet = Allowed(
                 MachineChoice.VhostNet(asked.VhostNet, usual.VhostNet, hypervisor, useKvm), usual.VhostNet, "RUNCVM_QEMU_NET_VHOST", "reaches the host's kernel", config),
             ScratchSizeBytes = asked.ScratchSizeBytes ?? OptionCatalogue.DefaultScratchSize,
@@ -159,6 +165,21 @@ internal sealed record MachineOptions
     /// <summary>The environment that the workload sees.</summary>
     internal static IReadOnlyList<string> WithoutRuncvm(IReadOnlyList<string> environment)
         => [.. environment.Where(entry => !IsOurs(entry))];
+
+    // What a machine that asks for nothing does not inherit as its own wish.
+    private static RequestedOptions Alone(RequestedOptions usual)
+        => usual with { Cpus = null, MemoryBytes = null, PreallocateMemory = false, VhostNet = false, Egress = null };
+
+    // The host's is the ceiling, so that nobody's own can widen it.
+    private static EgressPolicy[] Policies(EgressPolicy? host, RequestedOptions asked)
+    {
+        EgressPolicy[] policies =
+            [.. new[] { host, asked.Egress }.OfType<EgressPolicy>().DistinctBy(static policy => policy.Text)];
+        return policies.Length > 0 && asked.MaySpoof
+            ? throw new UsageException(
+                "RUNCVM_NET_SPOOF and RUNCVM_EGRESS exclude each other: a policy needs a machine's own addresses")
+            : policies;
+    }
 
     // The older names of DEBUG count together where they are written together; what a container sets wins.
     private static RequestedOptions Overridable(RequestedOptions usual)

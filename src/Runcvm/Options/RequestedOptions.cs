@@ -1,3 +1,5 @@
+using Runcvm.Egress;
+
 namespace Runcvm.Options;
 
 /// <summary>What somebody wrote, before host and specification have their say: null is "not set".</summary>
@@ -25,6 +27,7 @@ internal sealed record RequestedOptions
     internal bool Break { get; init; }
     internal bool SaysHostNetwork { get; init; }
     internal bool MaySpoof { get; init; }
+    internal EgressPolicy? Egress { get; init; }
     internal bool? RootIsShare { get; init; }
     internal IReadOnlyList<DiskRequest> Disks { get; init; } = [];
     internal bool SharesSockets { get; init; }

@@ -67,6 +67,9 @@ internal sealed record MachineDescription
     /// <summary>whether the guest may send from addresses that are not the container's</summary>
     internal bool MaySpoof { get; init; }
 
+    /// <summary>policies of what the machine may reach, all of which must agree; none leaves it open</summary>
+    internal IReadOnlyList<string> Egress { get; init; } = [];
+
     /// <summary>lines for the log at the INFO level: what happened before the supervisor started</summary>
     internal IReadOnlyList<string> Notices { get; init; } = [];
 
@@ -127,6 +130,7 @@ internal sealed record MachineDescription
         w.Flag(KernelDebug);
         w.Flag(SharesAddresses);
         w.Flag(MaySpoof);
+        w.Texts(Egress);
         w.Texts(Notices);
         w.List(Shares, static (w, share) =>
         {
@@ -179,6 +183,7 @@ internal sealed record MachineDescription
         KernelDebug = r.Flag(),
         SharesAddresses = r.Flag(),
         MaySpoof = r.Flag(),
+        Egress = r.Texts(),
         Notices = r.Texts(),
         Shares = r.List(static (ref WireReader r) => new ServedPath(r.Text(), r.Flag(), r.Text())),
         FileServer = FileServerIdentity.Read(ref r),

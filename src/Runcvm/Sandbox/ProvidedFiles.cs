@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Runcvm.Protocol.Messages;
 
@@ -10,6 +11,7 @@ internal static class ProvidedFiles
 {
     // Docker's own nameserver answers in the container's network namespace only; the guest asks through the host, at an
     // address that inner engines hand on to their containers (they do not hand on a loopback one).
+    private const string Keyword = "nameserver ";
     private const string EngineNameserver = "nameserver 127.0.0.11";
     private const string RelayNameserver = "nameserver 169.254.53.53";
     private const string ResolverConfiguration = "/etc/resolv.conf";
@@ -23,21 +25,25 @@ internal static class ProvidedFiles
     internal static string InSandbox(string target) => "/etc/" + Path.GetFileName(target).TrimStart('.');
 
     /// <summary>The set-up with the files' content as it is now.</summary>
-    internal static Setup Fill(Setup setup)
+    /// <param name="setup">as `create` made it</param>
+    /// <param name="guardsNames">names are asked for through the host, whoever is asked there</param>
+    internal static Setup Fill(Setup setup, bool guardsNames)
     {
-        (IReadOnlyList<byte[]> contents, bool relay) = Read(setup.Files);
+        (IReadOnlyList<byte[]> contents, bool relay) = Read(setup.Files, guardsNames);
         return setup with { Files = [.. setup.Files.Zip(contents, static (file, content) => file with { Content = content })], DnsRelay = relay };
     }
 
     /// <summary>The content of each as it is now, and whether names are asked for through the host.</summary>
-    internal static (IReadOnlyList<byte[]> Contents, bool DnsRelay) Read(IReadOnlyList<GuestFile> files)
+    internal static (IReadOnlyList<byte[]> Contents, bool DnsRelay) Read(
+        IReadOnlyList<GuestFile> files, bool guardsNames)
     {
         bool relay = false;
         var contents = new List<byte[]>();
         foreach (GuestFile file in files)
         {
             byte[] content = File.ReadAllBytes(InSandbox(file.Target));
-            if (file.Target == ResolverConfiguration) relay = Redirect(ref content);
+            if (file.Target == ResolverConfiguration) relay = guardsNames ? RedirectAll(ref content)
+                : Redirect(ref content);
             contents.Add(content);
         }
 
@@ -48,11 +54,31 @@ internal static class ProvidedFiles
     /// the host's 127.0.0.1 does not there. Null where one may answer, or none was given.</summary>
     internal static string? UnreachableNameserver(IReadOnlyList<GuestFile> files)
     {
-        const string Keyword = "nameserver ";
         if (files.FirstOrDefault(static file => file.Target == ResolverConfiguration) is not { } resolver) return null;
-        string[] servers = [.. Encoding.UTF8.GetString(resolver.Content).Split('\n')
-            .Where(static line => line.StartsWith(Keyword, StringComparison.Ordinal)).Select(static line => line[Keyword.Length..].Trim())];
+        string[] servers = [.. Servers(Encoding.UTF8.GetString(resolver.Content))];
         return servers.All(static server => IPAddress.TryParse(server, out IPAddress? address) && IPAddress.IsLoopback(address)) ? servers.FirstOrDefault() : null;
+    }
+
+    /// <summary>The first nameserver of IPv4 that the engine gave the machine; null where there is none.</summary>
+    internal static IPAddress? Nameserver()
+    {
+        string file = InSandbox(ResolverConfiguration);
+        if (!File.Exists(file)) return null;
+        return Servers(File.ReadAllText(file))
+            .Select(static server => IPAddress.TryParse(server, out IPAddress? address) ? address : null)
+            .FirstOrDefault(static address => address?.AddressFamily == AddressFamily.InterNetwork);
+    }
+
+    private static IEnumerable<string> Servers(string text)
+        => text.Split('\n').Where(IsServer).Select(static line => line[Keyword.Length..].Trim());
+
+    private static bool IsServer(string line) => line.StartsWith(Keyword, StringComparison.Ordinal);
+
+    internal static bool RedirectAll(ref byte[] content)
+    {
+        IEnumerable<string> others = Encoding.UTF8.GetString(content).Split('\n').Where(static line => !IsServer(line));
+        content = Encoding.UTF8.GetBytes(string.Join('\n', [RelayNameserver, .. others]));
+        return true;
     }
 
     private static bool Redirect(ref byte[] content)

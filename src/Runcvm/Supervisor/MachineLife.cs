@@ -1,11 +1,15 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Net;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Egress;
 using Runcvm.FileServing;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Processes;
 using Runcvm.Linux.Sockets;
 using Runcvm.Machines;
 using Runcvm.Network;
+using Runcvm.Options;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
@@ -18,6 +22,7 @@ namespace Runcvm.Supervisor;
 /// <param name="loop">runs all of it</param>
 /// <param name="description">what `create` decided</param>
 /// <param name="network">the container's, led into taps</param>
+/// <param name="policies">of what the machine may reach, as `create` loaded them; none leaves it open</param>
 /// <param name="watch">sees what becomes of the container's network, if that can change</param>
 /// <param name="hypervisor">the compartment in which the hypervisor runs</param>
 /// <param name="timeline">where the time of the start goes</param>
@@ -25,8 +30,9 @@ namespace Runcvm.Supervisor;
 /// <param name="capable">connects to sockets of the host, if any are forwarded</param>
 /// <param name="control">where it is asked: the listening socket that `create` made</param>
 internal sealed class MachineLife(
-    EventLoop loop, MachineDescription description, SandboxNetwork network, NetworkWatch? watch, UserThread hypervisor,
-    Timeline timeline, FileServerProcess? shares, UserThread? capable, SafeFileHandle control)
+    EventLoop loop, MachineDescription description, SandboxNetwork network, IReadOnlyList<EgressPrograms> policies,
+    NetworkWatch? watch,
+    UserThread hypervisor, Timeline timeline, FileServerProcess? shares, UserThread? capable, SafeFileHandle control)
 {
     private readonly MachineLog _log = new(description.LogLevel);
     private readonly LastWords _words = new();
@@ -160,10 +166,14 @@ internal sealed class MachineLife(
 
     private async Task<int?> ServeAsync(IMachine machine, GuestSession session, ControlServer control)
     {
-        Setup setup = MachineStart.Setup(machine, network);
+        Setup setup = MachineStart.Setup(machine, network, guardsNames: policies.Count > 0);
         if (network.Shared != null && ProvidedFiles.UnreachableNameserver(setup.Files) is { } nameserver)
             MachineLog.Error($"names will not resolve: the nameserver {nameserver} answers on the host alone, whose loopback addresses a machine does not have; name another one with --dns");
-        using NetworkFollower? follower = watch == null ? null : new NetworkFollower(loop, _link, watch, setup, _log);
+        if (policies.Count > 0 && network.Interfaces.Count > 0 && Nameserver() == null)
+            MachineLog.Error(
+                "names will not resolve: RUNCVM_EGRESS asks a nameserver of IPv4, and the engine gave none");
+        using NetworkFollower? follower = watch == null ? null
+            : new NetworkFollower(loop, _link, watch, setup, policies.Count > 0, _log);
         // Ends with the machine.
         _ = follower?.RunAsync();
         using var ports = new PortRelay(loop, _link, network.TryListen, keepsPorts: network.Shared != null, _log);
@@ -175,10 +185,9 @@ internal sealed class MachineLife(
     private async Task ForwardQuestionsAsync()
     {
         Channel channel = _link.Multiplexer.Open(Start.DnsChannel);
-        const ushort DnsPort = 53;
         try
         {
-            await new DnsForwarder(loop, new IPv4End(network.Nameserver, DnsPort), channel.WriteAsync).RunAsync(channel.ReadAsync);
+            await new DnsForwarder(loop, Nameserver, channel.WriteAsync, NameGuard()).RunAsync(channel.ReadAsync);
         }
         catch (ChannelClosedException)
         {
@@ -188,6 +197,22 @@ internal sealed class MachineLife(
         {
             _link.Multiplexer.Break(e);
         }
+    }
+
+    private NameGuard? NameGuard() => policies.Count == 0 ? null : new NameGuard(
+        [.. policies.Zip(description.Egress, static (programs, text) =>
+            (EgressPolicy.Parse(new OptionText("RUNCVM_EGRESS", text))!, new PinTable(programs.Pins)))],
+        OwnNetworks.HasNeighbour, _log.Info);
+
+    // Without a policy only questions to Docker's come this way; with one all do, whoever the engine named.
+    private IPv4End? Nameserver()
+    {
+        const ushort DnsPort = 53;
+        if (policies.Count == 0) return new IPv4End(network.Nameserver, DnsPort);
+        if (ProvidedFiles.Nameserver() is not { } named) return null;
+        bool isDockers = IPAddress.IsLoopback(named);
+        return new IPv4End(isDockers ? network.Nameserver
+            : BinaryPrimitives.ReadUInt32BigEndian(named.GetAddressBytes()), DnsPort);
     }
 
     private void LogTime(string what) => _log.Debug($"{what}, {_sinceStart.ElapsedMilliseconds} ms after the hypervisor's start");

@@ -9,7 +9,8 @@ using Runcvm.Sandbox;
 namespace Runcvm.Supervisor;
 
 /// <summary>Tells the guest when the container is connected to a network, or disconnected from one, while the machine runs.</summary>
-internal sealed class NetworkFollower(EventLoop loop, GuestLink link, NetworkWatch watch, Setup setup, MachineLog log) : IDisposable
+internal sealed class NetworkFollower(
+    EventLoop loop, GuestLink link, NetworkWatch watch, Setup setup, bool guardsNames, MachineLog log) : IDisposable
 {
     // An engine makes an interface in a dozen steps, and changes the names of other containers before or after that.
     private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(50);
@@ -56,7 +57,7 @@ internal sealed class NetworkFollower(EventLoop loop, GuestLink link, NetworkWat
         }
 
         foreach (string complaint in state?.Complaints ?? []) MachineLog.Error(complaint);
-        (IReadOnlyList<byte[]> files, bool relay) = ProvidedFiles.Read(setup.Files);
+        (IReadOnlyList<byte[]> files, bool relay) = ProvidedFiles.Read(setup.Files, guardsNames);
         bool sameFiles = files.Zip(_files).All(static pair => pair.First.AsSpan().SequenceEqual(pair.Second));
         if (state == null && sameFiles) return;
         Note(state);

@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Egress;
 using Runcvm.FileServing;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
@@ -37,24 +38,30 @@ internal static class SuperviseVerb
             using var alive = FileDescriptor.Open(MachineFolder.InSandbox.Lock, OpenFlags.ReadOnly);
             FileDescriptor.Lock(alive);
             SafeFileHandle[] handed = HandedFiles.Take();
-            if (handed is not [var control, .. var shared])
+            int ofPolicies = description.Egress.Count * EgressPrograms.Files;
+            if (handed is not [var control, .. var others] || others.Length < ofPolicies)
                 throw new UsageException(
                     "the low-level runtime did not hand on the control socket (LISTEN_FDS); take runc or crun");
             IReadOnlyList<SafeFileHandle> backing = BackingLocks.Take(description.Disks, description.IsFirecracker ? HypervisorTree.Root : "");
             // Ready by the time that the network is.
             using FileServerProcess? shares = description.Shares.Count > 0 ? FileServerProcess.Start(description) : null;
             SafeFileHandle networkEvents = RouteEvents.Open();
+            EgressPrograms[] policies =
+                [.. others[..ofPolicies].Chunk(EgressPrograms.Files).Select(static files => EgressPrograms.Of(files))];
             SandboxNetwork network = SandboxNetwork.Prepare(
-                description.MaySpoof, description.IsFirecracker ? description.HypervisorUser : null, description.SharesAddresses ? 0 : SpareCards) with
+                description.MaySpoof, description.IsFirecracker ? description.HypervisorUser : null,
+                description.SharesAddresses ? 0 : SpareCards, policies) with
             {
-                Shared = description.SharesAddresses ? new SharedPorts(shared) : null,
+                Shared = description.SharesAddresses ? new SharedPorts(others[ofPolicies..]) : null,
             };
-            NetworkWatch? watch = network.Spares.Count > 0 ? new NetworkWatch(networkEvents, network, description.MaySpoof) : null;
+            NetworkWatch? watch = network.Spares.Count > 0
+                ? new NetworkWatch(networkEvents, network, description.MaySpoof, policies) : null;
             using var hypervisor = new UserThread(new Confinement(HypervisorTree.Root, description.HypervisorUser, HypervisorNamespaces(description)));
             using UserThread? capable = description.Sockets.Count > 0 ? new UserThread(CapabilitySet.Of(ForwardedSocket.Capabilities)) : null;
             GiveUpSetUp();
             using var loop = new EventLoop();
-            int code = loop.Run(new MachineLife(loop, description, network, watch, hypervisor, timeline, shares, capable, control).RunAsync);
+            int code = loop.Run(new MachineLife(
+                loop, description, network, policies, watch, hypervisor, timeline, shares, capable, control).RunAsync);
             foreach (SafeFileHandle file in backing) file.Dispose();
             LeaveOutcome(code, timeline, "");
             return code;

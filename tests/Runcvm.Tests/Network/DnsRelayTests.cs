@@ -100,7 +100,7 @@ public class DnsRelayTests
                 using var guest = new AsyncFile(loop, guestEnd);
                 using var host = new AsyncFile(loop, hostEnd);
                 using var listener = new DnsListener(loop, guest.WriteAsync);
-                var forwarder = new DnsForwarder(loop, new IPv4End(0x7F00000B, 53), host.WriteAsync);
+                var forwarder = new DnsForwarder(loop, static () => new IPv4End(0x7F00000B, 53), host.WriteAsync);
                 listener.Open();
                 Task serving = Task.WhenAll(listener.RunAsync(guest.ReadAsync), forwarder.RunAsync(host.ReadAsync));
                 ready.Set();

@@ -1,0 +1,96 @@
+using Runcvm.Options;
+
+namespace Runcvm.Egress;
+
+/// <summary>What a machine may reach. What no rule allows is refused, and a rule that refuses beats those that
+/// allow.</summary>
+/// <param name="Text">as it was written</param>
+/// <param name="Rules">in their order; none: nothing is reached</param>
+internal sealed record EgressPolicy(string Text, IReadOnlyList<EgressRule> Rules)
+{
+    private const int MostCharacters = 64 * 1024;
+    private const int MostRules = 1000;
+
+    private const string Accepted =
+        $"open, none, public, a name in {EgressPolicyFile.Folder}, or rules such as allow=*.example.org:443;10.1.2.3";
+
+    /// <summary>Null for <c>open</c>: there is no policy.</summary>
+    /// <param name="text">what somebody wrote</param>
+    /// <param name="folder">where policies with names are</param>
+    internal static EgressPolicy? Parse(OptionText text, string folder = EgressPolicyFile.Folder)
+    {
+        switch (text.Value)
+        {
+            case "open": return null;
+            case "none": return new EgressPolicy(text.Value, []);
+            case "public": return new EgressPolicy(text.Value, [EgressRule.Parse("public", true)]);
+        }
+
+        if (!text.Value.Contains('=', StringComparison.Ordinal))
+            text = EgressPolicyFile.TryRead(text.Value, folder) ?? throw text.Refused(Accepted);
+        if (text.Value.Length > MostCharacters) throw text.Refused($"at most {MostCharacters} characters long");
+        try
+        {
+            return new EgressPolicy(text.Value, Checked(ReadAll(text)));
+        }
+        catch (FormatException e)
+        {
+            throw new UsageException(
+                $"{text.Name}: {string.Concat(e.Message.Select(static c => char.IsControl(c) ? '?' : c))}");
+        }
+    }
+
+    /// <summary>Whether a name may be asked for.</summary>
+    internal bool Resolves(string name)
+        => !Rules.Any(rule => rule is { Allows: false, Name: { } denied } && denied.Matches(name))
+            && Rules.Any(rule => rule.Allows && (rule.IsInternet || rule.Name?.Matches(name) == true));
+
+    private static List<EgressRule> ReadAll(OptionText text)
+    {
+        var rules = new List<EgressRule>();
+        bool? allows = null;
+        foreach (string part in text.Value.Split(';', StringSplitOptions.TrimEntries))
+        {
+            int equals = part.IndexOf('=', StringComparison.Ordinal);
+            if (equals >= 0)
+            {
+                allows = part[..equals] switch
+                {
+                    "allow" => true,
+                    "deny" => false,
+                    string word => throw new FormatException($"'{word}=' is neither allow= nor deny="),
+                };
+            }
+
+            string rule = part[(equals + 1)..].Trim();
+            // As after the last semicolon.
+            if (rule.Length == 0) continue;
+            rules.Add(EgressRule.Parse(
+                rule, allows ?? throw new FormatException($"say allow= or deny= before '{rule}'")));
+        }
+
+        return rules;
+    }
+
+    private static List<EgressRule> Checked(List<EgressRule> rules)
+    {
+        if (rules.Count > MostRules) throw new FormatException($"there are more than {MostRules} rules");
+        if (!rules.Exists(static rule => rule.Allows))
+            throw new FormatException("no rule allows anything; say none where that is meant");
+        foreach (EgressRule allowed in rules.Where(static rule => rule.Allows))
+        {
+            if (rules.Find(rule => !rule.Allows && Hides(rule, allowed)) is { } denied)
+                throw new FormatException($"'{allowed.Text}' can never match: 'deny={denied.Text}' refuses all of it");
+        }
+
+        return rules;
+    }
+
+    private static bool Hides(EgressRule denied, EgressRule allowed)
+    {
+        if (denied is { Name: { } name }) return allowed.Name is { } other && name.Covers(other);
+        if (!allowed.Ports.AreAmong(denied.Ports)) return false;
+        if (denied.Prefix is { } prefix) return allowed.Prefix is { } inner && prefix.Covers(inner);
+        return allowed.IsInternet || (allowed.Prefix is { } inside && SpecialAddresses.AreInternet(inside, []));
+    }
+}
