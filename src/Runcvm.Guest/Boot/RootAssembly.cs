@@ -4,6 +4,7 @@ using Runcvm.Guest.Network;
 using Runcvm.Guest.Shares;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
+using Runcvm.Protocol;
 using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Guest.Boot;
@@ -140,9 +141,10 @@ internal static class RootAssembly
             if (FileStatus.TryOf(path) == null) File.CreateSymbolicLink(path, target);
         }
 
-        string nodes = ModulesFolder + "/modules.devname";
-        if (File.Exists(nodes)) StaticNodes.Make(File.ReadLines(nodes), $"{GuestRoot.Path}/dev");
-        foreach (string name in (string[])["fuse", "net/tun"])
+        string? nodes = ((string[])[DeviceNodes.File, "modules.devname"])
+            .Select(static name => $"{ModulesFolder}/{name}").FirstOrDefault(File.Exists);
+        if (nodes != null) StaticNodes.Make(File.ReadLines(nodes), $"{GuestRoot.Path}/dev");
+        foreach (string name in DeviceNodes.OfEverybody)
         {
             string path = $"{GuestRoot.Path}/dev/{name}";
             if (FileStatus.TryOf(path) != null) Node.SetPermissions(path, Permission.EverybodysFile);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Runcvm.Linux.Files;
+using Runcvm.Protocol;
 
 namespace Runcvm.Guest.Boot;
 
@@ -7,9 +8,6 @@ namespace Runcvm.Guest.Boot;
 /// udev and systemd make them on an ordinary host; an image for containers has neither.</summary>
 internal static class StaticNodes
 {
-    // What udev's rules open for everybody; all else is root's.
-    private static readonly string[] Everybodys = ["fuse", "net/tun"];
-
     // Debian's largest kernel has some 30 of them.
     private const int Most = 1000;
 
@@ -24,7 +22,7 @@ internal static class StaticNodes
             string path = $"{folder}/{name}";
             if (FileStatus.TryOf(path) != null) continue;
             Node.MakeDirectory(Path.GetDirectoryName(path)!);
-            uint mode = Everybodys.Contains(name) ? Permission.EverybodysFile : Permission.OwnersFile;
+            uint mode = DeviceNodes.OfEverybody.Contains(name) ? Permission.EverybodysFile : Permission.OwnersFile;
             Node.Make(path, kind, mode, device);
         }
     }

@@ -34,7 +34,7 @@ internal static class ImageKernel
         // Somebody may have made it while this one waited.
         if (TryUse(store, key, files.Release) is { } others) return others;
         isNew = true;
-        return work.Publish(files, key, Indexes.Take);
+        return work.Publish(files, key);
     }
 
     /// <summary>When a machine was last made with it (UTC).</summary>

@@ -29,7 +29,7 @@ internal static class KernelPackage
         using KernelFiles? kernel = KernelFiles.TryFind(content, out int count);
         if (kernel is null || count != 1) throw NotOne(packages, count);
         if (kernel.IsBesideModules) CheckWhole(kernel);
-        return work.Publish(kernel, dist ?? DistributionOf(packages[0]), Indexes.Make);
+        return work.Publish(kernel, dist ?? DistributionOf(packages[0]));
     }
 
     private static Kernel AddFrom(string root, string? dist, KernelWork work)
@@ -37,7 +37,7 @@ internal static class KernelPackage
         if (dist is null && root != "/") throw new UsageException($"say whose kernel {root} holds: runcvm kernel add {root} --as NAME");
         using KernelFiles kernel = KernelFiles.TryFind(root, out _)
             ?? throw new UsageException($"there is no kernel in {root}: looked for {KernelSearch.Places}");
-        return work.Publish(kernel, dist ?? "host", root == "/" ? Indexes.Make : Indexes.Take);
+        return work.Publish(kernel, dist ?? "host");
     }
 
     private static UsageException NotOne(List<string> packages, int count)

@@ -24,7 +24,7 @@ internal sealed class KernelWork : IDisposable
     public string Folder => Path.Combine(_store.Root, ".work");
 
     /// <summary>Unpacks the kernel, checks that it will do, and makes it <c>DIST/RELEASE</c> of the store.</summary>
-    public Kernel Publish(KernelFiles kernel, string dist, Indexes indexes)
+    public Kernel Publish(KernelFiles kernel, string dist)
     {
         string folder = Path.Combine(Folder, "kernel");
         Node.MakeDirectory(folder);
@@ -38,7 +38,7 @@ internal sealed class KernelWork : IDisposable
         }
 
         using SafeFileHandle? modules = kernel.TryOpenModules();
-        if (modules is not null) WriteModules(modules, config, kernel.Release, folder, indexes);
+        if (modules is not null) WriteModules(modules, config, kernel.Release, folder);
         return Publish(folder, dist, kernel.Release, kernel.Release);
     }
 
@@ -73,9 +73,9 @@ internal sealed class KernelWork : IDisposable
         _oneAtATime.Dispose();
     }
 
-    private void WriteModules(SafeFileHandle modules, byte[]? config, string release, string folder, Indexes indexes)
+    private void WriteModules(SafeFileHandle modules, byte[]? config, string release, string folder)
     {
-        string prepared = ModuleFolder.Prepare(modules, release, Path.Combine(Folder, "modules"), indexes);
+        string prepared = ModuleFolder.Prepare(modules, release, Path.Combine(Folder, "modules"));
         // kubeadm's preflight and the check-config scripts of Docker and k3s look for it there.
         if (config is not null) File.WriteAllBytes(Path.Combine(prepared, "config"), config);
         ModuleFolder.CopyForBoot(prepared, Path.Combine(folder, "boot-modules"));

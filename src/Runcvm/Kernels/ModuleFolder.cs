@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
+using Runcvm.Protocol;
 
 namespace Runcvm.Kernels;
 
@@ -23,22 +24,30 @@ internal static class ModuleFolder
 
     private static readonly EnumerationOptions PlainFiles = new() { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
 
-    /// <summary>Copies the folder to a place of its own, unpacks the modules, and sees to the indexes.</summary>
-    public static string Prepare(SafeFileHandle modules, string release, string work, Indexes indexes)
+    /// <summary>Copies the folder to a place of its own, unpacks the modules, and makes the indexes anew: those that
+    /// came with it name packed files, and kmod believes only the binary ones.</summary>
+    public static string Prepare(SafeFileHandle modules, string release, string work)
     {
         string folder = Path.Combine(work, "lib/modules", release);
         Copy(FileDescriptor.PathOf(modules), folder);
         Unpack(folder);
-        if (indexes == Indexes.Take)
-        {
-            TakeIndexes(folder);
-            return folder;
-        }
-
         // Some versions of depmod look below usr/lib, others below lib.
         Directory.CreateSymbolicLink(Path.Combine(work, "usr"), ".");
-        Tool.Run("depmod", "-b", work, release);
+        Tool.RunBounded(BytesAtMost, "depmod", "-b", work, release);
+        KeepNodes(folder);
         return folder;
+    }
+
+    // Where systemd finds a node here it makes it root's alone, and without udev it stays so. The guest's init, which
+    // reads the whole list, gives these to everybody.
+    internal static void KeepNodes(string folder)
+    {
+        string shown = Path.Combine(folder, "modules.devname");
+        if (!File.Exists(shown)) return;
+        File.Move(shown, Path.Combine(folder, DeviceNodes.File));
+        IEnumerable<string> others = File.ReadLines(Path.Combine(folder, DeviceNodes.File))
+            .Where(static line => !line.Split(' ').Intersect(DeviceNodes.OfEverybody).Any());
+        File.WriteAllLines(shown, others);
     }
 
     /// <summary>Copies the modules that boot needs, named so that their names sort in load order.</summary>
@@ -70,18 +79,6 @@ internal static class ModuleFolder
             Node.MakeDirectory(Path.GetDirectoryName(target)!);
             File.Copy(path, target);
         }
-    }
-
-    private static void TakeIndexes(string folder)
-    {
-        string dependencies = Path.Combine(folder, "modules.dep");
-        if (!File.Exists(dependencies))
-            throw new UsageException($"the kernel {Path.GetFileName(folder)} has no modules.dep: run 'depmod {Path.GetFileName(folder)}' where it is installed");
-        string text = File.ReadAllText(dependencies);
-        foreach (string suffix in (ReadOnlySpan<string>)[".xz", ".zst", ".gz"]) text = text.Replace(".ko" + suffix, ".ko", StringComparison.Ordinal);
-        File.WriteAllText(dependencies, text);
-        // These repeat the names of packed files, and would be believed before the text.
-        foreach (string binary in Directory.GetFiles(folder, "*.bin")) File.Delete(binary);
     }
 
     /// <summary>The kernel is asked to unpack nothing: not every kernel can, and here it is done once for all machines.</summary>

@@ -107,6 +107,16 @@ public sealed class KernelFilesTests : IDisposable
     }
 
     [Fact]
+    public void Nodes_that_are_for_everybody_are_kept_from_programs_of_the_image()
+    {
+        string[] nodes = ["# comment", "fuse fuse c10:229", "loop loop-control c10:237", "tun net/tun c10:200"];
+        File.WriteAllLines(_root.Path + "/modules.devname", nodes);
+        ModuleFolder.KeepNodes(_root.Path);
+        Assert.Equal(nodes, File.ReadAllLines(_root.Path + "/runcvm.devname"));
+        Assert.Equal([nodes[0], nodes[2]], File.ReadAllLines(_root.Path + "/modules.devname"));
+    }
+
+    [Fact]
     public void A_root_without_a_kernel_has_none()
     {
         Assert.Null(KernelFiles.TryFind(_root.Path, out _));
