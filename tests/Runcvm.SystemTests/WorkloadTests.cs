@@ -112,4 +112,14 @@ public class WorkloadTests(DockerEngine engine) : MachineTest(engine)
         CommandResult result = await RunAsync([.. flags, Busybox, "ls", .. devices]);
         Assert.Equal(devices.Order(StringComparer.Ordinal), result.Lines.Order(StringComparer.Ordinal));
     }
+
+    [Fact]
+    public async Task What_servers_ask_of_a_kernel_is_not_that_of_a_small_machine()
+    {
+        OnlyMachines();
+        const string Script = "cd /proc/sys; cat vm/max_map_count fs/inotify/max_user_watches "
+            + "fs/inotify/max_user_instances kernel/threads-max";
+        long[] values = [.. (await RunAsync("-m", "256m", Busybox, "sh", "-c", Script)).Lines.Select(long.Parse)];
+        Assert.True(values is [>= 1_048_576, >= 524_288, >= 8192, >= 32_768], string.Join(' ', values));
+    }
 }

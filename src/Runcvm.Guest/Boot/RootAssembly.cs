@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Guest.Network;
@@ -41,6 +42,7 @@ internal static class RootAssembly
         // Before the interfaces get their names: a spare card may have one of these.
         cards = new NetworkCards(setup);
         notices = GuestNetwork.Apply(setup.Interfaces, setup.NetworkSysctls);
+        foreach ((string name, long value) in setup.LeastSysctls) RaiseSysctl(name, value);
         foreach ((string name, string value) in setup.Sysctls) SetSysctl(name, value);
         GuestNetwork.ReservePorts();
         times.Done("network set up");
@@ -191,9 +193,21 @@ internal static class RootAssembly
         return found != null;
     }
 
+    private static string PathOf(string sysctl) => "/proc/sys/" + sysctl.Replace('.', '/');
+
+    private static void RaiseSysctl(string name, long value)
+    {
+        string path = PathOf(name);
+        if (!File.Exists(path)) return;
+        string text = File.ReadAllText(path).Trim();
+        // One that is larger than a number of ours is large enough.
+        if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long has) || has >= value) return;
+        SetSysctl(name, value.ToString(CultureInfo.InvariantCulture));
+    }
+
     private static void SetSysctl(string name, string value)
     {
-        string path = "/proc/sys/" + name.Replace('.', '/');
+        string path = PathOf(name);
         try
         {
             File.WriteAllBytes(path, Encoding.UTF8.GetBytes(value));

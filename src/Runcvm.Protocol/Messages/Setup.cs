@@ -64,6 +64,10 @@ public sealed record Setup
     /// <summary>sysctls: dotted name, value</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Sysctls { get; init; } = [];
 
+    /// <summary>values of sysctls that are raised where the kernel's own are lower: dotted name, number; what the
+    /// kernel does not have is left out</summary>
+    public IReadOnlyList<KeyValuePair<string, long>> LeastSysctls { get; init; } = [];
+
     /// <summary>network interfaces</summary>
     public IReadOnlyList<NetworkInterface> Interfaces { get; init; } = [];
 
@@ -119,6 +123,7 @@ public sealed record Setup
         w.List(Sockets, static (w, socket) => socket.Write(w));
         w.List(Files, static (w, file) => file.Write(w));
         w.List(Sysctls, WriteSysctl);
+        w.List(LeastSysctls, WriteLeast);
         w.List(Interfaces, static (w, device) => device.Write(w));
         w.List(SpareCards, static (w, address) => w.Bytes(address));
         w.List(NetworkSysctls, WriteSysctl);
@@ -151,6 +156,7 @@ public sealed record Setup
         Sockets = r.List(HostSocket.Read),
         Files = r.List(GuestFile.Read),
         Sysctls = r.List(ReadSysctl),
+        LeastSysctls = r.List(ReadLeast),
         Interfaces = r.List(NetworkInterface.Read),
         SpareCards = r.List(static (ref r) => r.Bytes()),
         NetworkSysctls = r.List(ReadSysctl),
@@ -170,6 +176,14 @@ public sealed record Setup
         w.Text(sysctl.Key);
         w.Text(sysctl.Value);
     }
+
+    private static void WriteLeast(WireWriter w, KeyValuePair<string, long> sysctl)
+    {
+        w.Text(sysctl.Key);
+        w.Int64(sysctl.Value);
+    }
+
+    private static KeyValuePair<string, long> ReadLeast(ref WireReader r) => KeyValuePair.Create(r.Text(), r.Int64());
 
     internal static KeyValuePair<string, string> ReadSysctl(ref WireReader r) => KeyValuePair.Create(r.Text(), r.Text());
 }

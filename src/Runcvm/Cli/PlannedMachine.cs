@@ -103,6 +103,7 @@ internal sealed record PlannedMachine
         Sockets = [.. Systems.Sockets.Select(static socket => new HostSocket(socket.Status.Owner, socket.Status.Group, socket.Status.Permissions))],
         Files = Systems.Files,
         Sysctls = [.. (Spec["linux"]?["sysctl"] as JsonObject ?? []).Select(static item => KeyValuePair.Create(item.Key, item.Value!.GetValue<string>()))],
+        LeastSysctls = ServerSysctls.Read(),
         Cgroups = Options.Systemd ? CgroupLayout.None : (CgroupLayout)Options.CgroupMode,
         Systemd = Options.Systemd,
         // systemd is an init itself, and has to be the first process.
