@@ -122,4 +122,9 @@ public class WorkloadTests(DockerEngine engine) : MachineTest(engine)
         long[] values = [.. (await RunAsync("-m", "256m", Busybox, "sh", "-c", Script)).Lines.Select(long.Parse)];
         Assert.True(values is [>= 1_048_576, >= 524_288, >= 8192, >= 32_768], string.Join(' ', values));
     }
+
+    [Fact]
+    public async Task A_machine_that_shares_the_hosts_name_has_it()
+        => Assert.Equal(
+            (await Engine.BesideAsync("hostname")).Text, (await RunAsync("--uts=host", Busybox, "hostname")).Text);
 }

@@ -90,7 +90,7 @@ internal sealed record PlannedMachine
     /// <summary>For the guest's init.</summary>
     internal Setup Setup() => new()
     {
-        HostName = Spec["hostname"]?.GetValue<string>() ?? "",
+        HostName = Spec["hostname"]?.GetValue<string>() ?? HostNames.OfHost(Spec),
         DomainName = Spec["domainname"]?.GetValue<string>() ?? "",
         RootDisk = Options.RootIsShare ? null : MachineDisks.Root,
         RootShare = Options.RootIsShare ? (uint)Systems.Shares.Count : 0,

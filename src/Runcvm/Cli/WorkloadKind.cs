@@ -14,6 +14,10 @@ internal static class WorkloadKind
 {
     private static readonly CapabilitySet Privileged = CapabilitySet.Of(["CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO"]);
 
+    // In a container systemd leaves out what only a machine of its own may do. Without this word systemd 257 and newer
+    // take every machine of ours for one, by its PID namespace; the word without a value says that it is none.
+    private const string ContainerMark = "container=";
+
     // RUNCVM_BREAK. The workload takes the place of the outer shell, so it has the number that it would have had.
     private static readonly string[] ShellFirst =
         ["/bin/sh", "-c", "echo 'RUNCVM_BREAK=preinit: a shell before the workload, which begins when this ends' >&2; /bin/sh; exec \"$@\"", "runcvm-break"];
@@ -39,13 +43,14 @@ internal static class WorkloadKind
     /// <summary>The workload's process. An engine's own init (`--init`) is taken off its front: the guest has one.</summary>
     internal static ProcessSpec Describe(JsonObject process, string[] environment, MachineOptions options, bool hasInit, bool isPodmans)
     {
-        // With "container" set, systemd leaves out what only a machine of its own may do.
-        IEnumerable<string> visible = MachineOptions.WithoutRuncvm(environment)
-            .Where(entry => !options.Systemd || !entry.StartsWith("container=", StringComparison.Ordinal));
+        IEnumerable<string> visible = MachineOptions.WithoutRuncvm(environment);
+        if (options.Systemd) visible = [.. visible.Where(static entry => !IsContainerMark(entry)), ContainerMark];
         ProcessSpec spec = ProcessReader.Read(process, [.. visible], () => isPodmans);
         if (hasInit) spec = spec with { Arguments = WithoutInit(spec.Arguments) };
         return options.Break ? spec with { Arguments = [.. ShellFirst, .. spec.Arguments] } : spec;
     }
+
+    private static bool IsContainerMark(string entry) => entry.StartsWith(ContainerMark, StringComparison.Ordinal);
 
     /// <summary>Whether `--privileged` was given: nothing else gives these all.</summary>
     internal static bool IsPrivileged(JsonObject process)
