@@ -38,17 +38,7 @@ internal static unsafe class BpfCall
 
     /// <summary>False where there is no such key.</summary>
     internal static bool TryLookup(SafeFileHandle map, ReadOnlySpan<byte> key, Span<byte> value)
-    {
-        fixed (byte* k = key)
-        fixed (byte* v = value)
-        {
-            var element = new MapElement { map_fd = Number(map), key = (ulong)k, value = (ulong)v };
-            nint result = Call(Libc.BPF_MAP_LOOKUP_ELEM, &element, sizeof(MapElement));
-            if (result < 0 && SystemCall.LastError == Errno.ENOENT) return false;
-            SystemCall.Check(result, $"read a map");
-            return true;
-        }
-    }
+        => TryRead(Libc.BPF_MAP_LOOKUP_ELEM, map, key, value);
 
     internal static void Freeze(SafeFileHandle map, string name)
     {
@@ -56,8 +46,12 @@ internal static unsafe class BpfCall
         SystemCall.Check(Call(Libc.BPF_MAP_FREEZE, &element, sizeof(uint)), $"freeze the map {name}");
     }
 
-    /// <summary>Loads a program for frames. What the kernel has against it is the end of the error.</summary>
-    internal static SafeFileHandle Load(byte[] program, string name)
+    /// <summary>Loads a program. What the kernel has against it is the end of the error.</summary>
+    /// <param name="program">its instructions</param>
+    /// <param name="type">one of BPF_PROG_TYPE_*</param>
+    /// <param name="attachType">where it is for, for types that have several places; else 0</param>
+    /// <param name="name">at most 15 characters</param>
+    internal static SafeFileHandle Load(byte[] program, uint type, uint attachType, string name)
     {
         const int InstructionSize = 8, LogSize = 1 << 20;
         fixed (byte* instructions = program)
@@ -65,10 +59,11 @@ internal static unsafe class BpfCall
         {
             var load = new ProgramLoad
             {
-                prog_type = Libc.BPF_PROG_TYPE_SCHED_CLS,
+                prog_type = type,
                 insn_cnt = (uint)(program.Length / InstructionSize),
                 insns = (ulong)instructions,
                 license = (ulong)license,
+                expected_attach_type = attachType,
             };
             Name(name, load.prog_name);
             nint result = Call(Libc.BPF_PROG_LOAD, &load, sizeof(ProgramLoad));
@@ -86,6 +81,13 @@ internal static unsafe class BpfCall
 
             throw new LinuxException(errno, $"load the program {name}", LastWords(log));
         }
+    }
+
+    /// <summary>Attaches a program, for as long as the file that is the result is open somewhere.</summary>
+    internal static SafeFileHandle Attach(SafeFileHandle program, SafeFileHandle target, uint attachType, string what)
+    {
+        var link = new LinkCreate { prog_fd = Number(program), target_fd = Number(target), attach_type = attachType };
+        return Open(Libc.BPF_LINK_CREATE, &link, sizeof(LinkCreate), what);
     }
 
     /// <summary>Opens a program or a map that somebody else made. Takes CAP_SYS_ADMIN or CAP_BPF.</summary>
@@ -107,12 +109,15 @@ internal static unsafe class BpfCall
 
     /// <summary>The key behind this one; false at the end. An empty one stands before the first.</summary>
     internal static bool TryNext(SafeFileHandle map, ReadOnlySpan<byte> key, Span<byte> next)
+        => TryRead(Libc.BPF_MAP_GET_NEXT_KEY, map, key, next);
+
+    private static bool TryRead(int command, SafeFileHandle map, ReadOnlySpan<byte> key, Span<byte> answer)
     {
         fixed (byte* k = key)
-        fixed (byte* n = next)
+        fixed (byte* a = answer)
         {
-            var element = new MapElement { map_fd = Number(map), key = (ulong)k, value = (ulong)n };
-            nint result = Call(Libc.BPF_MAP_GET_NEXT_KEY, &element, sizeof(MapElement));
+            var element = new MapElement { map_fd = Number(map), key = (ulong)k, value = (ulong)a };
+            nint result = Call(command, &element, sizeof(MapElement));
             if (result < 0 && SystemCall.LastError == Errno.ENOENT) return false;
             SystemCall.Check(result, $"read a map");
             return true;
@@ -173,5 +178,12 @@ internal static unsafe class BpfCall
         internal ulong log_buf;
         internal uint kern_version, prog_flags;
         internal fixed byte prog_name[NameSize];
+        internal uint prog_ifindex, expected_attach_type;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct LinkCreate
+    {
+        internal uint prog_fd, target_fd, attach_type, flags;
     }
 }

@@ -81,6 +81,10 @@ public sealed class KernelMap : IDisposable
     public static KernelMap Recent(string name, int keySize, int valueSize, int entries)
         => Make(Libc.BPF_MAP_TYPE_LRU_HASH, name, keySize, valueSize, entries, 0);
 
+    /// <summary>Sockets by number, from 0: a file's number in 8 bytes is put in.</summary>
+    public static KernelMap OfSockets(int entries, string name)
+        => Make(Libc.BPF_MAP_TYPE_SOCKMAP, name, sizeof(uint), sizeof(ulong), entries, 0);
+
     /// <summary>Puts a value in.</summary>
     public void Put(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => BpfCall.Update(File, key, value, _name);
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Interop;
 
 namespace Runcvm.Linux.Bpf;
 
@@ -48,8 +49,8 @@ public sealed class KernelProgram
     /// <summary>Puts a map into a register, as an argument for calls.</summary>
     public void Set(Register to, KernelMap map)
     {
-        const byte LoadPointer = 0x18, PseudoMap = 1;
-        Add(LoadPointer, to, (Register)PseudoMap, value: map.Number);
+        const byte LoadPointer = 0x18;
+        Add(LoadPointer, to, (Register)Libc.BPF_PSEUDO_MAP_FD, value: map.Number);
         Add(0, Register.R0);
     }
 
@@ -134,7 +135,8 @@ public sealed class KernelProgram
     /// <summary>Has the kernel check and take it, as one for traffic control's ingress that decides by its
     /// result.</summary>
     /// <param name="name">at most 15 letters, digits and _</param>
-    public SafeFileHandle Load(string name) => BpfCall.Load(ToBytes(), name);
+    public SafeFileHandle Load(string name)
+        => BpfCall.Load(ToBytes(), Libc.BPF_PROG_TYPE_SCHED_CLS, 0, name);
 
     internal byte[] ToBytes()
     {

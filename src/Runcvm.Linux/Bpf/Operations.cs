@@ -70,4 +70,8 @@ public enum KernelFunction
     ChecksumDifference = 28,
     /// <summary>frame, length, flags → 0 or an error</summary>
     ChangeTail = 38,
+    /// <summary>socket → the end of a reference to it</summary>
+    SocketRelease = 86,
+    /// <summary>what is looked up, socket, flags → 0 or an error</summary>
+    SocketAssign = 124,
 }

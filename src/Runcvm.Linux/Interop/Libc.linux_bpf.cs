@@ -24,7 +24,4 @@ internal static partial class Libc
     internal const uint BPF_PROG_TYPE_SK_LOOKUP = 30;
     internal const uint BPF_SK_LOOKUP = 36;
     internal const int BPF_PSEUDO_MAP_FD = 1;
-    internal const int BPF_FUNC_map_lookup_elem = 1;
-    internal const int BPF_FUNC_sk_release = 86;
-    internal const int BPF_FUNC_sk_assign = 124;
 }
