@@ -1,6 +1,5 @@
 using System.Globalization;
 using Runcvm.Linux.Files;
-using Runcvm.Protocol;
 
 namespace Runcvm.Guest.Boot;
 
@@ -11,7 +10,7 @@ internal static class StaticNodes
     // Debian's largest kernel has some 30 of them.
     private const int Most = 1000;
 
-    /// <summary>Makes those that the kernel has not made itself.</summary>
+    /// <summary>Makes those that the kernel has not made itself, for root alone.</summary>
     /// <param name="lines"><c>MODULE NAME c10:200</c>, and comments</param>
     /// <param name="folder">the machine's /dev, where nothing of the workload's has run yet</param>
     internal static void Make(IEnumerable<string> lines, string folder)
@@ -22,8 +21,7 @@ internal static class StaticNodes
             string path = $"{folder}/{name}";
             if (FileStatus.TryOf(path) != null) continue;
             Node.MakeDirectory(Path.GetDirectoryName(path)!);
-            uint mode = DeviceNodes.OfEverybody.Contains(name) ? Permission.EverybodysFile : Permission.OwnersFile;
-            Node.Make(path, kind, mode, device);
+            Node.Make(path, kind, Permission.OwnersFile, device);
         }
     }
 

@@ -19,9 +19,6 @@ internal static class ExecProcess
 
     private static readonly string[] Sets = ["bounding", "effective", "permitted"];
 
-    /// <summary>Whether the call names a file.</summary>
-    internal static bool HasFile(CommandLine command) => command.ValueOf(FlagsWithValue, "--process", "-p") != null;
-
     /// <summary>Reads the process, and checks its types.</summary>
     /// <exception cref="UsageException">it is missing, or no process</exception>
     internal static JsonObject Read(CommandLine command, MachineFolder folder)

@@ -37,8 +37,7 @@ internal sealed class KernelFiles : IDisposable
         count = found.Count;
         if (count > 0)
         {
-            var byVersion = Comparer<string>.Create(static (a, b) => VersionOrder.Compare(a, b));
-            (string image, string release) = found.MaxBy(static f => f.Release, byVersion);
+            (string image, string release) = found.MaxBy(static f => f.Release, VersionOrder.OfTexts);
             return new KernelFiles(root, image, release);
         }
 

@@ -45,7 +45,7 @@ internal static class KernelSearch
         if (suffix.StartsWith("0-rescue-", StringComparison.Ordinal)) return null;
         if (char.IsAsciiDigit(suffix.FirstOrDefault())) return suffix;
         return modules.Select(static m => m.Release).Where(r => r.EndsWith("-" + suffix, StringComparison.Ordinal))
-            .Order(Comparer<string>.Create(static (a, b) => VersionOrder.Compare(a, b))).LastOrDefault();
+            .Order(VersionOrder.OfTexts).LastOrDefault();
     }
 
     /// <summary>Debian since 6.19, Fedora, Arch and openSUSE have the kernel in the folder of its modules.</summary>

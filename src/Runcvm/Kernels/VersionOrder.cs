@@ -3,6 +3,9 @@ namespace Runcvm.Kernels;
 /// <summary>Compares versions as people read them: runs of digits as numbers, everything else as text.</summary>
 internal static class VersionOrder
 {
+    /// <summary>The same, to sort by.</summary>
+    public static Comparer<string> OfTexts { get; } = Comparer<string>.Create(static (a, b) => Compare(a, b));
+
     public static int Compare(ReadOnlySpan<char> a, ReadOnlySpan<char> b)
     {
         while (!a.IsEmpty && !b.IsEmpty)
