@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .PHONY: demo test check unit-test system-test block-test compatibility double-test jail-test fuzz lab-test arm64-test
 .PHONY: deps cross engine build install install-files uninstall kernel kernel-build kernel-config
-.PHONY: format columns locked locks clean bench root owned deb dist package-test reproducible
+.PHONY: nightly nightly-tests format columns locked locks clean bench root owned deb dist package-test reproducible
 
 HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 # For arm64 on an x86-64 host: make build ARCH=arm64, after tools/setup.sh cross.
@@ -38,15 +38,16 @@ check: owned columns
 unit-test: owned
 	$(DOTNET) test --project tests/Runcvm.Tests $(chosen)
 
-## system-test: needs root; boots machines on a Docker engine of its own
+## system-test: needs root; boots machines on a Docker engine of its own; those for a night only with TEST or by nightly
+BY_DAY = --filter-not-trait Run=nightly
 system-test: deps build install-files kernel
 	tools/setup.sh engines
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
-	DOTNET=$(DOTNET) tests/system.sh --filter-not-class 'Runcvm.SystemTests.Jail*' $(chosen) \
+	DOTNET=$(DOTNET) tests/system.sh --filter-not-class 'Runcvm.SystemTests.Jail*' $(or $(chosen),$(BY_DAY)) \
 		--report-xunit --report-xunit-filename system-tests.xml --results-directory $(CURDIR)/artifacts
 
 ## block-test: what of the system tests depends on the root most, with roots on an image and a disk
-BLOCK_TESTS = --filter-method '*.RootFileSystemTests.*' --filter-method '*On_cgroup_v1_with_iptables_legacy*'
+BLOCK_TESTS = --filter-class '*.RootFileSystemTests'
 block-test: deps build install-files kernel
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
 	RUNCVM_TEST_ROOTFS=block DOTNET=$(DOTNET) tests/system.sh $(or $(chosen),$(BLOCK_TESTS))
@@ -54,7 +55,7 @@ block-test: deps build install-files kernel
 ## compatibility: the system tests, and what became of them written into docs/compatibility.md
 compatibility:
 	# A test that fails is what the table shows then.
-	-$(MAKE) system-test
+	-$(MAKE) system-test BY_DAY=
 	tools/compatibility.sh artifacts/system-tests.xml
 
 ## double-test: a part of the system tests on the test double of Firecracker, which needs no KVM;
@@ -166,7 +167,15 @@ package-test: root deb dist
 		tests/packaging/dist.sh build/runcvm-*-linux-$$(dpkg --print-architecture).tar.gz $$suite; \
 	done
 
-## reproducible: builds both programs twice, in two folders, and compares them; part of a nightly run, not of test
+## nightly: what takes too long for test: long system tests, Docker on a block root, packages, the same build twice
+nightly:
+	$(MAKE) --keep-going nightly-tests package-test reproducible
+
+nightly-tests: BY_DAY = --filter-trait Run=nightly
+nightly-tests: system-test
+	DOTNET=$(DOTNET) RUNCVM_TEST_ROOTFS=block tests/system.sh --filter-method '*On_cgroup_v1_with_iptables_legacy*'
+
+## reproducible: builds both programs twice, in two folders, and compares them
 reproducible:
 	tools/reproducible.sh $(ARCH)
 

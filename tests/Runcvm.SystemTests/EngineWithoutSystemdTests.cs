@@ -9,7 +9,7 @@ public class EngineWithoutSystemdTests(DockerEngine engine) : MachineTest(engine
 
     [Theory]
     [InlineData("VOLUME /var/lib/docker")]
-    [InlineData("")]
+    [InlineData("", Traits = ["Run", "nightly"])]
     public async Task An_engine_that_is_the_workload_runs_containers_on_overlay2_and_keeps_its_images(string volume)
     {
         OnlyMachines();

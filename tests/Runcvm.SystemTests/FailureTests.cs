@@ -141,7 +141,7 @@ public class FailureTests(DockerEngine engine) : MachineTest(engine)
 
     [Theory]
     [InlineData(6)]
-    [InlineData(20)]
+    [InlineData(20, Traits = ["Run", "nightly"])]
     public async Task Machines_that_start_at_once_all_succeed_and_leave_nothing(int count)
     {
         // The double emulates; a guest whose kernel took a busy host for a slow timer resets itself, and a reset is the end of Firecracker.

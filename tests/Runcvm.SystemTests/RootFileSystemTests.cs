@@ -11,11 +11,13 @@ public class RootFileSystemTests(DockerEngine engine) : MachineTest(engine)
         => await SameAsUnderRuncAsync(await Engine.Images.OdditiesAsync(), "/");
 
     [Fact]
+    [Trait("Run", "nightly")]
     public async Task Forty_layers_give_the_same_files_as_under_runc()
         => await SameAsUnderRuncAsync(await Engine.Images.LayersAsync(), "/layers");
 
     // Emulated, a list with checksums of a hundred thousand takes two minutes: RUNCVM_TEST_LARGE=1.
     [Fact]
+    [Trait("Run", "nightly")]
     public async Task Twenty_thousand_files_are_all_there_and_those_taken_away_are_not()
         => await SameAsUnderRuncAsync(
             await Engine.Images.ManyFilesAsync(DockerEngine.RunsLarge ? 100_000 : 20_000), "/many");

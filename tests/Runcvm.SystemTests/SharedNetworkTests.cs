@@ -84,6 +84,7 @@ public class SharedNetworkTests(DockerEngine engine) : MachineTest(engine)
 
     // More senders than a guest is told of at a time, and many more while it does not listen at all.
     [Fact]
+    [Trait("Run", "nightly")]
     public async Task UDP_from_any_number_of_senders_costs_the_supervisor_little_and_the_machine_nothing()
     {
         OnlyMachines();
