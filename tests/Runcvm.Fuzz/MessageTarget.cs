@@ -8,29 +8,14 @@ internal static class MessageTarget
 {
     private static readonly Action<byte[]>[] Messages =
     [
-        RoundTrip.Of(Setup.Read, static (m, w) => m.Write(w)), RoundTrip.Of(Start.Read, static (m, w) => m.Write(w)),
-        RoundTrip.Of(Signal.Read, static (m, w) => m.Write(w)), RoundTrip.Of(Resize.Read, static (m, w) => m.Write(w)),
-        RoundTrip.Of(Connect.Read, static (m, w) => m.Write(w)),
-            RoundTrip.Of(ReadKernelLog.Read, static (m, w) => m.Write(w)),
-        RoundTrip.Of(Flush.Read, static (m, w) => m.Write(w)),
-            RoundTrip.Of(NetworkChange.Read, static (m, w) => m.Write(w)),
-        RoundTrip.Of(Adjust.Read, static (m, w) => m.Write(w)),
-            RoundTrip.Of(SocketDialled.Read, static (m, w) => m.Write(w)),
-        RoundTrip.Of(Forget.Read, static (m, w) => m.Write(w)),
-            RoundTrip.Of(WatchConsole.Read, static (m, w) => m.Write(w)),
-        RoundTrip.Of(SetLimits.Read, static (m, w) => m.Write(w)),
-            RoundTrip.Of(Hello.Read, static (m, w) => m.Write(w)),
-        RoundTrip.Of(Started.Read, static (m, w) => m.Write(w)),
-            RoundTrip.Of(StartFailed.Read, static (m, w) => m.Write(w)),
-        RoundTrip.Of(Exited.Read, static (m, w) => m.Write(w)), RoundTrip.Of(Failed.Read, static (m, w) => m.Write(w)),
-        RoundTrip.Of(Notice.Read, static (m, w) => m.Write(w)),
-            RoundTrip.Of(Listening.Read, static (m, w) => m.Write(w)),
-        RoundTrip.Of(KernelLog.Read, static (m, w) => m.Write(w)),
-            RoundTrip.Of(Flushed.Read, static (m, w) => m.Write(w)),
-        RoundTrip.Of(DialSocket.Read, static (m, w) => m.Write(w)),
-            RoundTrip.Of(ConsoleText.Read, static (m, w) => m.Write(w)),
-        RoundTrip.Of(BootReport.Read, static (m, w) => m.Write(w)),
-            RoundTrip.Of(LimitsSet.Read, static (m, w) => m.Write(w)),
+        RoundTrip.Try<Setup>, RoundTrip.Try<Start>, RoundTrip.Try<Signal>, RoundTrip.Try<Resize>,
+        RoundTrip.Try<Connect>, RoundTrip.Try<ReadKernelLog>, RoundTrip.Try<Flush>, RoundTrip.Try<NetworkChange>,
+        RoundTrip.Try<Adjust>, RoundTrip.Try<SocketDialled>, RoundTrip.Try<Forget>, RoundTrip.Try<WatchConsole>,
+        RoundTrip.Try<SetLimits>, RoundTrip.Try<Hello>, RoundTrip.Try<Started>, RoundTrip.Try<StartFailed>,
+        RoundTrip.Try<Exited>, RoundTrip.Try<Failed>, RoundTrip.Try<Notice>, RoundTrip.Try<Listening>,
+        RoundTrip.Try<KernelLog>, RoundTrip.Try<Flushed>, RoundTrip.Try<DialSocket>, RoundTrip.Try<ConsoleText>,
+        RoundTrip.Try<BootReport>, RoundTrip.Try<LimitsSet>, RoundTrip.Try<Prepare>, RoundTrip.Try<Stopped>,
+        RoundTrip.Try<ReadBootReport>,
     ];
 
     internal static void Run(byte[] input)

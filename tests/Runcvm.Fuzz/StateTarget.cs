@@ -10,10 +10,8 @@ internal static class StateTarget
 {
     private static readonly Action<byte[]>[] Records =
     [
-        RoundTrip.Of(MachineDescription.Read, static (m, w) => m.Write(w)),
-            RoundTrip.Of(MachineRecord.Read, static (m, w) => m.Write(w)),
-        RoundTrip.Of(MachineOutcome.Read, static (m, w) => m.Write(w)),
-            RoundTrip.Of(LaunchSpec.Read, static (m, w) => m.Write(w)),
+        RoundTrip.Try<MachineDescription>, RoundTrip.Try<MachineRecord>, RoundTrip.Try<MachineOutcome>,
+        RoundTrip.Try<LaunchSpec>,
     ];
 
     internal static void Run(byte[] input)

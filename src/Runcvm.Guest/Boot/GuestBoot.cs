@@ -78,7 +78,7 @@ internal static class GuestBoot
             Shutdown.UnmountAll();
         }
 
-        await control.SendStoppedAsync();
+        await control.SendAsync(new Stopped());
         await multiplexer.FlushAsync();
         // The host ends the machine once it has read that; if it does not, the end of this process does.
         await pump;

@@ -10,9 +10,9 @@ namespace Runcvm.Guest.Processes;
 /// <param name="ReadOnlyRoot">make the root read-only in it</param>
 /// <param name="Reap">stay in front of the program as a small init</param>
 /// <param name="Process">what to execute</param>
-internal sealed record LaunchSpec(MountAction Mounts, bool AsChild, bool Held, bool ReadOnlyRoot, bool Reap, ProcessSpec Process)
+internal sealed record LaunchSpec(MountAction Mounts, bool AsChild, bool Held, bool ReadOnlyRoot, bool Reap, ProcessSpec Process) : IWireValue<LaunchSpec>
 {
-    internal void Write(WireWriter w)
+    public void Write(WireWriter w)
     {
         w.Byte((byte)Mounts);
         w.Flag(AsChild);
@@ -22,7 +22,7 @@ internal sealed record LaunchSpec(MountAction Mounts, bool AsChild, bool Held, b
         Process.Write(w);
     }
 
-    internal static LaunchSpec Read(ref WireReader r) => new((MountAction)r.Byte(), r.Flag(), r.Flag(), r.Flag(), r.Flag(), ProcessSpec.Read(ref r));
+    public static LaunchSpec Read(ref WireReader r) => new((MountAction)r.Byte(), r.Flag(), r.Flag(), r.Flag(), r.Flag(), ProcessSpec.Read(ref r));
 }
 
 /// <summary>What a new process does about its mount namespace.</summary>

@@ -48,17 +48,16 @@ internal sealed class ProcessTable(
 
     private async Task ServeAsync()
     {
-        while (await control.ReceiveAsync() is var (kind, body)) Dispatch(kind, body);
+        while (await control.ReceiveAsync() is { } message) Dispatch(message);
         throw new InvalidDataException("the host ended the stream");
     }
 
-    private void Dispatch(MessageKind kind, byte[] body)
+    private void Dispatch(ReceivedMessage message)
     {
-        var r = new WireReader(body);
-        switch (kind)
+        switch (message.Kind)
         {
             case MessageKind.Start:
-                Start start = Start.Read(ref r);
+                Start start = message.Read<Start>();
                 // Channels exist before any further frame is looked at.
                 var process = new GuestProcess(start.Id, multiplexer, loop);
                 _running[process.Id] = process;
@@ -66,40 +65,40 @@ internal sealed class ProcessTable(
                 _lives.Add(LiveAsync(process, start.Process));
                 break;
             case MessageKind.Prepare:
-                Start planned = Start.Read(ref r);
+                Start planned = message.Read<Prepare>().Start;
                 _launcher.Prepare(planned.Id, planned.Process);
                 break;
             case MessageKind.Forget:
-                _launcher.Forget(Forget.Read(ref r).Id);
+                _launcher.Forget(message.Read<Forget>().Id);
                 break;
             case MessageKind.Signal:
-                Signal signal = Signal.Read(ref r);
+                Signal signal = message.Read<Signal>();
                 if (_running.TryGetValue(signal.Id, out GuestProcess? target)) target.Signal(Translate(signal));
                 break;
             case MessageKind.Resize:
-                Resize resize = Resize.Read(ref r);
+                Resize resize = message.Read<Resize>();
                 if (_running.TryGetValue(resize.Id, out GuestProcess? resized)) resized.Resize(resize.Rows, resize.Columns);
                 break;
             case MessageKind.Connect:
-                Add(ForwardedConnection.RunAsync(loop, multiplexer, Connect.Read(ref r)));
+                Add(ForwardedConnection.RunAsync(loop, multiplexer, message.Read<Connect>()));
                 break;
             case MessageKind.NetworkChange:
-                Add(network.ApplyAsync(NetworkChange.Read(ref r)));
+                Add(network.ApplyAsync(message.Read<NetworkChange>()));
                 break;
             case MessageKind.SocketDialled:
-                sockets.Dialled(SocketDialled.Read(ref r));
+                sockets.Dialled(message.Read<SocketDialled>());
                 break;
             case MessageKind.ReadKernelLog:
-                Add(control.SendAsync(KernelMessages.Read(ReadKernelLog.Read(ref r).Id)));
+                Add(control.SendAsync(KernelMessages.Read(message.Read<ReadKernelLog>().Id)));
                 break;
             case MessageKind.Flush:
-                Add(FlushAsync(Flush.Read(ref r).Id));
+                Add(FlushAsync(message.Read<Flush>().Id));
                 break;
             case MessageKind.Adjust:
-                ApplyAdjustment(Adjust.Read(ref r));
+                ApplyAdjustment(message.Read<Adjust>());
                 break;
             default:
-                throw new WireFormatException($"the host sent message {(byte)kind}, which this guest does not know");
+                throw new WireFormatException($"the host sent message {(byte)message.Kind}, which this guest does not know");
         }
     }
 

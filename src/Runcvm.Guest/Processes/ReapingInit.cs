@@ -18,9 +18,8 @@ internal static class ReapingInit
     /// before the runtime starts its threads: hence a new execution.</summary>
     internal static void Become(ProcessSpec workload, SafeFileHandle report)
     {
-        var writer = new WireWriter();
-        new LaunchSpec(MountAction.Keep, false, false, false, false, workload).Write(writer);
-        using SafeFileHandle launch = FileDescriptor.InMemory("launch", writer.Written);
+        var spec = new LaunchSpec(MountAction.Keep, false, false, false, false, workload);
+        using SafeFileHandle launch = FileDescriptor.InMemory("launch", WireBytes.Of(spec));
         FileDescriptor.PlaceAt(launch, LaunchFile);
         FileDescriptor.PlaceAt(report, ReportFile);
         SignalSet.BlockForwarded();

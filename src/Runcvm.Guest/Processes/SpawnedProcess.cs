@@ -74,9 +74,7 @@ internal static class SpawnedProcess
 
     private static LaunchSpec ReadSpec(SafeFileHandle file)
     {
-        var reader = new WireReader(FileDescriptor.ReadToEnd(file));
-        file.Dispose();
-        return LaunchSpec.Read(ref reader);
+        using (file) return WireBytes.Read<LaunchSpec>(FileDescriptor.ReadToEnd(file));
     }
 
     private static void EnterMounts(LaunchSpec launch, List<SafeFileHandle> files)

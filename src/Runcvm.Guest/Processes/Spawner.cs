@@ -57,9 +57,7 @@ internal sealed class Spawner : IDisposable
     /// <param name="files">standard input, output, error, where to report, and of an exec the namespaces of mounts and processes</param>
     internal bool TryOrder(LaunchSpec launch, params ReadOnlySpan<SafeFileHandle> files)
     {
-        var writer = new WireWriter();
-        launch.Write(writer);
-        using SafeFileHandle what = FileDescriptor.InMemory("launch", writer.Written);
+        using SafeFileHandle what = FileDescriptor.InMemory("launch", WireBytes.Of(launch));
         return TryOrder(what, files);
     }
 

@@ -28,8 +28,8 @@ public sealed class MessageReader(
     private int _filled;
     private bool _admitted;
 
-    /// <summary>The next message's kind and body, or null at the end of the stream.</summary>
-    public async ValueTask<(MessageKind Kind, byte[] Body)?> ReadAsync()
+    /// <summary>The next message, or null at the end of the stream.</summary>
+    public async ValueTask<ReceivedMessage?> ReadAsync()
     {
         while (true)
         {
@@ -58,6 +58,11 @@ public sealed class MessageReader(
     }
 
     /// <summary>A message as it goes over the stream.</summary>
+    public static byte[] Frame<T>(T message)
+        where T : IMessage<T>
+        => Frame(T.Kind, WireBytes.Of(message));
+
+    /// <summary>A message whose body was written before.</summary>
     public static byte[] Frame(MessageKind kind, ReadOnlySpan<byte> body)
     {
         byte[] message = new byte[5 + body.Length];
@@ -75,7 +80,7 @@ public sealed class MessageReader(
         throw new WireFormatException($"a message of {body + 1} bytes is too long: {maxLength} are the most");
     }
 
-    private (MessageKind Kind, byte[] Body) Take(int length)
+    private ReceivedMessage Take(int length)
     {
         var kind = (MessageKind)_buffer[4];
         byte[] body = _buffer.AsSpan(5, length - 1).ToArray();
@@ -85,6 +90,6 @@ public sealed class MessageReader(
         rest.CopyTo(_buffer);
         _filled = rest.Length;
         _admitted = false;
-        return (kind, body);
+        return new ReceivedMessage(kind, body);
     }
 }

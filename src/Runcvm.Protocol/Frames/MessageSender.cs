@@ -19,13 +19,16 @@ public sealed class MessageSender(Channel channel, int maxLength)
 
     /// <summary>Ends when all of the message is in the stream's queue: what is sent on any channel from then on comes
     /// after it.</summary>
-    /// <param name="kind">of the message</param>
-    /// <param name="write">writes its body</param>
+    /// <param name="message">is written when its turn comes</param>
     /// <param name="through">is called at that moment, before anything else can be sent or received; opens the channels
     /// that the message announces</param>
     /// <exception cref="ChannelClosedException">the other side wants no more messages, or is gone</exception>
     /// <exception cref="WireFormatException">the message is longer than the other side takes</exception>
-    public Task SendAsync(MessageKind kind, Action<WireWriter> write, Action? through = null)
+    public Task SendAsync<T>(T message, Action? through = null)
+        where T : IMessage<T>
+        => SendAsync(T.Kind, message.Write, through);
+
+    internal Task SendAsync(MessageKind kind, Action<WireWriter> write, Action? through = null)
     {
         var message = new Waiting(kind, write, through);
         _waiting.Enqueue(message);

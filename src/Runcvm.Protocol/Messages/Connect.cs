@@ -8,9 +8,11 @@ namespace Runcvm.Protocol.Messages;
 /// <param name="Id">a number that no process has</param>
 /// <param name="Port">its number</param>
 /// <param name="IsDatagram">a UDP port; else one of TCP</param>
-public sealed record Connect(uint Id, ushort Port, bool IsDatagram)
+public sealed record Connect(uint Id, ushort Port, bool IsDatagram) : IMessage<Connect>
 {
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<Connect>.Kind => MessageKind.Connect;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.UInt32(Id);
@@ -18,6 +20,6 @@ public sealed record Connect(uint Id, ushort Port, bool IsDatagram)
         w.Flag(IsDatagram);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static Connect Read(ref WireReader r) => new(r.UInt32(), r.UInt16(), r.Flag());
 }

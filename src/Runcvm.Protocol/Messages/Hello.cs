@@ -6,12 +6,14 @@ namespace Runcvm.Protocol.Messages;
 /// <param name="Version">version of this protocol, see <see cref="CurrentVersion"/></param>
 /// <param name="KernelRelease">uname -r of the guest</param>
 /// <param name="BootMilliseconds">time since the guest's kernel started</param>
-public sealed record Hello(uint Version, string KernelRelease, uint BootMilliseconds)
+public sealed record Hello(uint Version, string KernelRelease, uint BootMilliseconds) : IMessage<Hello>
 {
     /// <summary>Raised whenever a message changes: host and guest binaries come from one build.</summary>
     public const uint CurrentVersion = 3;
 
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<Hello>.Kind => MessageKind.Hello;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.UInt32(Version);
@@ -19,6 +21,6 @@ public sealed record Hello(uint Version, string KernelRelease, uint BootMillisec
         w.UInt32(BootMilliseconds);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static Hello Read(ref WireReader r) => new(r.UInt32(), r.Text(), r.UInt32());
 }

@@ -5,26 +5,30 @@ namespace Runcvm.Protocol.Messages;
 /// <summary>New limits for a machine that runs.</summary>
 /// <param name="MemoryMebibytes">how much of its memory the guest shall use; 0 leaves it</param>
 /// <param name="ProcessLimit">as in <see cref="Adjust"/></param>
-public sealed record SetLimits(long MemoryMebibytes, long ProcessLimit)
+public sealed record SetLimits(long MemoryMebibytes, long ProcessLimit) : IMessage<SetLimits>
 {
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<SetLimits>.Kind => MessageKind.SetLimits;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.Int64(MemoryMebibytes);
         w.Int64(ProcessLimit);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static SetLimits Read(ref WireReader r) => new(r.Int64(), r.Int64());
 }
 
 /// <summary>What became of <see cref="SetLimits"/>.</summary>
 /// <param name="Failure">why not, or nothing</param>
-public sealed record LimitsSet(string Failure)
+public sealed record LimitsSet(string Failure) : IMessage<LimitsSet>
 {
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<LimitsSet>.Kind => MessageKind.LimitsSet;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w) => w.Text(Failure);
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static LimitsSet Read(ref WireReader r) => new(r.Text());
 }

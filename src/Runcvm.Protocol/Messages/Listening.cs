@@ -3,12 +3,14 @@ using Runcvm.Protocol.Wire;
 namespace Runcvm.Protocol.Messages;
 
 /// <summary>The ports at which the guest listens now, sent whenever they have changed.</summary>
-public sealed record Listening(IReadOnlyList<ListeningPort> Ports)
+public sealed record Listening(IReadOnlyList<ListeningPort> Ports) : IMessage<Listening>
 {
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<Listening>.Kind => MessageKind.Listening;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w) => w.List(Ports, static (w, port) => port.Write(w));
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static Listening Read(ref WireReader r) => new(r.List(ListeningPort.Read));
 }
 
@@ -16,9 +18,9 @@ public sealed record Listening(IReadOnlyList<ListeningPort> Ports)
 /// <param name="Port">its number</param>
 /// <param name="LoopbackOnly">at 127.0.0.1 or ::1 and nowhere else</param>
 /// <param name="IsDatagram">a UDP port; else one of TCP</param>
-public readonly record struct ListeningPort(ushort Port, bool LoopbackOnly, bool IsDatagram)
+public readonly record struct ListeningPort(ushort Port, bool LoopbackOnly, bool IsDatagram) : IWireValue<ListeningPort>
 {
-    /// <summary>Writes it.</summary>
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.UInt16(Port);
@@ -26,6 +28,6 @@ public readonly record struct ListeningPort(ushort Port, bool LoopbackOnly, bool
         w.Flag(IsDatagram);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static ListeningPort Read(ref WireReader r) => new(r.UInt16(), r.Flag(), r.Flag());
 }

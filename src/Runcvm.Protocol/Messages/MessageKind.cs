@@ -24,13 +24,14 @@ public enum MessageKind : byte
     Adjust = 9,
     /// <summary>host to guest: <see cref="Messages.SocketDialled"/></summary>
     SocketDialled = 10,
-    /// <summary>to the guest: <see cref="Messages.Start"/> of a process that is to be got ready and not to run yet; <see cref="Start"/> with the same number may follow</summary>
+    /// <summary>to the guest: <see cref="Messages.Prepare"/></summary>
     Prepare = 11,
     /// <summary>host to guest: <see cref="Messages.Forget"/></summary>
     Forget = 12,
-    /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of <see cref="ConsoleText"/></summary>
+    /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of
+    /// <see cref="ConsoleText"/></summary>
     WatchConsole = 32,
-    /// <summary>to the supervisor only, without a body: where the start's time went; answered by <see cref="BootReport"/></summary>
+    /// <summary>to the supervisor only: <see cref="Messages.ReadBootReport"/>, answered by <see cref="BootReport"/></summary>
     ReadBootReport = 33,
     /// <summary>to the supervisor only: <see cref="Messages.SetLimits"/>, answered by <see cref="LimitsSet"/></summary>
     SetLimits = 34,
@@ -44,7 +45,7 @@ public enum MessageKind : byte
     Exited = 67,
     /// <summary>guest to host: <see cref="Messages.Failed"/>; the machine ends after it</summary>
     Failed = 68,
-    /// <summary>guest to host, last of all, without a body: disks are flushed and unmounted</summary>
+    /// <summary>guest to host, last of all: <see cref="Messages.Stopped"/></summary>
     Stopped = 69,
     /// <summary>guest to host: <see cref="Messages.Notice"/></summary>
     Notice = 70,

@@ -10,9 +10,11 @@ namespace Runcvm.Protocol.Messages;
 /// <param name="Files">what became of <see cref="Setup.Files"/>, in the same order</param>
 /// <param name="DnsRelay">as <see cref="Setup.DnsRelay"/></param>
 public sealed record NetworkChange(
-    IReadOnlyList<NetworkInterface?> Cards, IReadOnlyList<KeyValuePair<string, string>> Sysctls, IReadOnlyList<byte[]> Files, bool DnsRelay)
+    IReadOnlyList<NetworkInterface?> Cards, IReadOnlyList<KeyValuePair<string, string>> Sysctls, IReadOnlyList<byte[]> Files, bool DnsRelay) : IMessage<NetworkChange>
 {
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<NetworkChange>.Kind => MessageKind.NetworkChange;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.List(Cards, static (w, card) =>
@@ -25,7 +27,7 @@ public sealed record NetworkChange(
         w.Flag(DnsRelay);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static NetworkChange Read(ref WireReader r)
         => new(r.List(ReadCard), r.List(Setup.ReadSysctl), r.List(static (ref r) => r.Bytes()), r.Flag());
 

@@ -9,9 +9,9 @@ namespace Runcvm.Protocol.Messages;
 /// <param name="Addresses">addresses with prefix lengths</param>
 /// <param name="Routes">routes over this interface, in the order in which they can be added</param>
 public sealed record NetworkInterface(
-    string Name, byte[] HardwareAddress, uint Mtu, IReadOnlyList<InterfaceAddress> Addresses, IReadOnlyList<Route> Routes)
+    string Name, byte[] HardwareAddress, uint Mtu, IReadOnlyList<InterfaceAddress> Addresses, IReadOnlyList<Route> Routes) : IWireValue<NetworkInterface>
 {
-    /// <summary>Writes it.</summary>
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.Text(Name);
@@ -21,7 +21,7 @@ public sealed record NetworkInterface(
         w.List(Routes, static (w, route) => route.Write(w));
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static NetworkInterface Read(ref WireReader r)
         => new(r.Text(), r.Bytes(), r.UInt32(), r.List(InterfaceAddress.Read), r.List(Route.Read));
 }
@@ -30,9 +30,9 @@ public sealed record NetworkInterface(
 /// <param name="Address">4 bytes (IPv4) or 16 (IPv6)</param>
 /// <param name="PrefixLength">bits of the network's part</param>
 /// <param name="Scope">RT_SCOPE_* of rtnetlink(7): 0 global, 253 link</param>
-public sealed record InterfaceAddress(byte[] Address, byte PrefixLength, byte Scope)
+public sealed record InterfaceAddress(byte[] Address, byte PrefixLength, byte Scope) : IWireValue<InterfaceAddress>
 {
-    /// <summary>Writes it.</summary>
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.Bytes(Address);
@@ -40,7 +40,7 @@ public sealed record InterfaceAddress(byte[] Address, byte PrefixLength, byte Sc
         w.Byte(Scope);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static InterfaceAddress Read(ref WireReader r) => new(r.Bytes(), r.Byte(), r.Byte());
 }
 
@@ -50,9 +50,9 @@ public sealed record InterfaceAddress(byte[] Address, byte PrefixLength, byte Sc
 /// <param name="Gateway">4 or 16 bytes, or empty for a network that is on the link</param>
 /// <param name="Scope">RT_SCOPE_* of rtnetlink(7)</param>
 /// <param name="Metric">priority; 0 is the kernel's default</param>
-public sealed record Route(byte[] Destination, byte PrefixLength, byte[] Gateway, byte Scope, uint Metric)
+public sealed record Route(byte[] Destination, byte PrefixLength, byte[] Gateway, byte Scope, uint Metric) : IWireValue<Route>
 {
-    /// <summary>Writes it.</summary>
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.Bytes(Destination);
@@ -62,6 +62,6 @@ public sealed record Route(byte[] Destination, byte PrefixLength, byte[] Gateway
         w.UInt32(Metric);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static Route Read(ref WireReader r) => new(r.Bytes(), r.Byte(), r.Bytes(), r.Byte(), r.UInt32());
 }

@@ -5,23 +5,27 @@ namespace Runcvm.Protocol.Messages;
 /// <summary>Send a signal to a process.</summary>
 /// <param name="Id">the process</param>
 /// <param name="Number">1 to 64</param>
-public sealed record Signal(uint Id, byte Number)
+public sealed record Signal(uint Id, byte Number) : IMessage<Signal>
 {
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<Signal>.Kind => MessageKind.Signal;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.UInt32(Id);
         w.Byte(Number);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static Signal Read(ref WireReader r) => new(r.UInt32(), r.Byte());
 }
 
 /// <summary>The window of a process's terminal has a new size.</summary>
-public sealed record Resize(uint Id, ushort Rows, ushort Columns)
+public sealed record Resize(uint Id, ushort Rows, ushort Columns) : IMessage<Resize>
 {
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<Resize>.Kind => MessageKind.Resize;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.UInt32(Id);
@@ -29,17 +33,19 @@ public sealed record Resize(uint Id, ushort Rows, ushort Columns)
         w.UInt16(Columns);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static Resize Read(ref WireReader r) => new(r.UInt32(), r.UInt16(), r.UInt16());
 }
 
 /// <summary>The process's program runs.</summary>
-public sealed record Started(uint Id)
+public sealed record Started(uint Id) : IMessage<Started>
 {
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<Started>.Kind => MessageKind.Started;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w) => w.UInt32(Id);
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static Started Read(ref WireReader r) => new(r.UInt32());
 }
 
@@ -47,9 +53,11 @@ public sealed record Started(uint Id)
 /// <param name="Id">the process</param>
 /// <param name="Code">126: cannot be executed, 127: not found, 125: anything else</param>
 /// <param name="Message">why, in runc's words where it has some</param>
-public sealed record StartFailed(uint Id, byte Code, string Message)
+public sealed record StartFailed(uint Id, byte Code, string Message) : IMessage<StartFailed>
 {
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<StartFailed>.Kind => MessageKind.StartFailed;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.UInt32(Id);
@@ -57,7 +65,7 @@ public sealed record StartFailed(uint Id, byte Code, string Message)
         w.Shortened(Message, Failed.MaxBytes);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static StartFailed Read(ref WireReader r) => new(r.UInt32(), r.Byte(), r.Text());
 }
 
@@ -65,9 +73,11 @@ public sealed record StartFailed(uint Id, byte Code, string Message)
 /// <param name="Id">the process</param>
 /// <param name="Code">as shells report it: 128 + the number after a signal</param>
 /// <param name="OutOfMemory">the guest's memory did not suffice, and its kernel killed a process for that</param>
-public sealed record Exited(uint Id, byte Code, bool OutOfMemory = false)
+public sealed record Exited(uint Id, byte Code, bool OutOfMemory = false) : IMessage<Exited>
 {
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<Exited>.Kind => MessageKind.Exited;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.UInt32(Id);
@@ -75,37 +85,55 @@ public sealed record Exited(uint Id, byte Code, bool OutOfMemory = false)
         w.Flag(OutOfMemory);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static Exited Read(ref WireReader r) => new(r.UInt32(), r.Byte(), r.Flag());
 }
 
 /// <summary>The guest cannot go on.</summary>
 /// <param name="Message">one sentence</param>
-public sealed record Failed(string Message)
+public sealed record Failed(string Message) : IMessage<Failed>
 {
     /// <summary>Of a longer text the rest is left out: it may hold names of any length, and a guest's message is
     /// bounded.</summary>
     public const int MaxBytes = 16 * 1024;
 
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<Failed>.Kind => MessageKind.Failed;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w) => w.Shortened(Message, MaxBytes);
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static Failed Read(ref WireReader r) => new(r.Text());
+}
+
+/// <summary>The guest's disks are flushed and unmounted; it has nothing more to say.</summary>
+public sealed record Stopped : IMessage<Stopped>
+{
+    static MessageKind IMessage<Stopped>.Kind => MessageKind.Stopped;
+
+    /// <inheritdoc/>
+    public void Write(WireWriter w)
+    {
+    }
+
+    /// <inheritdoc/>
+    public static Stopped Read(ref WireReader r) => new();
 }
 
 /// <summary>Something worth a line in the log; the guest goes on.</summary>
 /// <param name="Message">one line</param>
 /// <param name="IsDetail">of interest only to who looks for the reason of something</param>
-public sealed record Notice(string Message, bool IsDetail = false)
+public sealed record Notice(string Message, bool IsDetail = false) : IMessage<Notice>
 {
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<Notice>.Kind => MessageKind.Notice;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.Shortened(Message, Failed.MaxBytes);
         w.Flag(IsDetail);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static Notice Read(ref WireReader r) => new(r.Text(), r.Flag());
 }

@@ -3,7 +3,7 @@ using Runcvm.Protocol.Wire;
 namespace Runcvm.Protocol.Messages;
 
 /// <summary>A process as the OCI runtime specification describes it, resolved to numbers.</summary>
-public sealed record ProcessSpec
+public sealed record ProcessSpec : IWireValue<ProcessSpec>
 {
     /// <summary>argv; the first is looked up in PATH</summary>
     public required IReadOnlyList<string> Arguments { get; init; }
@@ -50,7 +50,7 @@ public sealed record ProcessSpec
     /// <summary>whether anything will ever come on standard input; else it is /dev/null, as with runc</summary>
     public bool HasInput { get; init; } = true;
 
-    /// <summary>Writes it.</summary>
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.Texts(Arguments);
@@ -70,7 +70,7 @@ public sealed record ProcessSpec
         w.Flag(HasInput);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static ProcessSpec Read(ref WireReader r) => new()
     {
         Arguments = r.Texts(),
@@ -92,9 +92,9 @@ public sealed record ProcessSpec
 }
 
 /// <summary>The five sets of capabilities(7), a bit each.</summary>
-public sealed record CapabilityBits(ulong Bounding, ulong Effective, ulong Permitted, ulong Inheritable, ulong Ambient)
+public sealed record CapabilityBits(ulong Bounding, ulong Effective, ulong Permitted, ulong Inheritable, ulong Ambient) : IWireValue<CapabilityBits>
 {
-    /// <summary>Writes it.</summary>
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.UInt64(Bounding);
@@ -104,7 +104,7 @@ public sealed record CapabilityBits(ulong Bounding, ulong Effective, ulong Permi
         w.UInt64(Ambient);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static CapabilityBits Read(ref WireReader r)
         => new(r.UInt64(), r.UInt64(), r.UInt64(), r.UInt64(), r.UInt64());
 }
@@ -113,9 +113,9 @@ public sealed record CapabilityBits(ulong Bounding, ulong Effective, ulong Permi
 /// <param name="Resource">RLIMIT_* number</param>
 /// <param name="Soft">soft limit; all bits set is none</param>
 /// <param name="Hard">hard limit</param>
-public sealed record ResourceLimit(byte Resource, ulong Soft, ulong Hard)
+public sealed record ResourceLimit(byte Resource, ulong Soft, ulong Hard) : IWireValue<ResourceLimit>
 {
-    /// <summary>Writes it.</summary>
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.Byte(Resource);
@@ -123,6 +123,6 @@ public sealed record ResourceLimit(byte Resource, ulong Soft, ulong Hard)
         w.UInt64(Hard);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static ResourceLimit Read(ref WireReader r) => new(r.Byte(), r.UInt64(), r.UInt64());
 }

@@ -17,7 +17,7 @@ public enum CgroupLayout : byte
 
 /// <summary>Everything that makes a freshly booted guest this container's machine. Nothing of it is on the kernel's
 /// command line, so that a snapshot taken before this message fits every container.</summary>
-public sealed record Setup
+public sealed record Setup : IMessage<Setup>
 {
     /// <summary>host name</summary>
     public string HostName { get; init; } = "";
@@ -105,7 +105,9 @@ public sealed record Setup
     /// <summary>most processes of the workload; 0 is no limit</summary>
     public long ProcessLimit { get; init; }
 
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<Setup>.Kind => MessageKind.Setup;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.Text(HostName);
@@ -138,7 +140,7 @@ public sealed record Setup
         w.Int64(ProcessLimit);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static Setup Read(ref WireReader r) => new()
     {
         HostName = r.Text(),
@@ -191,16 +193,16 @@ public sealed record Setup
 /// <summary>Something on the layer disk that the guest takes over.</summary>
 /// <param name="Path">relative to the root, without a leading slash; empty for the root itself; need not be UTF-8</param>
 /// <param name="WithContents">a folder with everything below it; else a folder stands for its own attributes only</param>
-public sealed record LayerPath(byte[] Path, bool WithContents)
+public sealed record LayerPath(byte[] Path, bool WithContents) : IWireValue<LayerPath>
 {
-    /// <summary>Writes it.</summary>
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.Bytes(Path);
         w.Flag(WithContents);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static LayerPath Read(ref WireReader r) => new(r.Bytes(), r.Flag());
 }
 
@@ -210,7 +212,7 @@ public sealed record LayerPath(byte[] Path, bool WithContents)
 /// <param name="Target">absolute path in the root; made if missing</param>
 /// <param name="Flags">MS_* of mount(2)</param>
 /// <param name="Data">options of the file system</param>
-public sealed record GuestMount(string Type, string Source, string Target, ulong Flags, string Data)
+public sealed record GuestMount(string Type, string Source, string Target, ulong Flags, string Data) : IWireValue<GuestMount>
 {
     /// <summary>The type of a folder that lies on the scratch disk itself, with what the root has there.</summary>
     public const string OnScratch = "scratch";
@@ -230,7 +232,7 @@ public sealed record GuestMount(string Type, string Source, string Target, ulong
     /// <summary>a file system in memory begins with what the root has there</summary>
     public bool IsCopyUp { get; init; }
 
-    /// <summary>Writes it.</summary>
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.Text(Type);
@@ -245,7 +247,7 @@ public sealed record GuestMount(string Type, string Source, string Target, ulong
         w.Flag(IsCopyUp);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static GuestMount Read(ref WireReader r)
         => new(r.Text(), r.Text(), r.Text(), r.UInt64(), r.Text())
         {
@@ -261,9 +263,9 @@ public sealed record GuestMount(string Type, string Source, string Target, ulong
 /// <param name="Owner">user that owns it</param>
 /// <param name="Group">its group</param>
 /// <param name="Permissions">permission bits, which say who may connect</param>
-public sealed record HostSocket(uint Owner, uint Group, uint Permissions)
+public sealed record HostSocket(uint Owner, uint Group, uint Permissions) : IWireValue<HostSocket>
 {
-    /// <summary>Writes it.</summary>
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.UInt32(Owner);
@@ -271,7 +273,7 @@ public sealed record HostSocket(uint Owner, uint Group, uint Permissions)
         w.UInt32(Permissions);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static HostSocket Read(ref WireReader r) => new(r.UInt32(), r.UInt32(), r.UInt32());
 }
 
@@ -280,9 +282,9 @@ public sealed record HostSocket(uint Owner, uint Group, uint Permissions)
 /// <param name="Content">what is in it</param>
 /// <param name="Permissions">permission bits</param>
 /// <param name="ReadOnly">the workload cannot write to it</param>
-public sealed record GuestFile(string Target, byte[] Content, uint Permissions, bool ReadOnly)
+public sealed record GuestFile(string Target, byte[] Content, uint Permissions, bool ReadOnly) : IWireValue<GuestFile>
 {
-    /// <summary>Writes it.</summary>
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.Text(Target);
@@ -291,6 +293,6 @@ public sealed record GuestFile(string Target, byte[] Content, uint Permissions, 
         w.Flag(ReadOnly);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static GuestFile Read(ref WireReader r) => new(r.Text(), r.Bytes(), r.UInt32(), r.Flag());
 }

@@ -6,15 +6,17 @@ namespace Runcvm.Protocol.Messages;
 /// this number, what goes there on channel 1.</summary>
 /// <param name="Number">of the question</param>
 /// <param name="Id">a number that no process has; 0 when the host could not connect</param>
-public sealed record SocketDialled(uint Number, uint Id)
+public sealed record SocketDialled(uint Number, uint Id) : IMessage<SocketDialled>
 {
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<SocketDialled>.Kind => MessageKind.SocketDialled;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.UInt32(Number);
         w.UInt32(Id);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static SocketDialled Read(ref WireReader r) => new(r.UInt32(), r.UInt32());
 }

@@ -5,7 +5,7 @@ namespace Runcvm.Protocol.Messages;
 /// <summary>Run a process in the guest.</summary>
 /// <param name="Id">its number on this stream; <see cref="Workload"/> is the image's own process</param>
 /// <param name="Process">what to run</param>
-public sealed record Start(uint Id, ProcessSpec Process)
+public sealed record Start(uint Id, ProcessSpec Process) : IMessage<Start>
 {
     /// <summary>The channel on which <see cref="MessageKind"/> messages travel.</summary>
     public const uint ControlChannel = 0;
@@ -16,27 +16,44 @@ public sealed record Start(uint Id, ProcessSpec Process)
     /// <summary>The number of the image's own process.</summary>
     public const uint Workload = 1;
 
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<Start>.Kind => MessageKind.Start;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w)
     {
         w.UInt32(Id);
         Process.Write(w);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static Start Read(ref WireReader r) => new(r.UInt32(), ProcessSpec.Read(ref r));
 
     /// <summary>The channel of a process's standard input (0), output (1) or error (2).</summary>
     public static uint ChannelOf(uint process, uint stream) => (process * 4) + stream;
 }
 
+/// <summary>Get a process ready, and do not run it yet; <see cref="Start"/> with the same number may follow.</summary>
+/// <param name="Start">what will start it</param>
+public sealed record Prepare(Start Start) : IMessage<Prepare>
+{
+    static MessageKind IMessage<Prepare>.Kind => MessageKind.Prepare;
+
+    /// <inheritdoc/>
+    public void Write(WireWriter w) => Start.Write(w);
+
+    /// <inheritdoc/>
+    public static Prepare Read(ref WireReader r) => new(Start.Read(ref r));
+}
+
 /// <summary>A process that was to be got ready will not be started.</summary>
 /// <param name="Id">its number</param>
-public sealed record Forget(uint Id)
+public sealed record Forget(uint Id) : IMessage<Forget>
 {
-    /// <summary>Writes it.</summary>
+    static MessageKind IMessage<Forget>.Kind => MessageKind.Forget;
+
+    /// <inheritdoc/>
     public void Write(WireWriter w) => w.UInt32(Id);
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <inheritdoc/>
     public static Forget Read(ref WireReader r) => new(r.UInt32());
 }

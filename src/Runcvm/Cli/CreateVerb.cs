@@ -74,16 +74,16 @@ internal static class CreateVerb
         machine.Program.GiveAccess(machine.HypervisorUser, folder, machine.Disks.Disks, [machine.Kernel.VmlinuxPath, machine.Initramfs]);
         MachineDescription description = machine.Description();
         const string TooMany = "the container has too many mounts, files and settings for a machine";
-        Save(folder.Description, description.Write, TooMany);
-        Save(folder.Setup, machine.Setup().Write, TooMany);
-        Save(folder.Process, machine.Workload.Write, $"exec {machine.Workload.Arguments[0]}: argument list too long");
+        Save(folder.Description, description, TooMany);
+        Save(folder.Setup, machine.Setup(), TooMany);
+        Save(folder.Process, machine.Workload, $"exec {machine.Workload.Arguments[0]}: argument list too long");
         // Last: from here on the limits in it are the sandbox's.
         SandboxSpec.Rewrite(bundle.Spec, machine.Parts());
         if (!machine.Options.UseKvm) BootTurns.Ensure();
         SandboxSkeleton.Ensure();
         string sandbox = bundle.SaveForSandbox();
         timeline.Ended("sandbox's configuration");
-        Save(folder.Record, machine.Record(timeline).Write, TooMany);
+        Save(folder.Record, machine.Record(timeline), TooMany);
         LifeEvents.Created(folder.Id, description, machine.Kernel.Name);
         return (sandbox, machine.Options.Egress);
     }
@@ -168,16 +168,16 @@ internal static class CreateVerb
         return kernel;
     }
 
-    private static void Save(string path, Action<WireWriter> write, string tooLong)
+    private static void Save<T>(string path, T value, string tooLong)
+        where T : IWireValue<T>
     {
-        var writer = new WireWriter();
-        write(writer);
+        ReadOnlySpan<byte> bytes = WireBytes.Of(value);
         // What the supervisor adds, as to interfaces and files of the engine, is much less than that.
         const int LeftForMore = 1024 * 1024;
         int most = MessageReader.MaxLength - LeftForMore;
-        int length = writer.Written.Length;
+        int length = bytes.Length;
         if (length > most) throw new UsageException($"{tooLong} ({length} bytes, of at most {most})");
-        MachineFolder.WriteSecret(path, writer.Written);
+        MachineFolder.WriteSecret(path, bytes);
     }
 
     private static SpecResources Resources(JsonObject spec, bool isSystemd)

@@ -34,17 +34,16 @@ internal static class ExecVerb
         string[] environment = ProcessReader.Texts(process["env"]);
         ProcessSpec spec =
             ProcessReader.Read(process, MachineOptions.WithoutRuncvm(environment), () => machine.IsPodmans);
-        var writer = new WireWriter();
-        new Start(0, spec).Write(writer);
+        ReadOnlySpan<byte> start = WireBytes.Of(new Start(0, spec));
         // The kernel would say so in the guest, which cannot be told of more than it takes.
-        if (writer.Written.Length >= MessageReader.MaxLength)
+        if (start.Length >= MessageReader.MaxLength)
             throw new UsageException($"exec {spec.Arguments[0]}: argument list too long");
-        Announce(folder, writer.Written);
+        Announce(folder, start);
         SandboxSpec.RewriteProcess(process, [SandboxSpec.Program, "attach", $"{HandedFiles.First}"], []);
         // In memory: its environment may hold secrets, and what nobody takes away needs no place on the host. Nor is
         // the caller's file overwritten, which may be a pipe or serve a second exec. Only the first one is handed on.
         SafeFileHandle rewritten = FileDescriptor.InMemory("process", Encoding.UTF8.GetBytes(process.ToJsonString()));
-        HandedFiles.Place([FileDescriptor.InMemory("exec", writer.Written), rewritten]);
+        HandedFiles.Place([FileDescriptor.InMemory("exec", start), rewritten]);
         string path = $"/proc/self/fd/{HandedFiles.First + 1}";
         CommandLine handed = CommandLine.Parse(command.With(FlagsWithValue, path, "--process", "-p"));
         return handed.With(FlagsWithValue, "1", "--preserve-fds");

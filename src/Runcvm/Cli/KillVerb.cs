@@ -42,7 +42,7 @@ internal static class KillVerb
             // One whose workload does not run yet has nothing to flush, and may not answer for a long time.
             if (!folder.Exists || !folder.IsRunning || FileStatus.TryOf(folder.Started) == null) return;
             using SafeFileHandle socket = folder.Connect();
-            ControlQuestion.Ask(socket, MessageKind.Flush, new Flush(0).Write, MessageKind.Flushed, Patience);
+            ControlQuestion.Ask<Flush, Flushed>(socket, new Flush(0), Patience);
         }
         catch (Exception e) when (e is LinuxException or WireFormatException)
         {

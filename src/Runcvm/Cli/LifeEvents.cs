@@ -42,8 +42,7 @@ internal static class LifeEvents
         if (MachineFolder.TryRead(folder.Outcome) is not { } bytes) return null;
         try
         {
-            var reader = new WireReader(bytes);
-            return MachineOutcome.Read(ref reader);
+            return WireBytes.Read<MachineOutcome>(bytes);
         }
         catch (WireFormatException)
         {

@@ -119,10 +119,9 @@ internal static class UpdateVerb
             // A machine that boots takes its orders when its workload runs, which on a busy host is late.
             var patience = TimeSpan.FromSeconds(machine.BootTimeout);
             using SafeFileHandle socket = Connect(folder);
-            byte[] answer = ControlQuestion.Ask(socket, MessageKind.SetLimits, limits.Write, MessageKind.LimitsSet, patience)
+            LimitsSet answer = ControlQuestion.Ask<SetLimits, LimitsSet>(socket, limits, patience)
                 ?? throw new UsageException($"the machine did not answer within {patience.TotalSeconds} s; is it paused, or still booting?");
-            var reader = new WireReader(answer);
-            string failure = TextRing.Printable(LimitsSet.Read(ref reader).Failure);
+            string failure = TextRing.Printable(answer.Failure);
             if (failure.Length > 0) throw new UsageException(failure);
         }
         catch (Exception e) when (e is LinuxException or WireFormatException)

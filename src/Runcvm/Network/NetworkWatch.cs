@@ -134,13 +134,7 @@ internal sealed class NetworkWatch
         => links.Find(link => link.Name == SandboxNetwork.TapName(card)) ?? throw new InvalidOperationException($"the interface {SandboxNetwork.TapName(card)} is gone");
 
     private static bool IsSame(NetworkInterface one, NetworkInterface other)
-    {
-        var first = new WireWriter();
-        var second = new WireWriter();
-        one.Write(first);
-        other.Write(second);
-        return first.Written.SequenceEqual(second.Written);
-    }
+        => WireBytes.Of(one).SequenceEqual(WireBytes.Of(other));
 
     private void Serve()
     {

@@ -17,23 +17,13 @@ internal static class SupervisorSocket
     // The console that a supervisor keeps is far smaller, and may grow while it is shown.
     private const int MostOfConsole = 1024 * 1024;
 
-    private delegate T Reading<T>(ref WireReader reader);
-
     /// <param name="machine">that is asked</param>
     /// <param name="patience">how long it may take to answer, if not as long as usual</param>
     internal static BootReport ReadBootReport(KnownMachine machine, TimeSpan? patience = null)
-    {
-        return Ask(
-            machine, MessageKind.ReadBootReport, static _ => { }, MessageKind.BootReport,
-            static (ref WireReader reader) => BootReport.Read(ref reader), patience);
-    }
+        => Ask<ReadBootReport, BootReport>(machine, new ReadBootReport(), patience ?? Patience);
 
     internal static string ReadKernelLog(KnownMachine machine)
-    {
-        return Ask(
-            machine, MessageKind.ReadKernelLog, new ReadKernelLog(0).Write, MessageKind.KernelLog,
-            static (ref WireReader reader) => KernelLog.Read(ref reader).Text);
-    }
+        => Ask<ReadKernelLog, KernelLog>(machine, new ReadKernelLog(0), Patience).Text;
 
     /// <summary>Shows the console's bytes until the machine ends, or, when it is not followed, until all is
     /// shown.</summary>
@@ -58,17 +48,17 @@ internal static class SupervisorSocket
             using var file = new AsyncFile(loop, socket);
             using var ended = new CancellationTokenSource();
             Task timeout = follow ? new TaskCompletionSource().Task : loop.DelayAsync(patience, ended.Token);
-            await ControlQuestion.SendAsync(file, MessageKind.WatchConsole, new WatchConsole(follow).Write);
+            await file.SendAsync(new WatchConsole(follow));
             var messages = new MessageReader(file.ReadAsync, MessageReader.SmallLength);
             for (int shown = 0; follow || shown < MostOfConsole;)
             {
-                Task<(MessageKind Kind, byte[] Body)?> next = messages.ReadAsync().AsTask();
+                Task<ReceivedMessage?> next = messages.ReadAsync().AsTask();
                 if (await Task.WhenAny(next, timeout) != next)
                     throw new UsageException("the console does not come to its end; is the machine paused?");
-                if (await next is not (MessageKind.ConsoleText, var body)) break;
-                show(TextOf(body));
+                if (await next is not { Kind: MessageKind.ConsoleText } part) break;
+                show(part.Read<ConsoleText>().Bytes);
                 // An empty one counts as well.
-                if (!follow) shown += body.Length + 1;
+                if (!follow) shown += part.Body.Length + 1;
             }
 
             ended.Cancel();
@@ -76,23 +66,13 @@ internal static class SupervisorSocket
         });
     }
 
-    private static byte[] TextOf(byte[] body)
-    {
-        var reader = new WireReader(body);
-        return ConsoleText.Read(ref reader).Bytes;
-    }
-
-    private static T Ask<T>(KnownMachine machine, MessageKind question, Action<WireWriter> write, MessageKind answer,
-        Reading<T> read, TimeSpan? patience = null)
+    private static TAnswer Ask<TQuestion, TAnswer>(KnownMachine machine, TQuestion question, TimeSpan patience)
+        where TQuestion : IMessage<TQuestion>
+        where TAnswer : class, IMessage<TAnswer>
     {
         using SafeFileHandle socket = Connect(machine);
-        return Understood(machine, () =>
-        {
-            var reader = new WireReader(
-                ControlQuestion.Ask(socket, question, write, answer, patience ?? Patience) ?? throw new UsageException(
-                    $"machine {machine.ShortId} does not answer; is it paused, or still booting?"));
-            return read(ref reader);
-        });
+        return Understood(machine, () => ControlQuestion.Ask<TQuestion, TAnswer>(socket, question, patience)
+            ?? throw new UsageException($"machine {machine.ShortId} does not answer; is it paused, or still booting?"));
     }
 
     private static void Understood(KnownMachine machine, Action talk) => Understood(machine, () =>

@@ -6,7 +6,7 @@ using Runcvm.Protocol.Wire;
 namespace Runcvm.Sandbox;
 
 /// <summary>Who the file server is to the host's files: never more than the container could become under runc, whatever its guest asks for.</summary>
-internal sealed record FileServerIdentity
+internal sealed record FileServerIdentity : IWireValue<FileServerIdentity>
 {
     // With these root acts for every user of the guest. Without one of them each request is made in the name of its caller.
     private static readonly CapabilitySet ActsForAll = CapabilitySet.Of(["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"]);
@@ -49,7 +49,7 @@ internal sealed record FileServerIdentity
         };
     }
 
-    internal void Write(WireWriter w)
+    public void Write(WireWriter w)
     {
         w.UInt64(Capabilities.Bits);
         w.UInt32(User);
@@ -57,7 +57,7 @@ internal sealed record FileServerIdentity
         w.List(Groups, static (w, group) => w.UInt32(group));
     }
 
-    internal static FileServerIdentity Read(ref WireReader r) => new()
+    public static FileServerIdentity Read(ref WireReader r) => new()
     {
         Capabilities = new CapabilitySet(r.UInt64()),
         User = r.UInt32(),

@@ -5,7 +5,7 @@ using Runcvm.Protocol.Wire;
 namespace Runcvm.Sandbox;
 
 /// <summary>What `create` decided and the supervisor carries out.</summary>
-internal sealed record MachineDescription
+internal sealed record MachineDescription : IWireValue<MachineDescription>
 {
     /// <summary>Firecracker, else QEMU</summary>
     internal bool IsFirecracker { get; init; }
@@ -100,7 +100,7 @@ internal sealed record MachineDescription
     /// <summary>seconds that it may wait for others that boot</summary>
     internal int TurnPatience { get; init; }
 
-    internal void Write(WireWriter w)
+    public void Write(WireWriter w)
     {
         w.Flag(IsFirecracker);
         w.Byte((byte)Architecture);
@@ -161,7 +161,7 @@ internal sealed record MachineDescription
         return this;
     }
 
-    internal static MachineDescription Read(ref WireReader r) => new()
+    public static MachineDescription Read(ref WireReader r) => new()
     {
         IsFirecracker = r.Flag(),
         Architecture = (Architecture)r.Byte(),

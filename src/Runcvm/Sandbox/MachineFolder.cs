@@ -110,11 +110,7 @@ internal sealed class MachineFolder
     /// <summary>What `create` wrote down for people, or null where that is not there.</summary>
     /// <exception cref="WireFormatException">it is no record</exception>
     internal MachineRecord? TryReadRecord()
-    {
-        if (TryRead(Record) is not { } bytes) return null;
-        var reader = new WireReader(bytes);
-        return MachineRecord.Read(ref reader);
-    }
+        => TryRead(Record) is { } bytes ? WireBytes.Read<MachineRecord>(bytes) : null;
 
     /// <summary>Kernels out of images that machines have.</summary>
     internal static IReadOnlySet<string> ImageKernelsInUse(string root = Root)
@@ -127,8 +123,8 @@ internal sealed class MachineFolder
     {
         try
         {
-            var reader = new WireReader(TryRead(Description) ?? throw new WireFormatException("the file cannot be read"));
-            return MachineDescription.Read(ref reader).Checked();
+            byte[] bytes = TryRead(Description) ?? throw new WireFormatException("the file cannot be read");
+            return WireBytes.Read<MachineDescription>(bytes).Checked();
         }
         catch (WireFormatException e)
         {

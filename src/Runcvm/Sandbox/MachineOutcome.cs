@@ -7,14 +7,14 @@ namespace Runcvm.Sandbox;
 /// <param name="Code">the container's exit code</param>
 /// <param name="StartMilliseconds">from the beginning of the sandbox to the begin of the workload; -1 when it never began</param>
 /// <param name="Failure">why the machine failed; empty when it did not</param>
-internal sealed record MachineOutcome(int Code, int StartMilliseconds, string Failure)
+internal sealed record MachineOutcome(int Code, int StartMilliseconds, string Failure) : IWireValue<MachineOutcome>
 {
-    internal void Write(WireWriter w)
+    public void Write(WireWriter w)
     {
         w.Int32(Code);
         w.Int32(StartMilliseconds);
         w.Text(Failure);
     }
 
-    internal static MachineOutcome Read(ref WireReader r) => new(r.Int32(), r.Int32(), r.Text());
+    public static MachineOutcome Read(ref WireReader r) => new(r.Int32(), r.Int32(), r.Text());
 }

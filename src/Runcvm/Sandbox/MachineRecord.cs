@@ -4,7 +4,7 @@ using Runcvm.Protocol.Wire;
 namespace Runcvm.Sandbox;
 
 /// <summary>What `create` knows of a machine that nobody needs to run it, only to tell people about it.</summary>
-internal sealed record MachineRecord
+internal sealed record MachineRecord : IWireValue<MachineRecord>
 {
     /// <summary>DIST/VERSION of the kernel</summary>
     internal required string Kernel { get; init; }
@@ -20,7 +20,7 @@ internal sealed record MachineRecord
 
     internal IReadOnlyList<BootStep> Steps { get; init; } = [];
 
-    internal void Write(WireWriter w)
+    public void Write(WireWriter w)
     {
         w.Text(Kernel);
         w.Text(Bundle);
@@ -33,7 +33,7 @@ internal sealed record MachineRecord
         w.List(Steps, static (w, step) => step.Write(w));
     }
 
-    internal static MachineRecord Read(ref WireReader r) => new()
+    public static MachineRecord Read(ref WireReader r) => new()
     {
         Kernel = r.Text(),
         Bundle = r.Text(),

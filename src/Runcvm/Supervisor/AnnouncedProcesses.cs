@@ -25,13 +25,12 @@ internal sealed class AnnouncedProcesses(EventLoop loop, GuestLink link)
     internal async Task AddAsync(byte[] start)
     {
         if (_waiting.Count == Most || start.Length > LargestStart) return;
-        var reader = new WireReader(start);
-        ProcessSpec process = Start.Read(ref reader).Process;
+        ProcessSpec process = WireBytes.Read<Start>(start).Process;
         uint id = link.NextId();
         _waiting.Add((id, start));
         _timeouts.RemoveWhere(static timeout => timeout.IsCompleted);
         _timeouts.Add(ForgetLaterAsync(id));
-        await link.SendAsync(MessageKind.Prepare, new Start(id, process).Write);
+        await link.SendAsync(new Prepare(new Start(id, process)));
     }
 
     /// <summary>The number under which the guest has got that process ready, or null.</summary>
@@ -51,6 +50,6 @@ internal sealed class AnnouncedProcesses(EventLoop loop, GuestLink link)
     private async Task ForgetLaterAsync(uint id)
     {
         await loop.DelayAsync(Patience);
-        if (_waiting.RemoveAll(waiting => waiting.Id == id) > 0) await link.SendAsync(MessageKind.Forget, new Forget(id).Write);
+        if (_waiting.RemoveAll(waiting => waiting.Id == id) > 0) await link.SendAsync(new Forget(id));
     }
 }

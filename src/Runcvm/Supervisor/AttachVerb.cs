@@ -47,13 +47,12 @@ internal static class AttachVerb
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using AsyncFile supervisor = Connect(loop, process);
         Task forwarding = ForwardSignalsAsync(signals, supervisor);
-        (MessageKind Kind, byte[] Body)? answer = await new MessageReader(supervisor.ReadAsync).ReadAsync();
+        ReceivedMessage? answer = await new MessageReader(supervisor.ReadAsync).ReadAsync();
         signals.Dispose();
         await forwarding;
-        if (answer is not var (kind, body)) throw new WireFormatException("the machine has ended");
-        var reader = new WireReader(body);
-        if (kind == MessageKind.Exited) return Exited.Read(ref reader).Code;
-        StartFailed failure = StartFailed.Read(ref reader);
+        if (answer is not { } end) throw new WireFormatException("the machine has ended");
+        if (end.Kind == MessageKind.Exited) return end.Read<Exited>().Code;
+        StartFailed failure = end.Read<StartFailed>();
         Console.Error.WriteLine($"OCI runtime exec failed: exec failed: {failure.Message}");
         return failure.Code;
     }
@@ -75,15 +74,15 @@ internal static class AttachVerb
         try
         {
             // The window may have changed between the engine's look at it and now.
-            await SendAsync(supervisor, MessageKind.Resize, new Resize(0, 0, 0).Write);
+            await supervisor.SendAsync(new Resize(0, 0, 0));
             while (true)
             {
                 await signals.ReadableAsync();
                 for (int number; (number = SignalSet.TryTake(signals.Handle)) != 0;)
                 {
                     if (number == SignalNumber.Child) continue;
-                    if (number == SignalNumber.WindowChanged) await SendAsync(supervisor, MessageKind.Resize, new Resize(0, 0, 0).Write);
-                    else await SendAsync(supervisor, MessageKind.Signal, new Signal(0, (byte)number).Write);
+                    if (number == SignalNumber.WindowChanged) await supervisor.SendAsync(new Resize(0, 0, 0));
+                    else await supervisor.SendAsync(new Signal(0, (byte)number));
                 }
             }
         }
@@ -91,13 +90,6 @@ internal static class AttachVerb
         {
             // The process has ended.
         }
-    }
-
-    private static ValueTask SendAsync(AsyncFile supervisor, MessageKind kind, Action<WireWriter> write)
-    {
-        var writer = new WireWriter();
-        write(writer);
-        return supervisor.WriteAsync(MessageReader.Frame(kind, writer.Written));
     }
 
     private static SafeFileHandle Standard(int number) => new(number, ownsHandle: false);

@@ -52,8 +52,7 @@ internal static class BootSteps
     {
         try
         {
-            var reader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Record));
-            return MachineRecord.Read(ref reader).Steps;
+            return WireBytes.Read<MachineRecord>(File.ReadAllBytes(MachineFolder.InSandbox.Record)).Steps;
         }
         catch (Exception e) when (e is LinuxException or IOException)
         {

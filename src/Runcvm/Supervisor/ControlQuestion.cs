@@ -11,7 +11,9 @@ internal static class ControlQuestion
 {
     /// <summary>Asks and waits for the answer; null when none came in time.</summary>
     /// <exception cref="WireFormatException">the connection ended, or something else was said</exception>
-    internal static byte[]? Ask(SafeFileHandle socket, MessageKind question, Action<WireWriter> write, MessageKind answer, TimeSpan patience)
+    internal static TAnswer? Ask<TQuestion, TAnswer>(SafeFileHandle socket, TQuestion question, TimeSpan patience)
+        where TQuestion : IMessage<TQuestion>
+        where TAnswer : class, IMessage<TAnswer>
     {
         using var loop = new EventLoop();
         return loop.Run(async () =>
@@ -19,18 +21,16 @@ internal static class ControlQuestion
             using var file = new AsyncFile(loop, socket);
             using var answered = new CancellationTokenSource();
             Task<bool> timeout = loop.DelayAsync(patience, answered.Token);
-            await SendAsync(file, question, write);
-            Task<(MessageKind Kind, byte[] Body)?> reply = new MessageReader(file.ReadAsync).ReadAsync().AsTask();
+            await file.SendAsync(question);
+            Task<ReceivedMessage?> reply = new MessageReader(file.ReadAsync).ReadAsync().AsTask();
             if (await Task.WhenAny(reply, timeout) != reply) return null;
             answered.Cancel();
-            return await reply is var (kind, body) && kind == answer ? body : throw new WireFormatException("there was no answer");
+            return (await reply ?? throw new WireFormatException("there was no answer")).Read<TAnswer>();
         });
     }
 
-    internal static ValueTask SendAsync(AsyncFile file, MessageKind kind, Action<WireWriter> write)
-    {
-        var writer = new WireWriter();
-        write(writer);
-        return file.WriteAsync(MessageReader.Frame(kind, writer.Written));
-    }
+    /// <summary>Sends one message, all of it.</summary>
+    internal static ValueTask SendAsync<T>(this AsyncFile file, T message)
+        where T : IMessage<T>
+        => file.WriteAsync(MessageReader.Frame(message));
 }

@@ -36,15 +36,22 @@ internal sealed class ControlServer(
         log.Info);
 
     /// <summary>Hands a guest's event to the session it is about. One about no session is the guest's mistake.</summary>
-    internal void Deliver(MessageKind kind, byte[] body)
+    internal void Deliver(ReceivedMessage message)
     {
-        var reader = new WireReader(body);
-        uint id = reader.UInt32();
+        (uint id, ProcessEnd? end) = message.Kind switch
+        {
+            MessageKind.Exited => End(message.Read<Exited>()),
+            MessageKind.StartFailed => End(message.Read<StartFailed>()),
+            _ => (message.Read<Started>().Id, null),
+        };
         if (!_sessions.TryGetValue(id, out (ProcessSession Session, AsyncFile Client) entry))
-            throw new WireFormatException($"it sent message {(byte)kind} about process {id}, which does not run");
-        if (kind == MessageKind.Started) return;
+        {
+            throw new WireFormatException(
+                $"it sent message {(byte)message.Kind} about process {id}, which does not run");
+        }
+
+        if (end == null) return;
         _sessions.Remove(id);
-        ProcessEnd end = kind == MessageKind.Exited ? new ProcessEnd(reader.Byte()) : new ProcessEnd(reader.Byte(), TextRing.Printable(reader.Text()));
         _connections.Add(entry.Session.CompleteAsync(end));
     }
 
@@ -68,16 +75,16 @@ internal sealed class ControlServer(
                     admit: length => isLater
                         ? throw new WireFormatException($"a request has {length} bytes")
                         : large.TakeAsync());
-                if (await messages.ReadAsync() is not var (kind, body)) return;
-                if (kind == MessageKind.Prepare)
+                if (await messages.ReadAsync() is not { } first) return;
+                if (first.Kind == MessageKind.Prepare)
                 {
-                    if (workloadStarted.IsCompleted) await _announced.AddAsync(body);
+                    if (workloadStarted.IsCompleted) await _announced.AddAsync(first.Body);
                     return;
                 }
 
-                if (kind != MessageKind.Start)
+                if (first.Kind != MessageKind.Start)
                 {
-                    await observation.AnswerAsync(kind, body, client);
+                    await observation.AnswerAsync(first, client);
                     return;
                 }
 
@@ -85,10 +92,10 @@ internal sealed class ControlServer(
                 await workloadStarted;
                 if (files.Count != 3) throw new WireFormatException($"an exec came with {files.Count} files instead of 3");
                 long begun = Stopwatch.GetTimestamp();
-                uint? ready = _announced.Take(body);
-                ProcessSession session = await BeginAsync(body, ready ?? link.NextId(), files, client);
+                uint? ready = _announced.Take(first.Body);
+                ProcessSession session = await BeginAsync(first, ready ?? link.NextId(), files, client);
                 // Of 2 MiB, perhaps, and the process may run for days.
-                body = [];
+                first = default;
                 isLater = true;
                 large.Dispose();
                 Task relays = session.RunAsync();
@@ -112,10 +119,15 @@ internal sealed class ControlServer(
         }
     }
 
-    private async Task<ProcessSession> BeginAsync(byte[] body, uint id, List<SafeFileHandle> files, AsyncFile client)
+    private static (uint Id, ProcessEnd End) End(Exited exited) => (exited.Id, new ProcessEnd(exited.Code));
+
+    private static (uint Id, ProcessEnd End) End(StartFailed failed)
+        => (failed.Id, new ProcessEnd(failed.Code, TextRing.Printable(failed.Message)));
+
+    private async Task<ProcessSession> BeginAsync(
+        ReceivedMessage start, uint id, List<SafeFileHandle> files, AsyncFile client)
     {
-        var reader = new WireReader(body);
-        ProcessSpec process = Start.Read(ref reader).Process;
+        ProcessSpec process = start.Read<Start>().Process;
         ProcessSession session;
         try
         {
@@ -124,7 +136,7 @@ internal sealed class ControlServer(
         catch (LinuxException)
         {
             // One that the guest has ready would wait for ever.
-            await link.SendAsync(MessageKind.Forget, new Forget(id).Write);
+            await link.SendAsync(new Forget(id));
             throw;
         }
 
@@ -136,10 +148,10 @@ internal sealed class ControlServer(
     {
         try
         {
-            while (await messages.ReadAsync() is var (kind, body))
+            while (await messages.ReadAsync() is { } message)
             {
-                if (kind == MessageKind.Signal) await session.SignalAsync(ReadSignal(body));
-                else if (kind == MessageKind.Resize) await session.ResizeAsync();
+                if (message.Kind == MessageKind.Signal) await session.SignalAsync(message.Read<Signal>().Number);
+                else if (message.Kind == MessageKind.Resize) await session.ResizeAsync();
             }
         }
         catch (Exception e) when (e is ObjectDisposedException or LinuxException or WireFormatException)
@@ -148,19 +160,9 @@ internal sealed class ControlServer(
         }
     }
 
-    private static int ReadSignal(byte[] body)
-    {
-        var reader = new WireReader(body);
-        return Signal.Read(ref reader).Number;
-    }
-
-    private static async Task ReportAsync(AsyncFile client, uint id, ProcessEnd end)
-    {
-        var writer = new WireWriter();
-        if (end.Failure == null) new Exited(id, (byte)end.Code).Write(writer);
-        else new StartFailed(id, (byte)end.Code, end.Failure).Write(writer);
-        await client.WriteAsync(MessageReader.Frame(end.Failure == null ? MessageKind.Exited : MessageKind.StartFailed, writer.Written));
-    }
+    private static ValueTask ReportAsync(AsyncFile client, uint id, ProcessEnd end)
+        => end.Failure == null ? client.SendAsync(new Exited(id, (byte)end.Code))
+            : client.SendAsync(new StartFailed(id, (byte)end.Code, end.Failure));
 
     private static async ValueTask<int> ReceiveAsync(AsyncFile client, Memory<byte> buffer, List<SafeFileHandle> files)
     {

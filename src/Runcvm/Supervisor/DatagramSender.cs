@@ -46,7 +46,7 @@ internal sealed class DatagramSender(
     {
         try
         {
-            await link.AnnounceAsync(MessageKind.Connect, new Connect(_id, port, IsDatagram: true).Write, Open);
+            await link.AnnounceAsync(new Connect(_id, port, IsDatagram: true), Open);
             await Task.WhenAll(SendAsync(_input!), AnswerAsync(_output!));
         }
         catch (Exception e) when (e is ChannelClosedException or LinuxException or ObjectDisposedException)

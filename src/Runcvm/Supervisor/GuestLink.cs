@@ -1,6 +1,5 @@
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
-using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Supervisor;
 
@@ -24,14 +23,15 @@ internal sealed class GuestLink
     /// <summary>A number for a process or a connection that no other has.</summary>
     internal uint NextId() => ++_lastId;
 
-    internal ValueTask<(MessageKind Kind, byte[] Body)?> ReceiveAsync() => _reader.ReadAsync();
+    internal ValueTask<ReceivedMessage?> ReceiveAsync() => _reader.ReadAsync();
 
     /// <summary>Ends when the message is on its way, or the guest gone.</summary>
-    internal async Task SendAsync(MessageKind kind, Action<WireWriter> write)
+    internal async Task SendAsync<T>(T message)
+        where T : IMessage<T>
     {
         try
         {
-            await _sender.SendAsync(kind, write);
+            await _sender.SendAsync(message);
         }
         catch (ChannelClosedException)
         {
@@ -42,6 +42,7 @@ internal sealed class GuestLink
     /// <summary>Sends a message that tells the guest of channels, and calls <paramref name="open"/>, which opens them,
     /// once all of it is on its way: the guest takes nothing of a channel of which it does not know.</summary>
     /// <exception cref="ChannelClosedException">the guest is gone, and the channels were not opened</exception>
-    internal Task AnnounceAsync(MessageKind kind, Action<WireWriter> write, Action open)
-        => _sender.SendAsync(kind, write, open);
+    internal Task AnnounceAsync<T>(T message, Action open)
+        where T : IMessage<T>
+        => _sender.SendAsync(message, open);
 }

@@ -22,10 +22,8 @@ internal sealed class GuestSession(
 {
     private Task _clock = Task.CompletedTask;
 
-    private delegate T Reading<T>(ref WireReader reader);
-
     /// <summary>The guest's next message; null when the stream has ended.</summary>
-    internal async Task<(MessageKind Kind, byte[] Body)?> ReceiveAsync()
+    internal async Task<ReceivedMessage?> ReceiveAsync()
     {
         try
         {
@@ -38,10 +36,11 @@ internal sealed class GuestSession(
     }
 
     /// <summary>Takes the guest's first message.</summary>
-    internal void TakeHello(MessageKind kind, byte[] body)
+    internal void TakeHello(ReceivedMessage message)
     {
-        if (kind != MessageKind.Hello) throw new WireFormatException($"it began with message {(byte)kind}");
-        Hello hello = Read(body, Hello.Read);
+        if (message.Kind != MessageKind.Hello)
+            throw new WireFormatException($"it began with message {(byte)message.Kind}");
+        Hello hello = message.Read<Hello>();
         if (hello.Version != Hello.CurrentVersion)
         {
             throw new UsageException(
@@ -69,7 +68,7 @@ internal sealed class GuestSession(
     {
         try
         {
-            await link.SendAsync(MessageKind.Setup, setup.Write);
+            await link.SendAsync(setup);
         }
         catch (WireFormatException e)
         {
@@ -84,52 +83,46 @@ internal sealed class GuestSession(
     private async Task<int?> ServeAsync(Setup setup, ControlServer control, PortRelay ports, SocketDialler? sockets)
     {
         ProcessEnd? end = null;
-        while (await ReceiveAsync() is var (kind, body))
+        while (await ReceiveAsync() is { } message)
         {
-            switch (kind)
+            switch (message.Kind)
             {
-                case MessageKind.Started when Read(body, Started.Read).Id == Start.Workload:
+                case MessageKind.Started when message.Read<Started>().Id == Start.Workload:
                     await TakeStartAsync(setup);
                     break;
-                case MessageKind.Exited when Read(body, Exited.Read) is { Id: Start.Workload } exited:
+                case MessageKind.Exited when message.Read<Exited>() is { Id: Start.Workload } exited:
                     end = new ProcessEnd(exited.Code) { OutOfMemory = exited.OutOfMemory };
                     LogTime($"the workload has ended with code {exited.Code}");
                     break;
-                case MessageKind.StartFailed when Read(body, StartFailed.Read) is { Id: Start.Workload } failure:
+                case MessageKind.StartFailed when message.Read<StartFailed>() is { Id: Start.Workload } failure:
                     end = new ProcessEnd(failure.Code, TextRing.Printable(failure.Message));
                     break;
                 case MessageKind.Started or MessageKind.Exited or MessageKind.StartFailed:
-                    control.Deliver(kind, body);
+                    control.Deliver(message);
                     break;
                 case MessageKind.Notice:
-                    LogNotice(Read(body, Notice.Read));
+                    LogNotice(message.Read<Notice>());
                     break;
                 case MessageKind.Listening:
-                    ports.Update(Read(body, Listening.Read).Ports);
+                    ports.Update(message.Read<Listening>().Ports);
                     break;
                 case MessageKind.DialSocket when sockets != null:
-                    sockets.Dial(link, Read(body, DialSocket.Read));
+                    sockets.Dial(link, message.Read<DialSocket>());
                     break;
                 case MessageKind.KernelLog or MessageKind.Flushed:
-                    observation.Deliver(kind, body);
+                    observation.Deliver(message);
                     break;
                 case MessageKind.Failed:
-                    throw new UsageException($"the guest could not make the machine ready: {TextRing.Printable(Read(body, Failed.Read).Message)}");
+                    throw new UsageException($"the guest could not make the machine ready: {TextRing.Printable(message.Read<Failed>().Message)}");
                 case MessageKind.Stopped:
                     LogTime("the guest has flushed its disks");
                     return end == null ? null : await FinishAsync(end);
                 default:
-                    throw new WireFormatException($"it sent message {(byte)kind}");
+                    throw new WireFormatException($"it sent message {(byte)message.Kind}");
             }
         }
 
         return null;
-    }
-
-    private static T Read<T>(byte[] body, Reading<T> read)
-    {
-        var reader = new WireReader(body);
-        return read(ref reader);
     }
 
     private async Task TakeStartAsync(Setup setup)
@@ -167,7 +160,7 @@ internal sealed class GuestSession(
             while (true)
             {
                 await loop.HeldUpAsync();
-                await link.SendAsync(MessageKind.Adjust, new Adjust(MachineStart.Clock).Write);
+                await link.SendAsync(new Adjust(MachineStart.Clock));
             }
         }
         catch (ChannelClosedException)

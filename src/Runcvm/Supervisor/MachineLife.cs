@@ -106,7 +106,7 @@ internal sealed class MachineLife(
 
     // A guest that stood still does not know for how long. One that has not started its workload yet gets the time with its set-up.
     private Task SetClockAsync(Workload workload)
-        => workload.Started.IsCompletedSuccessfully ? _link.SendAsync(MessageKind.Adjust, new Adjust(MachineStart.Clock).Write) : Task.CompletedTask;
+        => workload.Started.IsCompletedSuccessfully ? _link.SendAsync(new Adjust(MachineStart.Clock)) : Task.CompletedTask;
 
     private static async Task BeginAsync(RunningLimits limits)
     {
@@ -152,11 +152,11 @@ internal sealed class MachineLife(
 
     private async Task AwaitHelloAsync(IMachine machine, GuestSession session, Task pump)
     {
-        Task<(MessageKind Kind, byte[] Body)?> hello = session.ReceiveAsync();
+        Task<ReceivedMessage?> hello = session.ReceiveAsync();
         await new BootWatch(loop, description, machine, _words, timeline, _log).AwaitAsync(hello, pump, _sharesFailed);
-        if (await hello is var (kind, body))
+        if (await hello is { } message)
         {
-            session.TakeHello(kind, body);
+            session.TakeHello(message);
             return;
         }
 

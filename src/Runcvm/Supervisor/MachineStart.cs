@@ -39,8 +39,7 @@ internal static class MachineStart
     /// <summary>The set-up with all that is known only now.</summary>
     internal static Setup Setup(IMachine machine, SandboxNetwork network, bool guardsNames)
     {
-        var reader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Setup));
-        Setup setup = Protocol.Messages.Setup.Read(ref reader);
+        var setup = WireBytes.Read<Setup>(File.ReadAllBytes(MachineFolder.InSandbox.Setup));
         return ProvidedFiles.Fill(setup, guardsNames) with
         {
             Clock = Clock,

@@ -66,7 +66,7 @@ internal sealed class NetworkFollower(
         _sysctls = state?.Sysctls ?? _sysctls;
         try
         {
-            await link.SendAsync(MessageKind.NetworkChange, new NetworkChange(_cards, _sysctls, _files, relay).Write);
+            await link.SendAsync(new NetworkChange(_cards, _sysctls, _files, relay));
         }
         catch (WireFormatException e)
         {

@@ -22,42 +22,41 @@ internal sealed class Observation(TextRing console, Timeline timeline, GuestLink
     internal string KernelRelease { get; set; } = "";
 
     /// <summary>Answers one question; whatever is none ends the connection.</summary>
-    internal async Task AnswerAsync(MessageKind kind, byte[] body, AsyncFile client)
+    internal async Task AnswerAsync(ReceivedMessage question, AsyncFile client)
     {
-        switch (kind)
+        switch (question.Kind)
         {
             case MessageKind.WatchConsole:
-                await ShowConsoleAsync(client, IsFollowed(body));
+                await ShowConsoleAsync(client, question.Read<WatchConsole>().Follow);
                 break;
             case MessageKind.ReadBootReport:
-                await SendAsync(client, MessageKind.BootReport, new BootReport(KernelRelease, timeline.Steps).Write);
+                await client.SendAsync(new BootReport(KernelRelease, timeline.Steps));
                 break;
             case MessageKind.ReadKernelLog:
                 await workloadStarted;
-                string log = await AskGuestAsync(
-                    client, MessageKind.ReadKernelLog, static id => new ReadKernelLog(id).Write);
-                await SendAsync(client, MessageKind.KernelLog, new KernelLog(0, log).Write);
+                string log = await AskGuestAsync(client, static id => new ReadKernelLog(id));
+                await client.SendAsync(new KernelLog(0, log));
                 break;
             case MessageKind.Flush:
                 if (workloadStarted.IsCompleted) await FlushAsync(client);
-                await SendAsync(client, MessageKind.Flushed, new Flushed(0).Write);
+                await client.SendAsync(new Flushed(0));
                 break;
             case MessageKind.SetLimits:
-                string failure = await limits.SetAsync(LimitsIn(body));
+                string failure = await limits.SetAsync(question.Read<SetLimits>());
                 // Whoever asks moves the balloon next. A guest does one thing after the other: once it answers, the driver is there.
                 if (limits.OthersMoveTheBalloon) await FlushAsync(client);
-                await SendAsync(client, MessageKind.LimitsSet, new LimitsSet(failure).Write);
+                await client.SendAsync(new LimitsSet(failure));
                 break;
         }
     }
 
     /// <summary>Hands over the guest's answer. One that nobody asked for is the guest's mistake.</summary>
-    internal void Deliver(MessageKind kind, byte[] body)
+    internal void Deliver(ReceivedMessage message)
     {
-        var reader = new WireReader(body);
-        (uint id, string answer) = kind == MessageKind.KernelLog ? Answer(KernelLog.Read(ref reader)) : (Flushed.Read(ref reader).Id, "");
+        (uint id, string answer) = message.Kind == MessageKind.KernelLog
+            ? Answer(message.Read<KernelLog>()) : (message.Read<Flushed>().Id, "");
         if (id == 0 || id > _lastQuestion)
-            throw new WireFormatException($"it sent message {(byte)kind}, for which nobody had asked");
+            throw new WireFormatException($"it sent message {(byte)message.Kind}, for which nobody had asked");
         // The client may have gone.
         if (_questions.Remove(id, out TaskCompletionSource<string>? question)) question.SetResult(answer);
     }
@@ -72,7 +71,7 @@ internal sealed class Observation(TextRing console, Timeline timeline, GuestLink
         while (true)
         {
             for (int n; (n = console.Read(ref at, buffer)) > 0;)
-                await SendAsync(client, MessageKind.ConsoleText, new ConsoleText(buffer[..n]).Write);
+                await client.SendAsync(new ConsoleText(buffer[..n]));
             if (!follow || console.HasEnded) return;
             // Also when the client has gone: it sends nothing more, so whatever can be read is its end.
             if (await Task.WhenAny(console.WaitAsync(), client.ReadableAsync()) is var first && first.IsFaulted) await first;
@@ -87,10 +86,10 @@ internal sealed class Observation(TextRing console, Timeline timeline, GuestLink
     }
 
     private Task<string> FlushAsync(AsyncFile client)
-        => AskGuestAsync(client, MessageKind.Flush, static id => new Flush(id).Write);
+        => AskGuestAsync(client, static id => new Flush(id));
 
-    private async Task<string> AskGuestAsync(
-        AsyncFile client, MessageKind kind, Func<uint, Action<WireWriter>> question)
+    private async Task<string> AskGuestAsync<T>(AsyncFile client, Func<uint, T> question)
+        where T : IMessage<T>
     {
         var answer = new TaskCompletionSource<string>();
         uint id = ++_lastQuestion;
@@ -109,27 +108,8 @@ internal sealed class Observation(TextRing console, Timeline timeline, GuestLink
 
         async Task<string> AskAsync()
         {
-            await link.SendAsync(kind, question(id));
+            await link.SendAsync(question(id));
             return await answer.Task;
         }
-    }
-
-    private static SetLimits LimitsIn(byte[] body)
-    {
-        var reader = new WireReader(body);
-        return SetLimits.Read(ref reader);
-    }
-
-    private static bool IsFollowed(byte[] body)
-    {
-        var reader = new WireReader(body);
-        return WatchConsole.Read(ref reader).Follow;
-    }
-
-    private static ValueTask SendAsync(AsyncFile client, MessageKind kind, Action<WireWriter> write)
-    {
-        var writer = new WireWriter();
-        write(writer);
-        return client.WriteAsync(MessageReader.Frame(kind, writer.Written));
     }
 }

@@ -95,6 +95,6 @@ internal sealed class PortRelay(
         }
 
         Task AnnounceAsync(uint id, Action open)
-            => link.AnnounceAsync(MessageKind.Connect, new Connect(id, port, IsDatagram: false).Write, open);
+            => link.AnnounceAsync(new Connect(id, port, IsDatagram: false), open);
     }
 }

@@ -41,7 +41,7 @@ internal sealed class ProcessSession
     {
         try
         {
-            await _link.AnnounceAsync(MessageKind.Start, new Start(Id, process).Write, () =>
+            await _link.AnnounceAsync(new Start(Id, process), () =>
             {
                 OpenChannels();
                 started();
@@ -69,7 +69,7 @@ internal sealed class ProcessSession
             _outputs[i] = new OutputWriter(_link.Multiplexer.Open(Start.ChannelOf(Id, i + 1)), _outputFiles[i]);
     }
 
-    internal Task SignalAsync(int number) => _link.SendAsync(MessageKind.Signal, new Signal(Id, (byte)number).Write);
+    internal Task SignalAsync(int number) => _link.SendAsync(new Signal(Id, (byte)number));
 
     /// <summary>Tells the guest how large the window is now.</summary>
     internal Task ResizeAsync()
@@ -80,7 +80,7 @@ internal sealed class ProcessSession
     }
 
     internal Task ResizeAsync(ushort rows, ushort columns)
-        => _link.SendAsync(MessageKind.Resize, new Resize(Id, rows, columns).Write);
+        => _link.SendAsync(new Resize(Id, rows, columns));
 
     /// <summary>The guest says that the process has ended: reported once all it wrote is with the reader.</summary>
     internal async Task CompleteAsync(ProcessEnd end)

@@ -29,7 +29,7 @@ internal sealed class RunningLimits(IMachine machine, GuestLink link, MachineDes
             return "a machine that was started without --pids-limit counts no processes; start it with one to be able to change it";
         // Engines repeat the limits that they do not change.
         bool resizes = limits.MemoryMebibytes > 0 && limits.MemoryMebibytes != _mebibytes;
-        await link.SendAsync(MessageKind.Adjust, new Adjust(0, resizes, limits.ProcessLimit).Write);
+        await link.SendAsync(new Adjust(0, resizes, limits.ProcessLimit));
         if (!resizes || machine.SetMemory is not { } setMemory) return "";
         try
         {

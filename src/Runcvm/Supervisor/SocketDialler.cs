@@ -40,7 +40,7 @@ internal sealed class SocketDialler(EventLoop loop, IReadOnlyList<string> socket
         AsyncFile? socket = _connections >= DialSocket.MostConnections ? null : await ConnectAsync(request.Socket);
         if (socket == null)
         {
-            await link.SendAsync(MessageKind.SocketDialled, new SocketDialled(request.Number, 0).Write);
+            await link.SendAsync(new SocketDialled(request.Number, 0));
             _unanswered--;
             return;
         }
@@ -57,7 +57,7 @@ internal sealed class SocketDialler(EventLoop loop, IReadOnlyList<string> socket
 
         async Task AnswerAsync(uint id, Action open)
         {
-            await link.AnnounceAsync(MessageKind.SocketDialled, new SocketDialled(request.Number, id).Write, open);
+            await link.AnnounceAsync(new SocketDialled(request.Number, id), open);
             _unanswered--;
         }
     }

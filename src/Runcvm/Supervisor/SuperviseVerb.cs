@@ -88,11 +88,9 @@ internal static class SuperviseVerb
     {
         BootStep? workload = timeline.Steps.FirstOrDefault(static step => step.Name == BootSteps.Workload);
         int start = workload == null ? -1 : (int)((workload.EndNanoseconds - timeline.Steps[0].EndNanoseconds) / 1_000_000);
-        var writer = new WireWriter();
-        new MachineOutcome(code, start, failure).Write(writer);
         try
         {
-            MachineFolder.WriteSecret(MachineFolder.InSandbox.Outcome, writer.Written);
+            MachineFolder.WriteSecret(MachineFolder.InSandbox.Outcome, WireBytes.Of(new MachineOutcome(code, start, failure)));
         }
         catch (LinuxException e)
         {
@@ -110,10 +108,7 @@ internal static class SuperviseVerb
     }
 
     private static MachineDescription ReadDescription()
-    {
-        var reader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Description));
-        return MachineDescription.Read(ref reader);
-    }
+        => WireBytes.Read<MachineDescription>(File.ReadAllBytes(MachineFolder.InSandbox.Description));
 
     // Firecracker opens its taps by name, in the network namespace where they are; QEMU gets them as open files.
     private static Namespaces HypervisorNamespaces(MachineDescription description)

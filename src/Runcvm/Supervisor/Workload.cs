@@ -26,8 +26,8 @@ internal sealed class Workload(EventLoop loop, GuestLink link)
     /// <summary>Asks the guest for it, and relays its streams from then on.</summary>
     internal async Task StartAsync()
     {
-        var reader = new WireReader(File.ReadAllBytes(MachineFolder.InSandbox.Process));
-        ProcessSpec process = ProcessSpec.Read(ref reader) with { HasInput = !IsNullDevice(0) };
+        var process = WireBytes.Read<ProcessSpec>(File.ReadAllBytes(MachineFolder.InSandbox.Process));
+        process = process with { HasInput = !IsNullDevice(0) };
         const uint Id = Protocol.Messages.Start.Workload;
         var session = new ProcessSession(loop, link, Id, process.Terminal, Standard(0), Standard(1), Standard(2));
         try

@@ -3,7 +3,6 @@ using System.Text;
 using Runcvm.Network;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
-using Runcvm.Protocol.Wire;
 using Runcvm.Supervisor;
 using Runcvm.Tests.Protocol.Frames;
 
@@ -22,7 +21,7 @@ public class DatagramSenderTests
     public void One_that_is_forgotten_before_the_guest_has_read_of_it_sends_nothing_before_that()
     {
         // The guest does not read, and a long message is in front of what it is to be told.
-        Task start = _link.SendAsync(MessageKind.Start, static w => w.Bytes(new byte[3 * Channel.Window]));
+        Task start = _link.SendAsync(new ConsoleText(new byte[3 * Channel.Window]));
         Channel control = _pair.Guest.Open(Start.ControlChannel);
         DatagramSender[] senders = [.. Enumerable.Range(0, 100).Select(Make)];
         Task[] lives = [.. senders.Select(static sender => sender.RunAsync())];
@@ -56,10 +55,9 @@ public class DatagramSenderTests
         var sender = new DatagramSender(_link, 53, _waiting, static _ => { }, forgotten.Add);
         Task life = sender.RunAsync();
         Channel control = _pair.Guest.Open(Start.ControlChannel);
-        Task<(MessageKind Kind, byte[] Body)?> message = new MessageReader(control.ReadAsync).ReadAsync().AsTask();
+        Task<ReceivedMessage?> message = new MessageReader(control.ReadAsync).ReadAsync().AsTask();
         _pair.Settle();
-        var reader = new WireReader(ConnectedPair.Ended(message)!.Value.Body);
-        Connect connect = Connect.Read(ref reader);
+        Connect connect = ConnectedPair.Ended(message)!.Value.Read<Connect>();
         for (uint i = 0; i < 2; i++) _pair.Guest.Open(Start.ChannelOf(connect.Id, i)).Close();
         _pair.Settle();
         Assert.True(life.IsCompletedSuccessfully);
@@ -80,18 +78,16 @@ public class DatagramSenderTests
     {
         var messages = new MessageReader(control.ReadAsync);
         var echoes = new List<Task>();
-        while (await messages.ReadAsync() is var (kind, body))
+        while (await messages.ReadAsync() is { } message)
         {
-            if (kind == MessageKind.Connect) echoes.Add(EchoAsync(body));
+            if (message.Kind == MessageKind.Connect) echoes.Add(EchoAsync(message.Read<Connect>().Id));
         }
 
         await Task.WhenAll(echoes);
     }
 
-    private async Task EchoAsync(byte[] connect)
+    private async Task EchoAsync(uint id)
     {
-        var reader = new WireReader(connect);
-        uint id = Connect.Read(ref reader).Id;
         Channel input = _pair.Guest.Open(Start.ChannelOf(id, 0)), output = _pair.Guest.Open(Start.ChannelOf(id, 1));
         while (await Datagram.ReadAsync(input.ReadAsync) is { } datagram)
             await output.WriteAsync(Datagram.Frame([.. "back: "u8, .. datagram]));

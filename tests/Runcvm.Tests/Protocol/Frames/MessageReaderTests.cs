@@ -93,7 +93,7 @@ public class MessageReaderTests
             });
         await Expect(reader, MessageKind.Signal, LargeBody);
         Assert.Empty(admitted);
-        Task<(MessageKind Kind, byte[] Body)?> second = reader.ReadAsync().AsTask();
+        Task<ReceivedMessage?> second = reader.ReadAsync().AsTask();
         Assert.Equal([large.Length + 1], admitted);
         Assert.True(given < 2 * MessageReader.SmallLength && !second.IsCompleted);
         turn.SetResult();
@@ -104,7 +104,7 @@ public class MessageReaderTests
 
     private static async Task Expect(MessageReader reader, MessageKind kind, byte[] body)
     {
-        (MessageKind Kind, byte[] Body)? message = await reader.ReadAsync();
+        ReceivedMessage? message = await reader.ReadAsync();
         Assert.NotNull(message);
         Assert.Equal(kind, message.Value.Kind);
         Assert.Equal(body, message.Value.Body);

@@ -79,7 +79,7 @@ public class MessageSenderTests
             () => sender.SendAsync(MessageKind.Start, static w => w.Bytes(new byte[996])));
         Assert.Equal("a message of 1001 bytes is too long: 1000 are the most", e.Message);
         await sender.SendAsync(MessageKind.Start, static w => w.Bytes(new byte[995]));
-        Task<(MessageKind Kind, byte[] Body)?> message = reader.ReadAsync().AsTask();
+        Task<ReceivedMessage?> message = reader.ReadAsync().AsTask();
         pair.Settle();
         Assert.Equal(999, ConnectedPair.Ended(message)!.Value.Body.Length);
     }

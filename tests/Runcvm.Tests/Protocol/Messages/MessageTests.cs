@@ -1,5 +1,6 @@
 using System.Reflection;
 using CsCheck;
+using Runcvm.Guest.Processes;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
@@ -8,21 +9,34 @@ namespace Runcvm.Tests.Protocol.Messages;
 
 public class MessageTests
 {
-    private const BindingFlags Any = BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
+    private const BindingFlags NotPublic = BindingFlags.Static | BindingFlags.NonPublic;
 
     /// <summary>Everything with a Write and a Read.</summary>
     public static TheoryData<string> Messages => [.. Types.Keys.Order(StringComparer.Ordinal)];
 
-    private static Dictionary<string, Type> Types { get; } = typeof(Setup).Assembly.GetTypes()
-        .Append(typeof(MachineDescription)).Append(typeof(MachineRecord))
-        .Where(static type => type.GetMethod("Write", Any, [typeof(WireWriter)]) != null && type.GetMethod("Read", Any) != null)
+    private static Dictionary<string, Type> Types { get; } = new[] { typeof(Setup), typeof(MachineRecord), typeof(LaunchSpec) }
+        .SelectMany(static type => type.Assembly.GetTypes())
+        .Where(static type => Implements(type, typeof(IWireValue<>)) && !type.IsInterface)
         .ToDictionary(static type => type.Name);
 
     [Fact]
-    public void Every_kind_of_message_but_the_bare_ones_and_the_other_use_of_a_start_has_a_type()
+    public void Every_kind_of_message_has_one_type_of_its_name()
     {
-        foreach (MessageKind kind in Enum.GetValues<MessageKind>())
-            Assert.Equal(kind is not (MessageKind.Stopped or MessageKind.ReadBootReport or MessageKind.Prepare), Types.ContainsKey($"{kind}"));
+        IEnumerable<MessageKind> kinds = Types.Values.Where(static type => Implements(type, typeof(IMessage<>)))
+            .OrderBy(static type => type.Name).Select(KindOf);
+        Assert.Equal(Enum.GetValues<MessageKind>().OrderBy(static kind => $"{kind}"), kinds);
+        Assert.All(Enum.GetValues<MessageKind>(), static kind => Assert.Equal(kind, KindOf(Types[$"{kind}"])));
+    }
+
+    [Theory, MemberData(nameof(Messages))]
+    public void A_message_with_a_byte_too_many_is_refused(string name) => Call(nameof(RefusesLeftovers), name);
+
+    [Fact]
+    public void A_message_is_not_read_as_one_of_another_kind()
+    {
+        var flush = new ReceivedMessage(MessageKind.Flush, [1, 0, 0, 0]);
+        Assert.Equal(1u, flush.Read<Flush>().Id);
+        Assert.Throws<WireFormatException>(() => flush.Read<Flushed>());
     }
 
     [Theory, MemberData(nameof(Messages))]
@@ -38,69 +52,74 @@ public class MessageTests
     public void A_message_cut_short_is_refused(string name) => Call(nameof(RefusesCutMessage), name);
 
     private static void ReadsBack<T>()
+        where T : IWireValue<T>
     {
         Gen.Int.Sample(static seed =>
         {
-            object message = AnyMessage.Make(typeof(T), new Random(seed));
-            var r = new WireReader(Written(message));
-            T read = Reader<T>()(ref r);
-            r.End();
-            Assert.Equal(AnyMessage.Show(message), AnyMessage.Show(read));
+            var message = (T)AnyMessage.Make(typeof(T), new Random(seed));
+            Assert.Equal(AnyMessage.Show(message), AnyMessage.Show(WireBytes.Read<T>(WireBytes.Of(message))));
         });
     }
 
     private static void SurvivesRandomBytes<T>()
+        where T : IWireValue<T>
     {
         // Small numbers make believable lengths, and so reach further than bytes at random.
         Gen.OneOf(Gen.Byte, Gen.Byte[0, 2]).Array[0, 200].Sample(static bytes => ReadOrRefuse<T>(bytes));
     }
 
     private static void SurvivesDamage<T>()
+        where T : IWireValue<T>
     {
         Gen.Select(Gen.Int, Gen.Int[0, int.MaxValue], Gen.Byte).Sample(static (seed, position, value) =>
         {
-            byte[] bytes = Written(AnyMessage.Make(typeof(T), new Random(seed)));
-            bytes[position % bytes.Length] = value;
+            byte[] bytes = Any<T>(seed);
+            if (bytes.Length > 0) bytes[position % bytes.Length] = value;
             ReadOrRefuse<T>(bytes);
         });
     }
 
     private static void RefusesCutMessage<T>()
+        where T : IWireValue<T>
     {
-        byte[] bytes = Written(AnyMessage.Make(typeof(T), new Random(1)));
+        byte[] bytes = Any<T>(seed: 1);
         for (int length = 0; length < bytes.Length; length++)
         {
             byte[] cut = bytes[..length];
-            Assert.Throws<WireFormatException>(() =>
-            {
-                var r = new WireReader(cut);
-                Reader<T>()(ref r);
-            });
+            Assert.Throws<WireFormatException>(() => WireBytes.Read<T>(cut));
         }
     }
 
+    private static void RefusesLeftovers<T>()
+        where T : IWireValue<T>
+        => Assert.Throws<WireFormatException>(static () => WireBytes.Read<T>([.. Any<T>(seed: 1), 0]));
+
     private static void ReadOrRefuse<T>(byte[] bytes)
+        where T : IWireValue<T>
     {
         try
         {
-            var r = new WireReader(bytes);
-            Reader<T>()(ref r);
-            r.End();
+            WireBytes.Read<T>(bytes);
         }
         catch (WireFormatException)
         {
         }
     }
 
-    private static byte[] Written(object message)
-    {
-        var w = new WireWriter();
-        message.GetType().GetMethod("Write", Any, [typeof(WireWriter)])!.Invoke(message, [w]);
-        return w.Written.ToArray();
-    }
+    private static byte[] Any<T>(int seed)
+        where T : IWireValue<T>
+        => WireBytes.Of((T)AnyMessage.Make(typeof(T), new Random(seed))).ToArray();
 
-    private static WireReader.Item<T> Reader<T>() => typeof(T).GetMethod("Read", Any)!.CreateDelegate<WireReader.Item<T>>();
+    private static bool Implements(Type type, Type definition) => type.GetInterfaces()
+        .Any(face => face.IsGenericType && face.GetGenericTypeDefinition() == definition);
+
+    private static MessageKind KindOf(Type type)
+        => (MessageKind)typeof(MessageTests).GetMethod(nameof(Kind), NotPublic)!.MakeGenericMethod(type).Invoke(null, [])!;
+
+    private static MessageKind Kind<T>()
+        where T : IMessage<T>
+        => T.Kind;
 
     private static void Call(string test, string message)
-        => typeof(MessageTests).GetMethod(test, Any)!.MakeGenericMethod(Types[message]).CreateDelegate<Action>()();
+        => typeof(MessageTests).GetMethod(test, NotPublic)!.MakeGenericMethod(Types[message]).CreateDelegate<Action>()();
 }
