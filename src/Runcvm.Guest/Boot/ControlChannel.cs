@@ -10,7 +10,11 @@ internal sealed class ControlChannel(Channel channel)
     private readonly MessageSender _sender = new(channel, MessageReader.MaxLengthOfGuest);
 
     internal async Task<Setup> ReceiveSetupAsync()
-        => (await ReceiveAsync() ?? throw new InvalidDataException("the host ended the stream before it said what to run")).Read<Setup>();
+    {
+        ReceivedMessage message = await ReceiveAsync()
+            ?? throw new InvalidDataException("the host ended the stream before it said what to run");
+        return message.Read<Setup>();
+    }
 
     internal ValueTask<ReceivedMessage?> ReceiveAsync() => _reader.ReadAsync();
 

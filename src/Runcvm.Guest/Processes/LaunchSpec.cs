@@ -10,7 +10,8 @@ namespace Runcvm.Guest.Processes;
 /// <param name="ReadOnlyRoot">make the root read-only in it</param>
 /// <param name="Reap">stay in front of the program as a small init</param>
 /// <param name="Process">what to execute</param>
-internal sealed record LaunchSpec(MountAction Mounts, bool AsChild, bool Held, bool ReadOnlyRoot, bool Reap, ProcessSpec Process) : IWireValue<LaunchSpec>
+internal sealed record LaunchSpec(MountAction Mounts, bool AsChild, bool Held, bool ReadOnlyRoot, bool Reap, ProcessSpec Process)
+    : IWireValue<LaunchSpec>
 {
     public void Write(WireWriter w)
     {
@@ -22,7 +23,8 @@ internal sealed record LaunchSpec(MountAction Mounts, bool AsChild, bool Held, b
         Process.Write(w);
     }
 
-    public static LaunchSpec Read(ref WireReader r) => new((MountAction)r.Byte(), r.Flag(), r.Flag(), r.Flag(), r.Flag(), ProcessSpec.Read(ref r));
+    public static LaunchSpec Read(ref WireReader r) => new(
+        (MountAction)r.Byte(), r.Flag(), r.Flag(), r.Flag(), r.Flag(), ProcessSpec.Read(ref r));
 }
 
 /// <summary>What a new process does about its mount namespace.</summary>

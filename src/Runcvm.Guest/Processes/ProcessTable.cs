@@ -98,7 +98,8 @@ internal sealed class ProcessTable(
                 ApplyAdjustment(message.Read<Adjust>());
                 break;
             default:
-                throw new WireFormatException($"the host sent message {(byte)message.Kind}, which this guest does not know");
+                throw new WireFormatException(
+                    $"the host sent message {(byte)message.Kind}, which this guest does not know");
         }
     }
 

@@ -31,7 +31,8 @@ public enum MessageKind : byte
     /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of
     /// <see cref="ConsoleText"/></summary>
     WatchConsole = 32,
-    /// <summary>to the supervisor only: <see cref="Messages.ReadBootReport"/>, answered by <see cref="BootReport"/></summary>
+    /// <summary>to the supervisor only: <see cref="Messages.ReadBootReport"/>, answered by
+    /// <see cref="BootReport"/></summary>
     ReadBootReport = 33,
     /// <summary>to the supervisor only: <see cref="Messages.SetLimits"/>, answered by <see cref="LimitsSet"/></summary>
     SetLimits = 34,

@@ -10,7 +10,8 @@ namespace Runcvm.Protocol.Messages;
 /// <param name="Files">what became of <see cref="Setup.Files"/>, in the same order</param>
 /// <param name="DnsRelay">as <see cref="Setup.DnsRelay"/></param>
 public sealed record NetworkChange(
-    IReadOnlyList<NetworkInterface?> Cards, IReadOnlyList<KeyValuePair<string, string>> Sysctls, IReadOnlyList<byte[]> Files, bool DnsRelay) : IMessage<NetworkChange>
+    IReadOnlyList<NetworkInterface?> Cards, IReadOnlyList<KeyValuePair<string, string>> Sysctls, IReadOnlyList<byte[]> Files, bool DnsRelay)
+    : IMessage<NetworkChange>
 {
     static MessageKind IMessage<NetworkChange>.Kind => MessageKind.NetworkChange;
 

@@ -9,7 +9,8 @@ namespace Runcvm.Protocol.Messages;
 /// <param name="Addresses">addresses with prefix lengths</param>
 /// <param name="Routes">routes over this interface, in the order in which they can be added</param>
 public sealed record NetworkInterface(
-    string Name, byte[] HardwareAddress, uint Mtu, IReadOnlyList<InterfaceAddress> Addresses, IReadOnlyList<Route> Routes) : IWireValue<NetworkInterface>
+    string Name, byte[] HardwareAddress, uint Mtu, IReadOnlyList<InterfaceAddress> Addresses, IReadOnlyList<Route> Routes)
+    : IWireValue<NetworkInterface>
 {
     /// <inheritdoc/>
     public void Write(WireWriter w)
@@ -50,7 +51,8 @@ public sealed record InterfaceAddress(byte[] Address, byte PrefixLength, byte Sc
 /// <param name="Gateway">4 or 16 bytes, or empty for a network that is on the link</param>
 /// <param name="Scope">RT_SCOPE_* of rtnetlink(7)</param>
 /// <param name="Metric">priority; 0 is the kernel's default</param>
-public sealed record Route(byte[] Destination, byte PrefixLength, byte[] Gateway, byte Scope, uint Metric) : IWireValue<Route>
+public sealed record Route(byte[] Destination, byte PrefixLength, byte[] Gateway, byte Scope, uint Metric)
+    : IWireValue<Route>
 {
     /// <inheritdoc/>
     public void Write(WireWriter w)

@@ -92,7 +92,8 @@ public sealed record ProcessSpec : IWireValue<ProcessSpec>
 }
 
 /// <summary>The five sets of capabilities(7), a bit each.</summary>
-public sealed record CapabilityBits(ulong Bounding, ulong Effective, ulong Permitted, ulong Inheritable, ulong Ambient) : IWireValue<CapabilityBits>
+public sealed record CapabilityBits(ulong Bounding, ulong Effective, ulong Permitted, ulong Inheritable, ulong Ambient)
+    : IWireValue<CapabilityBits>
 {
     /// <inheritdoc/>
     public void Write(WireWriter w)

@@ -212,7 +212,8 @@ public sealed record LayerPath(byte[] Path, bool WithContents) : IWireValue<Laye
 /// <param name="Target">absolute path in the root; made if missing</param>
 /// <param name="Flags">MS_* of mount(2)</param>
 /// <param name="Data">options of the file system</param>
-public sealed record GuestMount(string Type, string Source, string Target, ulong Flags, string Data) : IWireValue<GuestMount>
+public sealed record GuestMount(string Type, string Source, string Target, ulong Flags, string Data)
+    : IWireValue<GuestMount>
 {
     /// <summary>The type of a folder that lies on the scratch disk itself, with what the root has there.</summary>
     public const string OnScratch = "scratch";

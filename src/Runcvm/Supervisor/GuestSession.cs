@@ -113,7 +113,8 @@ internal sealed class GuestSession(
                     observation.Deliver(message);
                     break;
                 case MessageKind.Failed:
-                    throw new UsageException($"the guest could not make the machine ready: {TextRing.Printable(message.Read<Failed>().Message)}");
+                    string reason = TextRing.Printable(message.Read<Failed>().Message);
+                    throw new UsageException($"the guest could not make the machine ready: {reason}");
                 case MessageKind.Stopped:
                     LogTime("the guest has flushed its disks");
                     return end == null ? null : await FinishAsync(end);

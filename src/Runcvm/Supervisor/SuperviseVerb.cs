@@ -90,7 +90,8 @@ internal static class SuperviseVerb
         int start = workload == null ? -1 : (int)((workload.EndNanoseconds - timeline.Steps[0].EndNanoseconds) / 1_000_000);
         try
         {
-            MachineFolder.WriteSecret(MachineFolder.InSandbox.Outcome, WireBytes.Of(new MachineOutcome(code, start, failure)));
+            ReadOnlySpan<byte> outcome = WireBytes.Of(new MachineOutcome(code, start, failure));
+            MachineFolder.WriteSecret(MachineFolder.InSandbox.Outcome, outcome);
         }
         catch (LinuxException e)
         {

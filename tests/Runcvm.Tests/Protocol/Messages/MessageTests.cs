@@ -14,7 +14,8 @@ public class MessageTests
     /// <summary>Everything with a Write and a Read.</summary>
     public static TheoryData<string> Messages => [.. Types.Keys.Order(StringComparer.Ordinal)];
 
-    private static Dictionary<string, Type> Types { get; } = new[] { typeof(Setup), typeof(MachineRecord), typeof(LaunchSpec) }
+    private static Dictionary<string, Type> Types { get; } =
+        new[] { typeof(Setup), typeof(MachineRecord), typeof(LaunchSpec) }
         .SelectMany(static type => type.Assembly.GetTypes())
         .Where(static type => Implements(type, typeof(IWireValue<>)) && !type.IsInterface)
         .ToDictionary(static type => type.Name);
@@ -114,12 +115,14 @@ public class MessageTests
         .Any(face => face.IsGenericType && face.GetGenericTypeDefinition() == definition);
 
     private static MessageKind KindOf(Type type)
-        => (MessageKind)typeof(MessageTests).GetMethod(nameof(Kind), NotPublic)!.MakeGenericMethod(type).Invoke(null, [])!;
+        => (MessageKind)typeof(MessageTests).GetMethod(nameof(Kind), NotPublic)!.MakeGenericMethod(type)
+            .Invoke(null, [])!;
 
     private static MessageKind Kind<T>()
         where T : IMessage<T>
         => T.Kind;
 
     private static void Call(string test, string message)
-        => typeof(MessageTests).GetMethod(test, NotPublic)!.MakeGenericMethod(Types[message]).CreateDelegate<Action>()();
+        => typeof(MessageTests).GetMethod(test, NotPublic)!.MakeGenericMethod(Types[message])
+            .CreateDelegate<Action>()();
 }
