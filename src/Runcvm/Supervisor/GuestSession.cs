@@ -116,6 +116,7 @@ internal sealed class GuestSession(
                     string reason = TextRing.Printable(message.Read<Failed>().Message);
                     throw new UsageException($"the guest could not make the machine ready: {reason}");
                 case MessageKind.Stopped:
+                    message.Read<Stopped>();
                     LogTime("the guest has flushed its disks");
                     return end == null ? null : await FinishAsync(end);
                 default:

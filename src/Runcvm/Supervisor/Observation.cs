@@ -30,14 +30,17 @@ internal sealed class Observation(TextRing console, Timeline timeline, GuestLink
                 await ShowConsoleAsync(client, question.Read<WatchConsole>().Follow);
                 break;
             case MessageKind.ReadBootReport:
+                question.Read<ReadBootReport>();
                 await client.SendAsync(new BootReport(KernelRelease, timeline.Steps));
                 break;
             case MessageKind.ReadKernelLog:
+                question.Read<ReadKernelLog>();
                 await workloadStarted;
                 string log = await AskGuestAsync(client, static id => new ReadKernelLog(id));
                 await client.SendAsync(new KernelLog(0, log));
                 break;
             case MessageKind.Flush:
+                question.Read<Flush>();
                 if (workloadStarted.IsCompleted) await FlushAsync(client);
                 await client.SendAsync(new Flushed(0));
                 break;
