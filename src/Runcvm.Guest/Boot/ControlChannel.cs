@@ -1,5 +1,6 @@
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Guest.Boot;
 
@@ -13,7 +14,8 @@ internal sealed class ControlChannel(Channel channel)
     {
         ReceivedMessage message = await ReceiveAsync()
             ?? throw new InvalidDataException("the host ended the stream before it said what to run");
-        return message.Read<Setup>();
+        return message.Kind == MessageKind.Setup ? message.Read<Setup>()
+            : throw new WireFormatException($"the host sent message {(byte)message.Kind} where it owes the set-up");
     }
 
     internal ValueTask<ReceivedMessage?> ReceiveAsync() => _reader.ReadAsync();

@@ -59,7 +59,8 @@ internal static class GuestBoot
         Linux.Machine.DisableCtrlAltDel();
     }
 
-    private static async Task ServeAsync(EventLoop loop, IReadOnlyList<string> moduleFailures, Spawner workload, BootTimes times)
+    /// <summary>Serves the host from the opening of the stream on until it takes the machine away.</summary>
+    internal static async Task ServeAsync(EventLoop loop, IReadOnlyList<string> moduleFailures, Spawner workload, BootTimes times)
     {
         using AsyncFile stream = await HostStream.OpenAsync(loop);
         var multiplexer = new Multiplexer();
