@@ -37,10 +37,12 @@ build() {
 session() { # TARGET SECONDS
     local input=$CORPUS/$1
     [ ! -d "$OUT/$1" ] || input=-
+    mkdir -p "$OUT/$1.tmp" # the program is killed, and leaves what it makes
     # The target is a program of .NET, which makes no binary of AFL's and handles its own crashes. What takes more
     # memory than any reader may is an exception there.
     AFL_SKIP_BIN_CHECK=1 AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
-        AFL_FORKSRV_INIT_TMOUT=120000 DOTNET_GCHeapHardLimit=0xC0000000 RUNCVM_FUZZ_FAULTS=$OUT/$1.said \
+        AFL_FORKSRV_INIT_TMOUT=120000 DOTNET_GCHeapHardLimit=0xC0000000 TMPDIR=$OUT/$1.tmp \
+        RUNCVM_FUZZ_FAULTS=$OUT/$1.said \
         afl-fuzz -V "$2" -t 10000 -m none -i "$input" -o "$OUT/$1" -- "$OUT/bin/Runcvm.Fuzz" "$1" \
         >"$OUT/$1.log" 2>&1 </dev/null
 }
@@ -73,6 +75,7 @@ fuzz() { # TARGET SECONDS
         }
         left=$((left - slice))
     done
+    rm -rf "$OUT/$1.tmp"
     mapfile -t -O "${#found[@]}" found < <(crashes "$1")
     [ -n "$fault" ] || ((${#found[@]} == 0)) || fault="it crashed or hung"
     [ -n "$fault" ] || (($(value "$1" execs_done) >= LEAST)) || fault="fewer than $LEAST executions"
