@@ -94,7 +94,7 @@ public sealed partial class FileServer
     private void Put(ref Reply reply, in NodeLease folder, FolderRecord record)
     {
         // The number of the folder above the root is none of the guest's business.
-        bool isAboveRoot = IsRoot(folder.Node!) && record.Name is [(byte)'.', (byte)'.'];
+        bool isAboveRoot = folder.Node!.IsRoot && record.Name is [(byte)'.', (byte)'.'];
         ulong inode = isAboveRoot ? folder.Node!.Key.Inode : record.Inode;
         reply.Put(new Dirent(_inodes.Of(folder.Node!.Key.Device, inode), (ulong)record.Next, (uint)record.Name.Length, record.Type));
         int padded = (record.Name.Length + 7) & ~7;

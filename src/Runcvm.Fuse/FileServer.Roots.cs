@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse.Nodes;
 using Runcvm.Fuse.Wire;
 using Runcvm.Linux;
@@ -31,12 +32,46 @@ public sealed partial class FileServer
     {
         int error = body.Read(out EntryName name);
         if (error < 0) return error;
-        if (!Utf8Parser.TryParse(name.Bytes, out uint number, out int length) || length != name.Bytes.Length || number >= _nodes.Roots.Count)
+        if (!Utf8Parser.TryParse(name.Bytes, out uint number, out int length) || length != name.Bytes.Length
+            || _nodes.RootOf(number) is not { } found)
             return Fail(Errno.ENOENT);
-        using NodeLease root = _nodes.Lease(_nodes.Roots[(int)number].Id);
+        using NodeLease root = _nodes.Lease(found.Id);
+        // It went in between.
+        if (root.Node == null) return Fail(Errno.ENOENT);
         error = FileCall.Status(root.File, out NodeStatus status);
-        if (error == 0) reply.Put(new EntryOut(root.Node!.Id, 0, Day, Validity, 0, 0, AttrOf(status)));
+        // One that may go is asked for each time, so that the guest's kernel finds out when it has, and forgets it.
+        ulong validity = found.IsPassing ? 0 : Day;
+        if (error == 0) reply.Put(new EntryOut(root.Node.Id, 0, validity, Validity, 0, 0, AttrOf(status)));
         return error;
+    }
+
+    /// <summary>Serves one more root, below the folder of the roots. May be called while requests are
+    /// answered.</summary>
+    /// <param name="number">its name there, which no other ever had</param>
+    /// <param name="file">an O_PATH descriptor, which is owned from now on</param>
+    /// <param name="readOnly">whether every change in it is refused with EROFS</param>
+    /// <exception cref="LinuxException">it cannot be looked at</exception>
+    public void AddRoot(uint number, SafeFileHandle file, bool readOnly)
+    {
+        int error = FileCall.Status(file, out NodeStatus status);
+        if (error == 0 && DescriptorLimit.IsReachedBy(file, (nint)_mostDescriptors)) error = Fail(Errno.EMFILE);
+        if (error == 0 && _nodes.RootOf(number) != null) error = Fail(Errno.EEXIST);
+        if (error == 0)
+        {
+            _nodes.AddRoot(number, file, status, readOnly, [], isPassing: true);
+            return;
+        }
+
+        file.Dispose();
+        throw new LinuxException((Errno)(-error), $"serve one more root");
+    }
+
+    /// <summary>Serves a root no longer, and lets go of all that it had open for it but what the guest has
+    /// open.</summary>
+    /// <param name="number">its name in the folder of the roots</param>
+    public void RemoveRoot(uint number)
+    {
+        if (_nodes.RemoveRoot(number) is { } root) ForgetMounts(root);
     }
 
     private static int GetattrOfRoots(ref Reply reply)
@@ -66,7 +101,8 @@ public sealed partial class FileServer
         foreach (ServedNode root in _nodes.Roots)
         {
             using NodeLease node = _nodes.Lease(root.Id);
-            int error = Sync(node);
+            // One that went meanwhile has nobody who waits for it.
+            int error = node.Node == null ? 0 : Sync(node);
             if (error < 0) result = error;
         }
 

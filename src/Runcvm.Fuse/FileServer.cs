@@ -53,7 +53,6 @@ public sealed partial class FileServer : IDisposable
     private readonly NodeTable _nodes;
     private readonly HandleTable _handles;
     private readonly InodeNumbers _inodes;
-    private readonly List<byte[]> _hidden = [];
     private readonly long _mostDescriptors;
 
     /// <summary>Opens the root.</summary>
@@ -94,7 +93,7 @@ public sealed partial class FileServer : IDisposable
         _handles = new HandleTable(_nodes);
         try
         {
-            foreach (SharedRoot root in roots) Open(root);
+            for (int i = 0; i < roots.Count; i++) Open((uint)i, roots[i]);
         }
         catch
         {
@@ -195,17 +194,16 @@ public sealed partial class FileServer : IDisposable
         _waiting.Dispose();
         _handles.Dispose();
         _nodes.Dispose();
-        foreach (SafeFileHandle mount in _mounts.Values) mount.Dispose();
+        foreach ((SafeFileHandle mount, _) in _mounts.Values) mount.Dispose();
     }
 
-    private void Open(SharedRoot root)
+    private void Open(uint number, SharedRoot root)
     {
         SafeFileHandle file = FileDescriptor.Open(root.Path, OpenFlags.Path);
         int error = FileCall.Status(file, out NodeStatus status);
         if (error == 0)
         {
-            _nodes.AddRoot(file, status, root.ReadOnly);
-            _hidden.Add(Encoding.UTF8.GetBytes(root.Hidden));
+            _nodes.AddRoot(number, file, status, root.ReadOnly, Encoding.UTF8.GetBytes(root.Hidden));
             return;
         }
 
@@ -213,10 +211,8 @@ public sealed partial class FileServer : IDisposable
         throw new LinuxException((Errno)(-error), $"look at {root.Path}");
     }
 
-    private bool IsHidden(ServedNode folder, ReadOnlySpan<byte> name)
-        => IsRoot(folder) && _hidden[(int)(folder.Id - _nodes.Roots[0].Id)] is { Length: > 0 } hidden && name.SequenceEqual(hidden);
-
-    private bool IsRoot(ServedNode node) => node.Id <= _nodes.Roots[^1].Id;
+    private static bool IsHidden(ServedNode folder, ReadOnlySpan<byte> name)
+        => folder.Hidden is { Length: > 0 } hidden && name.SequenceEqual(hidden);
 
     private static int Fail(Errno errno) => -(int)errno;
 }

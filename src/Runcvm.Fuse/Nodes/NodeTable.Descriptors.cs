@@ -71,6 +71,7 @@ internal sealed partial class NodeTable
         NodeLease lease;
         lock (_lock)
         {
+            if (node.IsGone) return new NodeLease(-(int)Errno.ESTALE);
             ServedNode at = node;
             for (; at.File == null && at.Opened == null; at = at.Folder)
             {
@@ -116,6 +117,7 @@ internal sealed partial class NodeTable
         lock (_lock)
         {
             if (node.File != null) error = 0;
+            else if (node.IsGone) error = -(int)Errno.ESTALE;
             else if (error == 0)
             {
                 Give(node, file);
@@ -213,7 +215,7 @@ internal sealed partial class NodeTable
     {
         SafeFileHandle? file = node.File;
         node.File = null;
-        if (file != null && node.Id > _roots[^1].Id) _descriptors--;
+        if (file != null && !node.IsRoot) _descriptors--;
         return file;
     }
 

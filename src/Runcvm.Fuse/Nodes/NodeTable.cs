@@ -18,7 +18,7 @@ internal sealed partial class NodeTable : IDisposable
     private readonly Lock _lock = new();
     private readonly Dictionary<ulong, ServedNode> _byId = [];
     private readonly Dictionary<NodeKey, ServedNode> _byKey = [];
-    private readonly List<ServedNode> _roots = [];
+    private readonly SortedList<uint, ServedNode> _roots = [];
     private readonly int _mostDescriptors;
     private readonly nint _highest;
     private readonly NodeLimit _limit;
@@ -37,8 +37,14 @@ internal sealed partial class NodeTable : IDisposable
         _mostDescriptors = mostDescriptors;
     }
 
-    /// <summary>What is served, which the guest's kernel knows always.</summary>
-    internal IReadOnlyList<ServedNode> Roots => _roots;
+    /// <summary>What is served, in the order of the numbers; the guest's kernel knows it as long as it is.</summary>
+    internal IReadOnlyList<ServedNode> Roots
+    {
+        get
+        {
+            lock (_lock) return [.. _roots.Values];
+        }
+    }
 
     /// <summary>Whether the guest knows as many nodes, of all its shares together, as it may.</summary>
     internal bool IsFull => _limit.IsReached;
@@ -52,14 +58,59 @@ internal sealed partial class NodeTable : IDisposable
         }
     }
 
-    /// <summary>Takes in a root, which keeps its descriptor. Not after the first request.</summary>
-    internal void AddRoot(SafeFileHandle file, in NodeStatus status, bool readOnly)
+    /// <summary>Takes in a root, which keeps its descriptor as long as it is served.</summary>
+    /// <param name="number">by which the guest finds it, and which no other ever had</param>
+    /// <param name="file">an O_PATH descriptor, which is owned from now on</param>
+    /// <param name="status">of it</param>
+    /// <param name="readOnly">nothing in it may be changed</param>
+    /// <param name="hidden">name of an entry that is not there for the guest</param>
+    /// <param name="isPassing">it may go again</param>
+    internal void AddRoot(
+        uint number, SafeFileHandle file, in NodeStatus status, bool readOnly, byte[] hidden, bool isPassing = false)
     {
-        var node = new ServedNode(++_last, KeyOf(status), status.Kind, readOnly) { Lookups = 1, File = file };
-        _byId.Add(node.Id, node);
-        _byKey.TryAdd(node.Key, node);
-        _roots.Add(node);
-        _anyReadOnly |= readOnly;
+        lock (_lock)
+        {
+            var node = new ServedNode(++_last, KeyOf(status), status.Kind, readOnly)
+            {
+                Lookups = 1,
+                File = file,
+                Hidden = hidden,
+                IsPassing = isPassing,
+            };
+            _roots.Add(number, node);
+            _byId.Add(node.Id, node);
+            _byKey.TryAdd(node.Key, node);
+            _anyReadOnly |= readOnly;
+        }
+    }
+
+    /// <summary>The root with this number, or null.</summary>
+    internal ServedNode? RootOf(uint number)
+    {
+        lock (_lock) return _roots.GetValueOrDefault(number);
+    }
+
+    /// <summary>Serves a root no longer: it and all below it lose their descriptors and get none any more. Their
+    /// numbers stay until the guest forgets them.</summary>
+    /// <returns>the root; null where there is none with this number</returns>
+    internal ServedNode? RemoveRoot(uint number)
+    {
+        var closed = new List<SafeFileHandle>();
+        ServedNode? root;
+        lock (_lock)
+        {
+            if (!_roots.Remove(number, out root)) return null;
+            foreach (ServedNode node in _byId.Values)
+            {
+                if (node.Root != root) continue;
+                node.IsGone = true;
+                if (_byKey.GetValueOrDefault(node.Key) == node) _byKey.Remove(node.Key);
+                if (Take(node) is { } file) closed.Add(file);
+            }
+        }
+
+        foreach (SafeFileHandle file in closed) file.Dispose();
+        return root;
     }
 
     internal bool IsReadOnly(ulong id)
@@ -81,16 +132,18 @@ internal sealed partial class NodeTable : IDisposable
         {
             if (!_byKey.TryGetValue(key, out node) || IsAnother(node, status))
             {
-                node = new ServedNode(++_last, key, status.Kind, folder.ReadOnly);
+                // One that was found while its root went is gone as well.
+                bool isGone = folder.Root.IsGone;
+                node = new ServedNode(++_last, key, status.Kind, folder.ReadOnly, folder.Root) { IsGone = isGone };
                 _byId.Add(node.Id, node);
-                _byKey[key] = node;
+                if (!isGone) _byKey[key] = node;
                 _limit.Add();
             }
 
             node.Lookups++;
             node.Born = status.Born;
             Place(node, folder, name);
-            if (file != null && node.File == null)
+            if (file != null && node.File == null && !node.IsGone)
             {
                 Give(node, file);
                 file = null;
@@ -126,16 +179,15 @@ internal sealed partial class NodeTable : IDisposable
     /// <summary>FUSE_FORGET: takes back <paramref name="lookups"/> looks; never more than there were.</summary>
     internal void Forget(ulong id, ulong lookups)
     {
-        if (id <= _roots[^1].Id) return;
         ServedNode? node;
         SafeFileHandle? file;
         lock (_lock)
         {
-            if (!_byId.TryGetValue(id, out node)) return;
+            if (!_byId.TryGetValue(id, out node) || (node.IsRoot && !node.IsGone)) return;
             node.Lookups -= Math.Min(lookups, node.Lookups);
             if (node.Lookups > 0) return;
             _byId.Remove(id);
-            _limit.Remove();
+            if (!node.IsRoot) _limit.Remove();
             if (_byKey.GetValueOrDefault(node.Key) == node) _byKey.Remove(node.Key);
             file = Take(node);
         }

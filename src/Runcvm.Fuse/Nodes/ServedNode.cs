@@ -7,8 +7,14 @@ namespace Runcvm.Fuse.Nodes;
 
 /// <summary>A file, folder or other node that the guest's kernel knows by a number. It has a descriptor only while it is
 /// used: see <see cref="NodeTable"/>, which guards all that changes here.</summary>
-internal sealed class ServedNode(ulong id, NodeKey key, FileKind kind, bool readOnly)
+/// <param name="id">its number</param>
+/// <param name="key">which file of the host it is</param>
+/// <param name="kind">of that file</param>
+/// <param name="readOnly">nothing may be changed</param>
+/// <param name="root">what is served; null for a node that is that itself</param>
+internal sealed class ServedNode(ulong id, NodeKey key, FileKind kind, bool readOnly, ServedNode? root = null)
 {
+    private readonly ServedNode? _root = root;
     private SafeFileHandle? _opened;
 
     // Hardly ever is a file opened twice at a time.
@@ -22,6 +28,21 @@ internal sealed class ServedNode(ulong id, NodeKey key, FileKind kind, bool read
 
     /// <summary>Whether nothing may be changed.</summary>
     internal bool ReadOnly { get; } = readOnly;
+
+    /// <summary>The root below which it was seen first: itself, where it is one.</summary>
+    internal ServedNode Root => _root ?? this;
+
+    /// <summary>Whether it is what is served, and nothing below it.</summary>
+    internal bool IsRoot => _root == null;
+
+    /// <summary>Of a root: name of an entry that is not there for the guest; empty: it sees all.</summary>
+    internal byte[] Hidden { get; init; } = [];
+
+    /// <summary>Of a root: it came while others were served, and may go again.</summary>
+    internal bool IsPassing { get; init; }
+
+    /// <summary>Whether its root is served no longer. It has no descriptor, and gets none any more.</summary>
+    internal bool IsGone { get; set; }
 
     /// <summary>How often the kernel was told of the node and has not forgotten it.</summary>
     internal ulong Lookups { get; set; }

@@ -50,20 +50,24 @@ internal sealed class FileServerProcess : IDisposable
     /// <param name="loop">on which this waits</param>
     /// <param name="device">to the hypervisor, where it has such a device</param>
     /// <param name="stream">to the guest</param>
-    internal async Task ServeAsync(EventLoop loop, SafeFileHandle? device, Task<SafeFileHandle> stream)
+    /// <param name="roots">takes roots that come and go, if any do</param>
+    internal async Task ServeAsync(
+        EventLoop loop, SafeFileHandle? device, Task<SafeFileHandle> stream, SafeFileHandle? roots = null)
     {
         Task failed = FailedAsync(loop);
-        Task handing = HandOnAsync(device, stream);
+        Task handing = HandOnAsync(device, stream, roots);
         if (await Task.WhenAny(failed, handing) == handing) await handing;
         await failed;
     }
 
-    private async Task HandOnAsync(SafeFileHandle? device, Task<SafeFileHandle> stream)
+    private async Task HandOnAsync(
+        SafeFileHandle? device, Task<SafeFileHandle> stream, SafeFileHandle? roots)
     {
         try
         {
             HandOn(FileServingFile.Stream, await stream);
             if (device != null) HandOn(FileServingFile.Device, device);
+            if (roots != null) HandOn(FileServingFile.Roots, roots);
         }
         catch (LinuxException e) when (e.Errno is Errno.EPIPE or Errno.ECONNRESET)
         {

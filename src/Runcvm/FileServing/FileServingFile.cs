@@ -13,6 +13,9 @@ internal enum FileServingFile : byte
 
     /// <summary>the vhost-user protocol, to the hypervisor</summary>
     Device = 2,
+
+    /// <summary>roots that come and go while others are served, see <see cref="PassingRoots"/></summary>
+    Roots = 3,
 }
 
 /// <summary>A message of one byte, which says what the file is that comes with it.</summary>
@@ -27,7 +30,8 @@ internal static class FileServingFiles
         Span<byte> kind = stackalloc byte[1];
         var files = new List<SafeFileHandle>();
         if (UnixSocket.TryReceiveWithFiles(socket, kind, files) == 0) return null;
-        if (files.Count == 1 && (FileServingFile)kind[0] is FileServingFile.Stream or FileServingFile.Device) return ((FileServingFile)kind[0], files[0]);
+        if (files.Count == 1 && (FileServingFile)kind[0] is >= FileServingFile.Stream and <= FileServingFile.Roots)
+            return ((FileServingFile)kind[0], files[0]);
         foreach (SafeFileHandle file in files) file.Dispose();
         throw new WireFormatException($"an order of kind {kind[0]} with {files.Count} files");
     }

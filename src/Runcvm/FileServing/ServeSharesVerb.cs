@@ -51,7 +51,8 @@ internal static class ServeSharesVerb
         while (FileServingFiles.Receive(orders) is var (kind, file))
         {
             if (kind == FileServingFile.Stream) server.ServeStream(file);
-            else server.ServeDevice(file);
+            else if (kind == FileServingFile.Device) server.ServeDevice(file);
+            else server.ServeRoots(file);
         }
     }
 

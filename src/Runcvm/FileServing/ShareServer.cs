@@ -25,6 +25,7 @@ internal sealed class ShareServer
     private ShareReceiver? _receiver;
     private ShareSender? _sender;
     private bool _hasDevice;
+    private bool _hasRoots;
     private int _threads;
     private int _waiting;
 
@@ -59,6 +60,24 @@ internal sealed class ShareServer
         if (_sender == null || _hasDevice) throw new WireFormatException("a device of the shares out of turn");
         _hasDevice = true;
         Run(() => Serve(file));
+    }
+
+    /// <summary>Begins to take and to give up roots of the device, as the supervisor says.</summary>
+    internal void ServeRoots(SafeFileHandle file)
+    {
+        if (_hasRoots) throw new WireFormatException("a second socket of passing roots");
+        _hasRoots = true;
+        Run(() =>
+        {
+            try
+            {
+                PassingRoots.Serve(file, _rings.Files);
+            }
+            catch (Exception e)
+            {
+                Fail("in the supervisor's words of roots", e);
+            }
+        });
     }
 
     private void Work()

@@ -33,6 +33,9 @@ internal sealed class RingServer
 
     internal Ring[] All { get; }
 
+    /// <summary>What is served.</summary>
+    internal FileServer Files => _files;
+
     /// <summary>A request waits for a lock (its number, the guest's thread that asks), or does so no more (0 as thread). The
     /// guest's kernel cannot tell of signals through the rings.</summary>
     internal Action<ulong, uint>? LockWait { get; set; }

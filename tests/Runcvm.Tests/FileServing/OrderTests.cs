@@ -78,7 +78,7 @@ public sealed class OrderTests : IDisposable
 
     [Theory]
     [InlineData(0, 1)]
-    [InlineData(3, 1)]
+    [InlineData(4, 1)]
     [InlineData((int)FileServingFile.Device, 2)]
     public void A_message_of_another_kind_or_with_more_files_is_refused(int kind, int files)
     {

@@ -5,6 +5,7 @@ using System.Text;
 using Runcvm.Fuse;
 using Runcvm.Fuse.Wire;
 using Runcvm.Linux;
+using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
 
 namespace Runcvm.Tests.Fuse;
@@ -101,6 +102,53 @@ public sealed class RootsTests : IDisposable
         Assert.Equal("content", File.ReadAllText(Path.Combine(_place, "a", "copy")));
         Assert.Equal(Errno.EBADF, Copy(writable, target, readOnly, source));
         Assert.Equal("content", File.ReadAllText(Path.Combine(_place, "b", "inside")));
+    }
+
+    [Fact]
+    public void A_root_that_comes_later_is_served_until_it_goes_and_its_number_never_again()
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(_place, "later")).FullName;
+        File.WriteAllText(Path.Combine(folder, "file"), "");
+        Assert.Equal(Errno.ENOENT, Send(Opcode.Lookup, Top, Name("7"), out EntryOut _));
+        _server.AddRoot(7, FileDescriptor.Open(folder, OpenFlags.Path), readOnly: false);
+        Assert.Equal(Errno.None, Send(Opcode.Lookup, Top, Name("7"), out EntryOut root));
+        // Asked for each time, so that the guest's kernel learns when it is gone.
+        Assert.Equal(0ul, root.EntryValid);
+        Assert.Equal(Errno.None, Send(Opcode.Lookup, root.Nodeid, Name("file"), out EntryOut file));
+        Assert.Equal(Errno.None, Send(Opcode.Getattr, file.Nodeid, new byte[16], out AttrOut _));
+        int nodes = _server.Nodes;
+
+        _server.RemoveRoot(7);
+        Assert.Equal(0, _server.NodeDescriptors);
+        Assert.Equal(Errno.ENOENT, Send(Opcode.Lookup, Top, Name("7"), out EntryOut _));
+        Assert.Equal(Errno.ESTALE, Send(Opcode.Getattr, root.Nodeid, new byte[16], out AttrOut _));
+        Assert.Equal(Errno.ESTALE, Send(Opcode.Getattr, file.Nodeid, new byte[16], out AttrOut _));
+        Assert.Equal(Errno.ESTALE, Send(Opcode.Lookup, root.Nodeid, Name("file"), out EntryOut _));
+        // Once the guest forgets them, nothing is left.
+        Send(Opcode.Forget, file.Nodeid, BitConverter.GetBytes(1ul), out EntryOut _);
+        Send(Opcode.Forget, root.Nodeid, BitConverter.GetBytes(1ul), out EntryOut _);
+        Assert.Equal(nodes - 2, _server.Nodes);
+        Assert.Equal(Errno.None, Send(Opcode.Lookup, Top, Name("0"), out EntryOut _));
+    }
+
+    [Fact]
+    public void The_same_folder_in_two_roots_is_gone_from_one_of_them_only()
+    {
+        _server.AddRoot(7, FileDescriptor.Open(Path.Combine(_place, "a"), OpenFlags.Path), readOnly: false);
+        Send(Opcode.Lookup, Top, Name("7"), out EntryOut second);
+        Send(Opcode.Lookup, Top, Name("0"), out EntryOut first);
+        Assert.NotEqual(first.Nodeid, second.Nodeid);
+        _server.RemoveRoot(7);
+        byte[] folder = [0xED, 1, 0, 0, 0, 0, 0, 0, .. Name("new")];
+        Assert.Equal(Errno.None, Send(Opcode.Mkdir, first.Nodeid, folder, out EntryOut _));
+    }
+
+    [Fact]
+    public void A_number_that_is_taken_is_refused()
+    {
+        LinuxException e = Assert.Throws<LinuxException>(
+            () => _server.AddRoot(1, FileDescriptor.Open(_place, OpenFlags.Path), readOnly: false));
+        Assert.Equal(Errno.EEXIST, e.Errno);
     }
 
     private (ulong Node, OpenOut File) Opened(string root, string name, byte flags)
