@@ -1,5 +1,6 @@
 using Runcvm.Guest.Boot;
 using Runcvm.Guest.Modules;
+using Runcvm.Guest.Pods;
 using Runcvm.Guest.Processes;
 using Runcvm.Linux.Processes;
 
@@ -7,6 +8,7 @@ CurrentProcess.IgnoreBrokenPipes();
 string calledAs = Environment.GetCommandLineArgs()[0];
 if (calledAs.EndsWith("modprobe", StringComparison.Ordinal)) return Modprobe.Run(args);
 if (args is ["reap"]) return ReapingInit.Run();
+if (args is [PodInit.Verb]) return PodInit.Run();
 if (args is ["spawn"]) return SpawnedProcess.Run();
 if (CurrentProcess.Id == 1) return GuestBoot.Run();
 Console.Error.WriteLine("runcvm-init: this program is the first process of a RunCVM guest and is not called by hand");

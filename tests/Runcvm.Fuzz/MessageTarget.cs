@@ -15,7 +15,9 @@ internal static class MessageTarget
         RoundTrip.Try<Exited>, RoundTrip.Try<Failed>, RoundTrip.Try<Notice>, RoundTrip.Try<Listening>,
         RoundTrip.Try<KernelLog>, RoundTrip.Try<Flushed>, RoundTrip.Try<DialSocket>, RoundTrip.Try<ConsoleText>,
         RoundTrip.Try<BootReport>, RoundTrip.Try<LimitsSet>, RoundTrip.Try<Prepare>, RoundTrip.Try<Stopped>,
-        RoundTrip.Try<ReadBootReport>,
+        RoundTrip.Try<ReadBootReport>, RoundTrip.Try<AddContainer>, RoundTrip.Try<RemoveContainer>,
+        RoundTrip.Try<LoseShares>, RoundTrip.Try<Prepared>, RoundTrip.Try<Removed>, RoundTrip.Try<JoinPod>,
+        RoundTrip.Try<JoinContainer>,
     ];
 
     internal static void Run(byte[] input)

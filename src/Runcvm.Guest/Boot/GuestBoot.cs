@@ -1,5 +1,6 @@
 using Runcvm.Guest.Modules;
 using Runcvm.Guest.Network;
+using Runcvm.Guest.Pods;
 using Runcvm.Guest.Processes;
 using Runcvm.Guest.Shares;
 using Runcvm.Linux;
@@ -91,7 +92,9 @@ internal static class GuestBoot
         Setup setup = await control.ReceiveSetupAsync();
         times.Done("set-up received");
         using var sockets = new HostSockets(loop, multiplexer, control);
-        GuestRoot root = RootAssembly.Run(setup, times, sockets, out NetworkCards cards, out IReadOnlyList<string> notices);
+        GuestRoot root = setup.IsPod
+            ? PodGround.Prepare(setup, times, out NetworkCards cards, out IReadOnlyList<string> notices)
+            : RootAssembly.Run(setup, times, sockets, out cards, out notices);
         using var network = new NetworkUpdate(loop, multiplexer, control, setup, cards);
         var ports = new PortReporter(loop, control, TimeSpan.FromMilliseconds(setup.PortsInterval));
         var processes = new ProcessTable(loop, multiplexer, control, root, setup, workload, ports, network, sockets, times);

@@ -39,17 +39,23 @@ internal static class RootAssembly
         HiddenPaths.Protect(root, setup.ReadOnlyPaths);
         HiddenPaths.Mask(root, setup.MaskedPaths);
         times.Done("files provided");
+        cards = SetNetwork(setup, times, out notices);
+        return root;
+    }
+
+    internal static NetworkCards SetNetwork(Setup setup, BootTimes times, out IReadOnlyList<string> notices)
+    {
         // Before the interfaces get their names: a spare card may have one of these.
-        cards = new NetworkCards(setup);
+        var cards = new NetworkCards(setup);
         notices = GuestNetwork.Apply(setup.Interfaces, setup.NetworkSysctls);
         foreach ((string name, long value) in setup.LeastSysctls) RaiseSysctl(name, value);
         foreach ((string name, string value) in setup.Sysctls) SetSysctl(name, value);
         GuestNetwork.ReservePorts();
         times.Done("network set up");
-        return root;
+        return cards;
     }
 
-    private static void SetIdentity(Setup setup)
+    internal static void SetIdentity(Setup setup)
     {
         if (setup.Clock > 0) Linux.Machine.SetClock(setup.Clock);
         if (setup.Entropy.Length > 0) Linux.Machine.AddEntropy(setup.Entropy);
@@ -57,7 +63,7 @@ internal static class RootAssembly
         if (setup.DomainName.Length > 0) Linux.Machine.SetDomainName(setup.DomainName);
     }
 
-    private static void MountModules(Setup setup)
+    internal static void MountModules(Setup setup)
     {
         if (setup.ModulesDisk == null) return;
         Node.MakeDirectory(ModulesFolder);

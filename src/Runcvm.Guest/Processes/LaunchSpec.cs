@@ -13,6 +13,16 @@ namespace Runcvm.Guest.Processes;
 internal sealed record LaunchSpec(MountAction Mounts, bool AsChild, bool Held, bool ReadOnlyRoot, bool Reap, ProcessSpec Process)
     : IWireValue<LaunchSpec>
 {
+    /// <summary>make this container of a pod, and say that the process is ready before it waits; its process is
+    /// <see cref="Process"/></summary>
+    internal ContainerSetup? Container { get; init; }
+
+    /// <summary>its number</summary>
+    internal uint ContainerNumber { get; init; }
+
+    /// <summary>become the first process of a pod, in no root</summary>
+    internal bool IsPodInit { get; init; }
+
     public void Write(WireWriter w)
     {
         w.Byte((byte)Mounts);
@@ -21,10 +31,19 @@ internal sealed record LaunchSpec(MountAction Mounts, bool AsChild, bool Held, b
         w.Flag(ReadOnlyRoot);
         w.Flag(Reap);
         Process.Write(w);
+        w.Flag(IsPodInit);
+        w.UInt32(ContainerNumber);
+        w.Flag(Container != null);
+        Container?.Write(w);
     }
 
-    public static LaunchSpec Read(ref WireReader r) => new(
-        (MountAction)r.Byte(), r.Flag(), r.Flag(), r.Flag(), r.Flag(), ProcessSpec.Read(ref r));
+    public static LaunchSpec Read(ref WireReader r)
+        => new((MountAction)r.Byte(), r.Flag(), r.Flag(), r.Flag(), r.Flag(), ProcessSpec.Read(ref r))
+        {
+            IsPodInit = r.Flag(),
+            ContainerNumber = r.UInt32(),
+            Container = r.Flag() ? ContainerSetup.Read(ref r) : null,
+        };
 }
 
 /// <summary>What a new process does about its mount namespace.</summary>

@@ -22,6 +22,12 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
     private SafeFileHandle? _workloadMounts;
     private Task _refilling = Task.CompletedTask;
 
+    /// <summary>The PID namespace of the workload, once that runs; of a pod, the pod's.</summary>
+    internal SafeFileHandle? WorkloadPids => _workloadPids;
+
+    /// <summary>Starts execs.</summary>
+    internal SpareSpawner Spare => _spare;
+
     /// <summary>Gets a process ready up to just before its program, so that its start is short. Where that is not possible now, the
     /// start does all of it, and says what is wrong.</summary>
     internal void Prepare(uint id, ProcessSpec spec)
@@ -65,7 +71,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         using (AsyncFile report = AsyncFile.NonBlocking(loop, ordered.Report))
         using (ordered.Spawner)
         {
-            StartFailed? failure = await AwaitReportAsync(process, ordered.Spawner, report);
+            StartFailed? failure = await AwaitReportAsync(loop, process, ordered.Spawner, report);
             if (failure != null) return failure;
         }
 
@@ -94,7 +100,8 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         return null;
     }
 
-    private async Task<StartFailed?> AwaitReportAsync(GuestProcess process, Spawner spawner, AsyncFile report)
+    internal static async Task<StartFailed?> AwaitReportAsync(
+        EventLoop loop, GuestProcess process, Spawner spawner, AsyncFile report)
     {
         byte[] message = new byte[4096];
         int length = 0;
@@ -115,7 +122,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         return null;
     }
 
-    private static SafeFileHandle? TryOpenNamespace(GuestProcess process, string name)
+    internal static SafeFileHandle? TryOpenNamespace(GuestProcess process, string name)
     {
         try
         {
@@ -164,7 +171,10 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
     {
         if (isWorkload)
         {
-            var launch = new LaunchSpec(MountAction.Make, false, held, setup.ReadOnlyRoot, setup.Init, spec);
+            var launch = new LaunchSpec(MountAction.Make, false, held, setup.ReadOnlyRoot, setup.Init, spec)
+            {
+                IsPodInit = setup.IsPod,
+            };
             _cgroup?.AddWorkload(workloadSpawner.Process.Id);
             return workloadSpawner.TryOrder(launch, streams.Input, streams.Output, streams.Error, report) ? workloadSpawner : null;
         }
@@ -184,6 +194,6 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
     }
 
     // The program starts with its limits, and so does what starts it.
-    private static bool LimitsHinderSpawning(ProcessSpec spec)
+    internal static bool LimitsHinderSpawning(ProcessSpec spec)
         => spec.Limits.Any(static limit => limit.Resource is Rlimit.Data or Rlimit.Processes or Rlimit.AddressSpace);
 }

@@ -1,6 +1,7 @@
 using Runcvm.Guest.Boot;
 using Runcvm.Guest.Modules;
 using Runcvm.Guest.Network;
+using Runcvm.Guest.Pods;
 using Runcvm.Guest.Shares;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
@@ -25,6 +26,11 @@ internal sealed class ProcessTable(
     private readonly List<Task> _others = [];
     private readonly TaskCompletionSource _workloadEnded = new();
     private readonly Launcher _launcher = new(loop, root, setup, workloadSpawner);
+    private PodContainers? _containers;
+
+    private PodContainers Containers => _containers ??= setup.IsPod
+        ? new PodContainers(loop, control, () => _launcher.WorkloadPids)
+        : throw new WireFormatException("the host speaks of containers to a machine that is no pod");
 
     /// <summary>Serves the host until the workload has ended and its end was reported.</summary>
     internal async Task RunAsync()
@@ -62,7 +68,7 @@ internal sealed class ProcessTable(
                 var process = new GuestProcess(start.Id, multiplexer, loop);
                 _running[process.Id] = process;
                 _lives.RemoveAll(static life => life.IsCompletedSuccessfully);
-                _lives.Add(LiveAsync(process, start.Process));
+                _lives.Add(LiveAsync(process, start));
                 break;
             case MessageKind.Prepare:
                 Start planned = message.Read<Prepare>().Start;
@@ -90,6 +96,15 @@ internal sealed class ProcessTable(
                 break;
             case MessageKind.ReadKernelLog:
                 Add(control.SendAsync(KernelMessages.Read(message.Read<ReadKernelLog>().Id)));
+                break;
+            case MessageKind.AddContainer:
+                Add(Containers.AddAsync(message.Read<AddContainer>()));
+                break;
+            case MessageKind.RemoveContainer:
+                Add(Containers.RemoveAsync(message.Read<RemoveContainer>()));
+                break;
+            case MessageKind.LoseShares:
+                PodContainers.Lose(message.Read<LoseShares>());
                 break;
             case MessageKind.Flush:
                 Add(FlushAsync(message.Read<Flush>().Id));
@@ -132,11 +147,25 @@ internal sealed class ProcessTable(
     private int Translate(Signal signal)
         => setup.Systemd && signal.Id == Start.Workload && signal.Number == SignalNumber.Terminate ? SignalNumber.RealTimePlus3 : signal.Number;
 
-    private async Task LiveAsync(GuestProcess process, ProcessSpec spec)
+    private Task<StartFailed?> StartAsync(GuestProcess process, Start start)
+    {
+        if (start.Container == 0) return _launcher.StartAsync(process, start.Process);
+        if (Containers.Find(start.Container) is not { } container)
+            return Task.FromResult<StartFailed?>(new StartFailed(start.Id, 125, "the container is not there any more"));
+        return start.Container == start.Id ? container.StartAsync(process)
+            : container.JoinAsync(process, start.Process, _launcher.Spare);
+    }
+
+    // When its first process ends, so do the others.
+    private async Task<bool> EndContainerAsync(Start start)
+        => start.Container == start.Id
+            && Containers.Find(start.Container) is { } container && await container.EndAsync();
+
+    private async Task LiveAsync(GuestProcess process, Start start)
     {
         try
         {
-            StartFailed? failure = await _launcher.StartAsync(process, spec);
+            StartFailed? failure = await StartAsync(process, start);
             if (failure != null)
             {
                 await process.OutputDrainedAsync();
@@ -156,9 +185,11 @@ internal sealed class ProcessTable(
 
             int code = await process.WaitAsync();
             bool isWorkload = process.Id == Start.Workload;
+            bool ranOut = await EndContainerAsync(start);
             if (isWorkload) await process.OutputEndedAsync();
             else await process.OutputDrainedAsync();
-            await control.SendAsync(new Exited(process.Id, (byte)code, isWorkload && code == Killed && KernelMessages.ShowMemoryShortage()));
+            bool isOutOfMemory = code == Killed && (ranOut || (isWorkload && KernelMessages.ShowMemoryShortage()));
+            await control.SendAsync(new Exited(process.Id, (byte)code, isOutOfMemory));
             if (isWorkload) return;
             _launcher.Refill();
             await process.OutputEndedAsync();

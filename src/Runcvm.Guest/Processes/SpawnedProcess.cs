@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Guest.Boot;
+using Runcvm.Guest.Pods;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
@@ -23,6 +24,10 @@ internal static class SpawnedProcess
     /// Others begin with an exit code. A program that took the place of this one reports by closing the file.</summary>
     internal const byte Started = 0;
 
+    /// <summary>The report of a container's first process that waits just before its program; more may
+    /// follow.</summary>
+    internal const byte Ready = 255;
+
     internal const string Died = "the program that starts processes in the guest ended early; the guest may be out of memory";
 
     // The order of the files that come with the orders.
@@ -31,6 +36,7 @@ internal static class SpawnedProcess
     private const int ReportTo = 4;
     private const int Mounts = 5;
     private const int Pids = 6;
+    private const int Cgroups = 7;
 
     internal static int Run()
     {
@@ -51,6 +57,7 @@ internal static class SpawnedProcess
             LaunchSpec launch = ReadSpec(files[Launch]);
             // By the /proc of this process's own PID namespace, before another one takes its place.
             if (launch.Process.OomScoreAdjust != 0) CurrentProcess.SetOomScore(launch.Process.OomScoreAdjust);
+            if (launch.IsPodInit) PodInit.Become();
             if (launch.AsChild) CurrentProcess.Enter(files[Pids], Namespaces.Pid);
             EnterMounts(launch, files);
             if (launch.Reap) ReapingInit.Become(launch.Process, report);
@@ -85,6 +92,13 @@ internal static class SpawnedProcess
             // setns(2) refuses a thread that shares its working directory with others; .NET has other threads.
             CurrentProcess.Unshare(Namespaces.FileSystemContext);
             CurrentProcess.Enter(files[Mounts], Namespaces.Mount);
+            if (files.Count > Cgroups) CurrentProcess.Enter(files[Cgroups], Namespaces.Cgroup);
+            return;
+        }
+
+        if (launch.Container != null)
+        {
+            ContainerRoot.Enter(launch.ContainerNumber, launch.Container);
             return;
         }
 
@@ -113,6 +127,7 @@ internal static class SpawnedProcess
         Node.SetUmask(spec.Umask);
         if (!entered) EnterOrExplain(spec.WorkingDirectory);
         string program = ProgramLookup.Find(spec.Arguments, environment);
+        if (launch.Container != null) FileDescriptor.WriteAll(report, [Ready]);
         if (launch.Held && !TryReceive(orders, [])) return;
         try
         {

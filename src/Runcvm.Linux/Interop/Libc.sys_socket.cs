@@ -18,6 +18,7 @@ internal static unsafe partial class Libc
     internal const int SOCK_NONBLOCK = 0x800;
     internal const int SOL_SOCKET = 1;
     internal const int SCM_RIGHTS = 1;
+    internal const int SO_PEERCRED = 17;
     internal const int MSG_CMSG_CLOEXEC = 0x40000000;
     internal const int MSG_NOSIGNAL = 0x4000;
 
@@ -44,6 +45,10 @@ internal static unsafe partial class Libc
     /// <summary>connect(2)</summary>
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int connect(SafeFileHandle sockfd, byte* addr, uint addrlen);
+
+    /// <summary>getsockopt(2)</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int getsockopt(SafeFileHandle sockfd, int level, int optname, void* optval, uint* optlen);
 
     /// <summary>sendmsg(2)</summary>
     [LibraryImport(Name, SetLastError = true)]

@@ -26,6 +26,8 @@ internal sealed class SystemCallNumber(bool arm64)
 
     // Numbers from 424 on are the same on every architecture.
     internal const nint pidfd_send_signal = 424;
+    internal const nint open_tree = 428;
     internal const nint pidfd_open = 434;
     internal const nint openat2 = 437;
+    internal const nint mount_setattr = 442;
 }

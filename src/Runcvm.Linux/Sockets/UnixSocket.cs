@@ -69,6 +69,18 @@ public static unsafe class UnixSocket
         }
     }
 
+    /// <summary>Who connected (SO_PEERCRED), or made the pair.</summary>
+    /// <returns>the process as this one's PID namespace has it, 0 where it is in none of its; and its user</returns>
+    public static (int Process, uint User) PeerOf(SafeFileHandle socket)
+    {
+        // struct ucred: pid, uid, gid
+        int* peer = stackalloc int[3];
+        uint length = 3 * sizeof(int);
+        SystemCall.Check(
+            Libc.getsockopt(socket, Libc.SOL_SOCKET, Libc.SO_PEERCRED, peer, &length), $"ask who connected");
+        return (peer[0], (uint)peer[1]);
+    }
+
     /// <summary>Sends bytes (at least one) and open files in one message.</summary>
     public static void SendWithFiles(SafeFileHandle socket, ReadOnlySpan<byte> bytes, ReadOnlySpan<SafeFileHandle> files)
     {

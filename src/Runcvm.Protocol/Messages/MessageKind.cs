@@ -28,6 +28,13 @@ public enum MessageKind : byte
     Prepare = 11,
     /// <summary>host to guest: <see cref="Messages.Forget"/></summary>
     Forget = 12,
+    /// <summary>host to guest: <see cref="Messages.AddContainer"/>, answered by <see cref="Prepared"/> or
+    /// <see cref="StartFailed"/></summary>
+    AddContainer = 13,
+    /// <summary>host to guest: <see cref="Messages.RemoveContainer"/>, answered by <see cref="Removed"/></summary>
+    RemoveContainer = 14,
+    /// <summary>host to guest: <see cref="Messages.LoseShares"/></summary>
+    LoseShares = 15,
     /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of
     /// <see cref="ConsoleText"/></summary>
     WatchConsole = 32,
@@ -36,6 +43,11 @@ public enum MessageKind : byte
     ReadBootReport = 33,
     /// <summary>to the supervisor only: <see cref="Messages.SetLimits"/>, answered by <see cref="LimitsSet"/></summary>
     SetLimits = 34,
+    /// <summary>to a pod's supervisor only: <see cref="Messages.JoinPod"/>, answered by <see cref="Prepared"/> or
+    /// <see cref="StartFailed"/></summary>
+    JoinPod = 35,
+    /// <summary>to a pod's supervisor only: <see cref="Messages.JoinContainer"/></summary>
+    JoinContainer = 36,
     /// <summary>guest to host, first of all: <see cref="Messages.Hello"/></summary>
     Hello = 64,
     /// <summary>from the guest: <see cref="Messages.Started"/></summary>
@@ -58,6 +70,10 @@ public enum MessageKind : byte
     Flushed = 73,
     /// <summary>guest to host: <see cref="Messages.DialSocket"/>, answered by <see cref="SocketDialled"/></summary>
     DialSocket = 74,
+    /// <summary>from the guest: <see cref="Messages.Prepared"/></summary>
+    Prepared = 75,
+    /// <summary>from the guest: <see cref="Messages.Removed"/></summary>
+    Removed = 76,
     /// <summary>from the supervisor: <see cref="Messages.ConsoleText"/></summary>
     ConsoleText = 96,
     /// <summary>from the supervisor: <see cref="Messages.BootReport"/></summary>

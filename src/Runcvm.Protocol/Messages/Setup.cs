@@ -105,6 +105,9 @@ public sealed record Setup : IMessage<Setup>
     /// <summary>most processes of the workload; 0 is no limit</summary>
     public long ProcessLimit { get; init; }
 
+    /// <summary>the machine is a pod's: it has no root and no workload of its own, and containers come later</summary>
+    public bool IsPod { get; init; }
+
     static MessageKind IMessage<Setup>.Kind => MessageKind.Setup;
 
     /// <inheritdoc/>
@@ -138,6 +141,7 @@ public sealed record Setup : IMessage<Setup>
         w.Flag(DnsRelay);
         w.UInt32(PortsInterval);
         w.Int64(ProcessLimit);
+        w.Flag(IsPod);
     }
 
     /// <inheritdoc/>
@@ -171,6 +175,7 @@ public sealed record Setup : IMessage<Setup>
         DnsRelay = r.Flag(),
         PortsInterval = r.UInt32(),
         ProcessLimit = r.Int64(),
+        IsPod = r.Flag(),
     };
 
     internal static void WriteSysctl(WireWriter w, KeyValuePair<string, string> sysctl)
@@ -217,6 +222,9 @@ public sealed record GuestMount(string Type, string Source, string Target, ulong
 {
     /// <summary>The type of a folder that lies on the scratch disk itself, with what the root has there.</summary>
     public const string OnScratch = "scratch";
+
+    /// <summary>The type of the pod's shared memory, which is one for all its containers.</summary>
+    public const string OfPod = "pod";
 
     /// <summary>from 1 on: the share of the host that is mounted; 0 for file systems of the guest's own kernel</summary>
     public uint Share { get; init; }

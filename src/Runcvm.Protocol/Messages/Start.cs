@@ -7,6 +7,10 @@ namespace Runcvm.Protocol.Messages;
 /// <param name="Process">what to run</param>
 public sealed record Start(uint Id, ProcessSpec Process) : IMessage<Start>
 {
+    /// <summary>the container of a pod in which it runs, by the number of that one's own process; 0 is the
+    /// machine</summary>
+    public uint Container { get; init; }
+
     /// <summary>The channel on which <see cref="MessageKind"/> messages travel.</summary>
     public const uint ControlChannel = 0;
 
@@ -22,11 +26,17 @@ public sealed record Start(uint Id, ProcessSpec Process) : IMessage<Start>
     public void Write(WireWriter w)
     {
         w.UInt32(Id);
+        w.UInt32(Container);
         Process.Write(w);
     }
 
     /// <inheritdoc/>
-    public static Start Read(ref WireReader r) => new(r.UInt32(), ProcessSpec.Read(ref r));
+    public static Start Read(ref WireReader r)
+    {
+        uint id = r.UInt32();
+        uint container = r.UInt32();
+        return new Start(id, ProcessSpec.Read(ref r)) { Container = container };
+    }
 
     /// <summary>The channel of a process's standard input (0), output (1) or error (2).</summary>
     public static uint ChannelOf(uint process, uint stream) => (process * 4) + stream;

@@ -32,14 +32,19 @@ internal static class CreateVerb
         if (Directory.Exists(Path.Combine(command.Root ?? LowLevelRuntime.DefaultRoot(config.LowLevelRuntime), id)))
             throw new UsageException($"a container with the id {id} exists already");
         var bundle = new Bundle(command.ValueOf(FlagsWithValue, "--bundle", "-b") ?? Environment.CurrentDirectory);
+        PodRole role = PodRole.Of(bundle.Spec);
+        if (role.Part == PodPart.Container) return PodContainerVerb.Run(command, config, bundle, id, role);
         if (folder.IsThere) LayerMark.Settle(folder);
         try
         {
             folder.Recreate();
             NetworkChoice network = NetworkChoice.Of(bundle.Spec);
+            if (role.Part == PodPart.Sandbox) PodRules.CheckSandbox(bundle.Spec, network);
             IReadOnlyList<SafeFileHandle> sockets = MachineNetwork.Join(bundle.Spec, network, folder.Key);
             (string sandbox, IReadOnlyList<EgressPolicy> policies) = Prepare(command, bundle, folder, config, network);
-            SafeFileHandle[] files = [folder.ListenForControl(), .. MachineNetwork.Load(policies), .. sockets];
+            SafeFileHandle[] ofPod = role.Part == PodPart.Sandbox ? [folder.ListenForContainers()] : [];
+            SafeFileHandle[] files =
+                [folder.ListenForControl(), .. ofPod, .. MachineNetwork.Load(policies), .. sockets];
             HandedFiles.Place(files);
             LowLevelRuntime.Execute(config.LowLevelRuntime, Arguments(command, sandbox),
                 HandedFiles.Variables(files.Length));
@@ -56,7 +61,7 @@ internal static class CreateVerb
     }
 
     // Files of the caller's go to no machine, and the low-level runtime would count them behind ours.
-    private static IReadOnlyList<string> Arguments(CommandLine command, string sandbox)
+    internal static IReadOnlyList<string> Arguments(CommandLine command, string sandbox)
     {
         IReadOnlyList<string> arguments = command.With(FlagsWithValue, sandbox, "--bundle", "-b");
         return command.ValueOf(FlagsWithValue, "--preserve-fds") == null ? arguments
@@ -93,11 +98,16 @@ internal static class CreateVerb
         NetworkChoice network, Timeline timeline)
     {
         JsonObject process = bundle.Spec["process"] as JsonObject ?? throw new UsageException("config.json describes no process");
-        string[] environment = ProcessReader.Texts(process["env"]);
+        bool isPod = PodRole.Of(bundle.Spec).Part == PodPart.Sandbox;
+        string[] environment = isPod ? PodRules.Options(bundle.Spec) : ProcessReader.Texts(process["env"]);
         bool isSystemd = WorkloadKind.IsSystemd(bundle.RootPath, ProcessReader.Texts(process["args"]));
         InstalledFiles installed = InstalledFiles.Own(config);
         HostFacts host = HostFacts.Look(config, installed.Library);
-        MachineOptions options = MachineOptions.From(environment, config, host, Resources(bundle.Spec, isSystemd), out IReadOnlyList<string> warnings);
+        SpecResources resources = isPod ? PodRules.Resources(bundle.Spec, environment, config.PodMemoryBytes)
+            : Resources(bundle.Spec, isSystemd);
+        MachineOptions options =
+            MachineOptions.From(environment, config, host, resources, out IReadOnlyList<string> warnings);
+        if (isPod) PodRules.Check(options);
         MachineMemory.CheckHugePages(options);
         network.Check(options.SaysHostNetwork);
         IReadOnlyList<MountInfo> hostMounts = MountInfo.ReadAll();
@@ -106,10 +116,10 @@ internal static class CreateVerb
         if (!options.RootIsChosen && ScratchDisk.HoldsRootOf(chain, folder.Key))
             options = options with { RootIsShare = false };
         HypervisorProgram program = HypervisorProgram.Of(options, host);
-        HostDevices.Check(bundle.Spec["linux"]);
+        if (!isPod) HostDevices.Check(bundle.Spec["linux"]);
         UserNamespace.Check(bundle.Spec["linux"]);
         HostDevices.CheckHooks(bundle.Spec["hooks"]);
-        JsonNode? mounts = bundle.Spec["mounts"];
+        JsonNode? mounts = isPod ? null : bundle.Spec["mounts"];
         var systems = GuestFileSystems.From(mounts, options.Disks, options.SharesSockets);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options, systems.HasInit, bundle.IsPodmans);
         timeline.Ended("options");
@@ -124,10 +134,12 @@ internal static class CreateVerb
         var bounds = new BuildBounds(user, config.ImageCacheBytes);
         var disks = MachineDisks.Prepare(chain, folder, kernel, options, mounts, program.OwnerOfDisks(user), bounds);
         timeline.Ended("root image and disks");
-        if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
+        if (isPod) systems.Shares.Add(Share.OfNothing(SandboxSkeleton.Nothing));
+        else if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
         return new PlannedMachine
         {
             Bundle = bundle,
+            IsPod = isPod,
             Folder = folder.FullPath,
             Installed = installed,
             Options = options,

@@ -25,6 +25,14 @@ internal static class DeleteVerb
             return code;
         }
 
+        if (folder != null && PodRecord.PodOf(command, config, folder.Id) != null)
+        {
+            code = LowLevelRuntime.Run(config.LowLevelRuntime, command.Arguments).ShellCode;
+            if (code == 0 || !ContainerState.Has(config.LowLevelRuntime, command, folder.Id))
+                PodRecord.Remove(folder.Key);
+            return code;
+        }
+
         MachineNetwork.RemoveLeftOvers();
         LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
         return 1;

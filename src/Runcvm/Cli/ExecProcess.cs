@@ -24,7 +24,7 @@ internal static class ExecProcess
     internal static JsonObject Read(CommandLine command, MachineFolder folder)
     {
         if (command.ValueOf(FlagsWithValue, "--process", "-p") is { } file)
-            return Checked(Bundle.ReadObject(file), file);
+            return ReadFile(file);
         IReadOnlyList<string> arguments = command.AfterId(FlagsWithValue);
         if (arguments.Count == 0)
             throw new UsageException("exec needs a command, or --process FILE: runcvm exec ID COMMAND [ARGUMENT…]");
@@ -35,6 +35,9 @@ internal static class ExecProcess
         spec.Remove("process");
         return Changed((JsonObject)process, command, arguments);
     }
+
+    /// <summary>One that an engine gives in a file.</summary>
+    internal static JsonObject ReadFile(string file) => Checked(Bundle.ReadObject(file), file);
 
     private static string BundleOf(MachineFolder folder)
     {

@@ -9,6 +9,7 @@ using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
+using Runcvm.Supervisor;
 
 namespace Runcvm.Cli;
 
@@ -21,10 +22,27 @@ internal static class ExecVerb
     internal static int Run(CommandLine command, HostConfig config)
     {
         string id = command.ContainerId(FlagsWithValue) ?? throw new UsageException("exec needs the container's id");
-        IReadOnlyList<string> arguments = OwnMachine.Find(command, config, id) is { } folder ? Rewrite(command, folder)
+        IReadOnlyList<string> arguments =
+            PodRecord.PodOf(command, config, id) is { } pod ? Join(command, config, id, pod)
+            : OwnMachine.Find(command, config, id) is { } folder ? Rewrite(command, folder)
             : command.Arguments;
         LowLevelRuntime.Execute(config.LowLevelRuntime, arguments);
         return 1;
+    }
+
+    private static IReadOnlyList<string> Join(CommandLine command, HostConfig config, string id, MachineFolder pod)
+    {
+        JsonObject process = command.ValueOf(FlagsWithValue, "--process", "-p") is { } file ? ExecProcess.ReadFile(file)
+            : throw new UsageException("exec in a pod's container needs --process FILE");
+        string[] environment = ProcessReader.Texts(process["env"]);
+        ProcessSpec spec = ProcessReader.Read(process, environment, static () => false) with
+        {
+            Capabilities = ProcessReader.ExactCapabilities(process["capabilities"]),
+        };
+        string key = OwnMachine.FolderOf(command, config, id).Key;
+        SafeFileHandle connection = PodConnection.Open(pod, new JoinContainer(key, spec), [], patience: null);
+        SandboxSpec.RewriteProcess(process, [SandboxSpec.Program, StandInVerb.Name, $"{HandedFiles.First}"], []);
+        return HandOn(command, process, connection);
     }
 
     private static IReadOnlyList<string> Rewrite(CommandLine command, MachineFolder folder)
@@ -40,10 +58,15 @@ internal static class ExecVerb
             throw new UsageException($"exec {spec.Arguments[0]}: argument list too long");
         Announce(folder, start);
         SandboxSpec.RewriteProcess(process, [SandboxSpec.Program, "attach", $"{HandedFiles.First}"], []);
+        return HandOn(command, process, FileDescriptor.InMemory("exec", start));
+    }
+
+    private static IReadOnlyList<string> HandOn(CommandLine command, JsonObject process, SafeFileHandle first)
+    {
         // In memory: its environment may hold secrets, and what nobody takes away needs no place on the host. Nor is
         // the caller's file overwritten, which may be a pipe or serve a second exec. Only the first one is handed on.
         SafeFileHandle rewritten = FileDescriptor.InMemory("process", Encoding.UTF8.GetBytes(process.ToJsonString()));
-        HandedFiles.Place([FileDescriptor.InMemory("exec", start), rewritten]);
+        HandedFiles.Place([first, rewritten]);
         string path = $"/proc/self/fd/{HandedFiles.First + 1}";
         CommandLine handed = CommandLine.Parse(command.With(FlagsWithValue, path, "--process", "-p"));
         return handed.With(FlagsWithValue, "1", "--preserve-fds");

@@ -19,7 +19,7 @@ internal static class KillVerb
 
     internal static int Run(CommandLine command, HostConfig config)
     {
-        if (command.ContainerId() is { } id)
+        if (command.ContainerId() is { } id && PodRecord.PodOf(command, config, id) == null)
         {
             // Whatever its state is like, a machine can be ended.
             if (command.AfterId() is [var signal, ..] && IsKill(signal))

@@ -17,6 +17,8 @@ internal static class OwnMachine
     /// sandbox as on a plain container, and run an exec in it on the host's kernel</exception>
     internal static MachineFolder? Find(CommandLine command, HostConfig config, string id)
     {
+        if (PodRecord.PodOf(command, config, id) != null)
+            throw new UsageException($"{command.Verb} is not for a container of a pod that is a machine");
         MachineFolder folder = FolderOf(command, config, id);
         if (folder.Exists) return folder;
         // The folder of one that is being created; or what another version, or somebody else, has left.

@@ -16,6 +16,9 @@ internal sealed record PlannedMachine
 {
     internal required Bundle Bundle { get; init; }
 
+    /// <summary>It is a pod's.</summary>
+    internal bool IsPod { get; init; }
+
     /// <summary>The machine's state folder.</summary>
     internal required string Folder { get; init; }
 
@@ -72,6 +75,8 @@ internal sealed record PlannedMachine
 
     private long UsualMemory => !Cgroups.Memory ? 0
         : MemoryOverhead.Usual(Options.UseKvm, HasShares, Options.MemoryBytes)
+            // Its volumes in memory come later; engines count them to what it may use.
+            + (IsPod ? Options.MemoryBytes : 0)
             + new MemoryFileSystems(Mounts, MemoryFileSystems.OfHost()).Bytes(WritablePlaces);
 
     private IEnumerable<string> WritablePlaces =>
@@ -93,7 +98,8 @@ internal sealed record PlannedMachine
         HostName = Spec["hostname"]?.GetValue<string>() ?? HostNames.OfHost(Spec),
         DomainName = Spec["domainname"]?.GetValue<string>() ?? "",
         RootDisk = Options.RootIsShare ? null : MachineDisks.Root,
-        RootShare = Options.RootIsShare ? (uint)Systems.Shares.Count : 0,
+        RootShare = Options.RootIsShare && !IsPod ? (uint)Systems.Shares.Count : 0,
+        IsPod = IsPod,
         ScratchDisk = MachineDisks.Scratch,
         ModulesDisk = Kernel.ModulesImagePath == null ? null : MachineDisks.Modules,
         LayerDisk = Disks.LayerPaths.Count == 0 ? null : MachineDisks.Layer,
@@ -104,7 +110,7 @@ internal sealed record PlannedMachine
         Files = Systems.Files,
         Sysctls = [.. (Spec["linux"]?["sysctl"] as JsonObject ?? []).Select(static item => KeyValuePair.Create(item.Key, item.Value!.GetValue<string>()))],
         LeastSysctls = ServerSysctls.Read(),
-        Cgroups = Options.Systemd ? CgroupLayout.None : (CgroupLayout)Options.CgroupMode,
+        Cgroups = Options.Systemd || IsPod ? CgroupLayout.None : (CgroupLayout)Options.CgroupMode,
         Systemd = Options.Systemd,
         // systemd is an init itself, and has to be the first process.
         Init = !Options.Systemd && (Options.Init || Systems.HasInit),
@@ -141,7 +147,8 @@ internal sealed record PlannedMachine
         Egress = [.. Options.Egress.Select(static policy => policy.Text)],
         Notices = [.. Warnings, .. LimitNotices, .. Systems.Notices, .. Disks.Notices],
         Shares = [.. Systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly, share.Hidden))],
-        FileServer = FileServerIdentity.Of(Spec["process"]),
+        IsPod = IsPod,
+        FileServer = IsPod ? FileServerIdentity.OfPod : FileServerIdentity.Of(Spec["process"]),
         Sockets = [.. Systems.Sockets.Select(static socket => socket.Source)],
         ShareCache = (byte)Options.ShareCache,
         SandboxMemoryLimit = MemoryLimit.Of(Resources) is { } limit ? limit + Overhead : 0,

@@ -23,6 +23,7 @@ internal static class VerbTable
 
         // What this program's own parts call.
         ["supervise"] = static _ => SuperviseVerb.Run(),
+        [StandInVerb.Name] = static command => StandInVerb.Run([.. command.AfterVerb]),
         ["attach"] = static command => AttachVerb.Run(OnlyArgument(command)),
         [ConfineVmmVerb.Name] = static command => ConfineVmmVerb.Run([.. command.AfterVerb]),
         ["exhaust"] = static command => MemoryShortage.Exhaust(OnlyArgument(command)),

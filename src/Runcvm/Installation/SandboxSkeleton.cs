@@ -8,6 +8,9 @@ internal static class SandboxSkeleton
 {
     internal const string Place = "/run/runcvm-sandbox";
 
+    /// <summary>A folder in it that nothing is mounted on.</summary>
+    internal const string Nothing = Place + "/sys";
+
     private const UnixFileMode Everybody = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 

@@ -45,6 +45,15 @@ internal static class ProcessReader
         };
     }
 
+    /// <summary>Exactly what runc would give.</summary>
+    internal static CapabilityBits ExactCapabilities(JsonNode? sets)
+    {
+        return new CapabilityBits(
+            Bits("bounding"), Bits("effective"), Bits("permitted"), Bits("inheritable"), Bits("ambient"));
+
+        ulong Bits(string name) => CapabilitySet.Of(Texts(sets?[name])).Bits;
+    }
+
     // Of two variables of one name the last counts, as with runc; programs differ in which one they find.
     private static List<string> LastOfEach(IReadOnlyList<string> environment)
     {

@@ -8,6 +8,7 @@ internal static class RuntimeLog
 {
     internal static void Error(CommandLine command, string message)
     {
+        StandardError.Ensure();
         Console.Error.WriteLine($"runcvm: {message}");
         if (command.LogFile == null) return;
         string time = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", System.Globalization.CultureInfo.InvariantCulture);

@@ -33,6 +33,9 @@ internal sealed record HostConfig
     /// <summary>How large the cache of root images may become before those longest unused are removed, in bytes. Default: 64 GiB.</summary>
     internal long ImageCacheBytes { get; init; } = 64 * ByteSize.Gibi;
 
+    /// <summary>Memory of a pod's machine where the pod has no limit, in bytes. Default: 2 GiB.</summary>
+    internal long PodMemoryBytes { get; init; } = 2 * ByteSize.Gibi;
+
     /// <summary>Users for hypervisors, one for each machine. Default: 1900000000 to 1900065535.</summary>
     internal UserRange HypervisorUsers { get; init; } = UserRange.Default;
 
@@ -66,6 +69,7 @@ internal sealed record HostConfig
                 case "guest_architecture": config = config with { GuestArchitecture = GuestProcessor(line) }; break;
                 case "boot_timeout": config = config with { BootTimeout = Seconds(line) }; break;
                 case "image_cache_size": config = config with { ImageCacheBytes = CacheSize(line) }; break;
+                case "pod_memory": config = config with { PodMemoryBytes = MemorySize(line) }; break;
                 case "vmm_users": config = config with { HypervisorUsers = Users(line) }; break;
                 case "allow": config = config with { Allow = Allowed(line) }; break;
                 default: options.Add(Option(line).Name, new OptionText(line.Where, line.Single())); break;
@@ -83,6 +87,9 @@ internal sealed record HostConfig
 
     private static long CacheSize(ConfigLine line)
         => new OptionText(line.Where, line.Single()).Size(ByteSize.Gibi, 1024 * ByteSize.Tebi, null);
+
+    private static long MemorySize(ConfigLine line)
+        => new OptionText(line.Where, line.Single()).Size(MachineSize.LeastMemory, MachineSize.MostMemory, null);
 
     private static UserRange Users(ConfigLine line) => UserRange.TryParse(line.Single())
         ?? throw new UsageException($"{line.Where} must be FIRST-LAST, two user ids from 1 to 2147483646, not '{new OptionText("", line.Single()).Shown}'");
@@ -112,7 +119,8 @@ internal sealed record HostConfig
 
     /// <summary>Keys that are no option of containers.</summary>
     internal static IReadOnlyList<string> OwnKeys { get; } =
-        ["low_level_runtime", "qemu", "firecracker", "firecracker_is_test_double", "guest_architecture", "boot_timeout", "image_cache_size", "vmm_users", "allow"];
+        ["low_level_runtime", "qemu", "firecracker", "firecracker_is_test_double", "guest_architecture", "boot_timeout", "image_cache_size", "pod_memory", "vmm_users",
+        "allow"];
 
     /// <summary>Every key that the file may have.</summary>
     internal static IEnumerable<string> Keys =>

@@ -31,6 +31,10 @@ internal sealed record FileServerIdentity : IWireValue<FileServerIdentity>
     /// <summary>What it takes to become that.</summary>
     internal CapabilitySet ToBegin => IsCallers ? new CapabilitySet(Capabilities.Bits | CapabilitySet.Of(TakesAnyName).Bits) : Capabilities;
 
+    /// <summary>A pod's containers are any users, and what each may do its kernel decides.</summary>
+    internal static FileServerIdentity OfPod { get; } =
+        new() { Capabilities = CapabilitySet.Of(SandboxSpec.FileServerCapabilities) };
+
     /// <param name="process">of the container's specification</param>
     internal static FileServerIdentity Of(JsonNode? process)
     {

@@ -44,7 +44,8 @@ internal static class HostDevices
         }
     }
 
-    private static bool AllowsAll(JsonNode? rules)
+    /// <summary>Whether a container may use every device, as privileged ones may.</summary>
+    internal static bool AllowsAll(JsonNode? rules)
         => ProcessReader.Items(rules).Any(static rule => rule?["allow"]?.GetValue<bool>() == true
             && rule["major"] == null && rule["minor"] == null && rule["type"]?.GetValue<string>() is null or "a" && rule?["access"]?.GetValue<string>() == "rwm");
 }

@@ -100,6 +100,9 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
     /// <summary>seconds that it may wait for others that boot</summary>
     internal int TurnPatience { get; init; }
 
+    /// <summary>whether it is a pod's machine, to which containers come</summary>
+    internal bool IsPod { get; init; }
+
     public void Write(WireWriter w)
     {
         w.Flag(IsFirecracker);
@@ -146,6 +149,7 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
         w.Flag(CountsProcesses);
         w.Flag(IsPodmans);
         w.Int32(TurnPatience);
+        w.Flag(IsPod);
     }
 
     /// <summary>Itself, where its numbers are such as `create` decides: verbs set limits of the host by them.</summary>
@@ -194,6 +198,7 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
         CountsProcesses = r.Flag(),
         IsPodmans = r.Flag(),
         TurnPatience = r.Int32(),
+        IsPod = r.Flag(),
     };
 }
 

@@ -52,6 +52,10 @@ internal sealed class MachineFolder
     /// another one in its place.</summary>
     internal string ControlSocket => Path.Combine(FullPath, "control.sock");
 
+    /// <summary>Where the host's verbs bring a pod's containers. It is shown to no sandbox but the pod's own, and that
+    /// may not connect to it.</summary>
+    internal string PodSocket => Path.Combine(FullPath, "pod.sock");
+
     /// <summary>Held by the supervisor as long as it runs.</summary>
     internal string Lock => Path.Combine(FullPath, "lock");
 
@@ -172,24 +176,34 @@ internal sealed class MachineFolder
 
     /// <summary>Makes the control socket. Connections wait in it from now on, until the supervisor takes
     /// them.</summary>
-    internal SafeFileHandle ListenForControl()
+    internal SafeFileHandle ListenForControl() => Listen(ControlSocket);
+
+    /// <summary>The same for a pod's containers.</summary>
+    internal SafeFileHandle ListenForContainers() => Listen(PodSocket);
+
+    private SafeFileHandle Listen(string path)
     {
         // A socket's path is short; an id need not be.
         using SafeFileHandle folder = FileDescriptor.Open(FullPath, OpenFlags.Path | OpenFlags.Directory);
-        return UnixSocket.Listen(Path.Combine(FileDescriptor.PathOf(folder), Path.GetFileName(ControlSocket)));
+        return UnixSocket.Listen(Path.Combine(FileDescriptor.PathOf(folder), Path.GetFileName(path)));
     }
 
     /// <summary>Connects to the machine's supervisor, not blocking.</summary>
     /// <exception cref="LinuxException">nobody listens, or whoever does takes no connections: that is not waited
     /// for</exception>
-    internal SafeFileHandle Connect()
+    internal SafeFileHandle Connect() => Connect(ControlSocket);
+
+    /// <summary>Connects to where a pod's containers come in.</summary>
+    internal SafeFileHandle ConnectToPod() => Connect(PodSocket);
+
+    private SafeFileHandle Connect(string path)
     {
         using SafeFileHandle folder =
             FileDescriptor.Open(FullPath, OpenFlags.Path | OpenFlags.Directory | OpenFlags.NoFollow);
-        using SafeFileHandle socket = OpenSocket(folder, Path.GetFileName(ControlSocket));
+        using SafeFileHandle socket = OpenSocket(folder, Path.GetFileName(path));
         // Whoever owns the folder made the socket with it.
         if (FileStatus.Of(socket).Owner != FileStatus.Of(folder).Owner)
-            throw new LinuxException(Errno.EACCES, $"use {ControlSocket}, which is somebody else's");
+            throw new LinuxException(Errno.EACCES, $"use {path}, which is somebody else's");
         return UnixSocket.Connect(FileDescriptor.PathOf(socket), blocking: false);
     }
 

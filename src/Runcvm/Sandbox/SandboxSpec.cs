@@ -39,8 +39,7 @@ internal static class SandboxSpec
         RewriteDevices(linux, parts);
         parts.Limits.Set(Child(linux, "resources"), parts.Cgroups);
         Child(spec, "process")["rlimits"] = OpenFiles(parts.OpenFiles);
-        linux["maskedPaths"] = SpecMount.Texts("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats");
-        linux["readonlyPaths"] = SpecMount.Texts("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
+        HideKernel(linux);
         linux["sysctl"] = new JsonObject
         {
             ["net.ipv4.ip_local_port_range"] = $"{NamespacePorts.First} {NamespacePorts.Last}",
@@ -53,6 +52,15 @@ internal static class SandboxSpec
         DropAnnotations(spec);
         spec["hooks"]?.AsObject().Remove("startContainer");
         spec["hooks"]?.AsObject().Remove("createContainer");
+    }
+
+    /// <summary>Hides of the host's kernel what every container runtime hides.</summary>
+    internal static void HideKernel(JsonObject linux)
+    {
+        linux["maskedPaths"] = SpecMount.Texts("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys",
+            "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats");
+        linux["readonlyPaths"] =
+            SpecMount.Texts("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
     }
 
     /// <summary>What a process of the sandbox may do: next to nothing.</summary>
@@ -197,7 +205,7 @@ internal static class SandboxSpec
     }
 
     // They choose another handler or other rules for what crun makes of this container, which is the sandbox.
-    private static void DropAnnotations(JsonObject spec)
+    internal static void DropAnnotations(JsonObject spec)
     {
         if (spec["annotations"] is not JsonObject annotations) return;
         string[] meant = [.. annotations.Select(static item => item.Key).Where(static key =>
@@ -205,7 +213,7 @@ internal static class SandboxSpec
         foreach (string key in meant) annotations.Remove(key);
     }
 
-    private static JsonObject Child(JsonObject parent, string name)
+    internal static JsonObject Child(JsonObject parent, string name)
     {
         if (parent[name] is JsonObject child) return child;
         var made = new JsonObject();

@@ -19,6 +19,9 @@ internal sealed record Share(string Source, bool IsFile, bool ReadOnly, string O
     /// <summary>The container's own root.</summary>
     internal static Share OfRoot(string path) => new(path, IsFile: false, ReadOnly: false, "rbind") { Hidden = MarkOfContainers };
 
+    /// <summary>An empty folder, where the device of the shares is there for those that come later.</summary>
+    internal static Share OfNothing(string path) => new(path, IsFile: false, ReadOnly: true, "bind");
+
     /// <summary>The folder of the sandbox that has them all.</summary>
     internal const string Folder = "/run/runcvm-mounts";
 

@@ -69,7 +69,7 @@ internal static class AttachVerb
         return AsyncFile.NonBlocking(loop, socket);
     }
 
-    private static async Task ForwardSignalsAsync(AsyncFile signals, AsyncFile supervisor)
+    internal static async Task ForwardSignalsAsync(AsyncFile signals, AsyncFile supervisor)
     {
         try
         {

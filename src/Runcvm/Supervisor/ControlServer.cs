@@ -25,6 +25,9 @@ internal sealed class ControlServer(
     private readonly AnnouncedProcesses _announced = new(loop, link);
     private readonly Turns _large = new(MostLarge);
 
+    /// <summary>Knows the processes of a pod's containers.</summary>
+    internal PodServer? Pod { get; init; }
+
     /// <summary>Until the machine ends, and its clients with it.</summary>
     internal Task RunAsync() => Acceptance.RunAsync(
         loop, _listener,
@@ -38,6 +41,7 @@ internal sealed class ControlServer(
     /// <summary>Hands a guest's event to the session it is about. One about no session is the guest's mistake.</summary>
     internal void Deliver(ReceivedMessage message)
     {
+        if (Pod?.TryDeliver(message) == true) return;
         (uint id, ProcessEnd? end) = message.Kind switch
         {
             MessageKind.Exited => End(message.Read<Exited>()),

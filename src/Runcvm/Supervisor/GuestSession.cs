@@ -97,7 +97,8 @@ internal sealed class GuestSession(
                 case MessageKind.StartFailed when message.Read<StartFailed>() is { Id: Start.Workload } failure:
                     end = new ProcessEnd(failure.Code, TextRing.Printable(failure.Message));
                     break;
-                case MessageKind.Started or MessageKind.Exited or MessageKind.StartFailed:
+                case MessageKind.Started or MessageKind.Exited or MessageKind.StartFailed
+                    or MessageKind.Prepared or MessageKind.Removed:
                     control.Deliver(message);
                     break;
                 case MessageKind.Notice:

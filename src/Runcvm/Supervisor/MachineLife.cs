@@ -29,10 +29,12 @@ namespace Runcvm.Supervisor;
 /// <param name="shares">serves the files of the host that the machine gets, if any</param>
 /// <param name="capable">connects to sockets of the host, if any are forwarded</param>
 /// <param name="control">where it is asked: the listening socket that `create` made</param>
+/// <param name="pod">where a pod's containers come in: another such socket</param>
 internal sealed class MachineLife(
     EventLoop loop, MachineDescription description, SandboxNetwork network, IReadOnlyList<EgressPrograms> policies,
     NetworkWatch? watch,
-    UserThread hypervisor, Timeline timeline, FileServerProcess? shares, UserThread? capable, SafeFileHandle control)
+    UserThread hypervisor, Timeline timeline, FileServerProcess? shares, UserThread? capable, SafeFileHandle control,
+    SafeFileHandle? pod)
 {
     private readonly MachineLog _log = new(description.LogLevel);
     private readonly LastWords _words = new();
@@ -52,7 +54,9 @@ internal sealed class MachineLife(
         using IMachine machine = MachineStart.Start(loop, description, network, hypervisor);
         // The hypervisor has its own; nothing that it or the guest says was read yet.
         SystemCallFilter.Of(SupervisorCalls.List).Install(allThreads: true);
-        if (shares != null) _sharesFailed = shares.ServeAsync(loop, machine.FileDevice, machine.Shares!);
+        (SafeFileHandle? ours, SafeFileHandle? theirs) = pod == null ? default : UnixSocket.Pair();
+        using PassingRoots? roots = ours == null ? null : new PassingRoots(loop, ours);
+        if (shares != null) _sharesFailed = shares.ServeAsync(loop, machine.FileDevice, machine.Shares!, theirs);
         LogTime("the hypervisor's program was started");
         var workload = new Workload(loop, _link);
         Task others = Task.WhenAll(
@@ -60,7 +64,7 @@ internal sealed class MachineLife(
             new DiskWatch(loop, machine, () => SetClockAsync(workload), MachineLog.Error).RunAsync());
         try
         {
-            return await RunAsync(machine, workload, turn);
+            return await RunAsync(machine, workload, turn, roots);
         }
         finally
         {
@@ -74,7 +78,7 @@ internal sealed class MachineLife(
         }
     }
 
-    private async Task<int> RunAsync(IMachine machine, Workload workload, BootTurn? turn)
+    private async Task<int> RunAsync(IMachine machine, Workload workload, BootTurn? turn, PassingRoots? roots)
     {
         var limits = new RunningLimits(machine, _link, description, workload.Started);
         var observation = new Observation(_words.Console, timeline, _link, workload.Started, limits);
@@ -82,8 +86,13 @@ internal sealed class MachineLife(
         Task pump = PumpAsync(machine);
         try
         {
-            using var server = new ControlServer(loop, _link, _log, workload.Started, observation, control);
-            Task serving = server.RunAsync();
+            using PodServer? containers = pod == null ? null
+                : new PodServer(loop, _link, _log, workload.Started, new PodShares(roots!, _link), pod);
+            using var server = new ControlServer(loop, _link, _log, workload.Started, observation, control)
+            {
+                Pod = containers,
+            };
+            Task serving = Task.WhenAll(server.RunAsync(), containers?.RunAsync() ?? Task.CompletedTask);
             _ = BeginAsync(limits);
             await AwaitHelloAsync(machine, session, pump);
             turn?.Dispose();
@@ -91,6 +100,7 @@ internal sealed class MachineLife(
             Task endsAtReset = machine.EndAtResetAsync();
             int? code = await EndAsync(ServeAsync(machine, session, server), endsAtReset);
             server.Dispose();
+            containers?.Dispose();
             await serving;
             if (code != null) return code.Value;
             // The stream ended, or was ended, before the guest said that it was done.

@@ -38,6 +38,9 @@ internal sealed class OutputWriter(Channel channel, AsyncFile file)
         }
     }
 
+    /// <summary>Takes no more from the guest.</summary>
+    internal void Close() => channel.Close();
+
     internal async Task DrainAsync()
     {
         while (!_ended && (_writing || channel.HasUnread)) await _written.WaitAsync();

@@ -30,6 +30,9 @@ internal sealed class ProcessSession
 
     internal uint Id { get; }
 
+    /// <summary>The pod's container in which it runs; 0 is the machine.</summary>
+    internal uint Container { get; init; }
+
     /// <summary>Ends with the process, or with the failure to start it.</summary>
     internal Task<ProcessEnd> Ended => _ended.Task;
 
@@ -41,7 +44,7 @@ internal sealed class ProcessSession
     {
         try
         {
-            await _link.AnnounceAsync(new Start(Id, process), () =>
+            await _link.AnnounceAsync(new Start(Id, process) { Container = Container }, () =>
             {
                 OpenChannels();
                 started();
@@ -89,6 +92,12 @@ internal sealed class ProcessSession
         _input!.Close();
         foreach (OutputWriter output in _outputs) await output.DrainAsync();
         _ended.TrySetResult(end);
+    }
+
+    /// <summary>Closes the streams, though somebody in the guest may still hold them.</summary>
+    internal void CloseOutputs()
+    {
+        foreach (OutputWriter output in _outputs) output.Close();
     }
 
     private async Task RelayInputAsync(Channel input)

@@ -26,6 +26,7 @@ internal static class SuperviseVerb
 
     internal static int Run()
     {
+        StandardError.Ensure();
         CurrentProcess.IgnoreBrokenPipes();
         // A guest's questions to nameservers alone may be more than the usual soft limit.
         CurrentProcess.RaiseOpenFiles();
@@ -39,9 +40,12 @@ internal static class SuperviseVerb
             FileDescriptor.Lock(alive);
             SafeFileHandle[] handed = HandedFiles.Take();
             int ofPolicies = description.Egress.Count * EgressPrograms.Files;
-            if (handed is not [var control, .. var others] || others.Length < ofPolicies)
+            int ofPods = description.IsPod ? 1 : 0;
+            if (handed is not [var control, .. var others] || others.Length < ofPods + ofPolicies)
                 throw new UsageException(
                     "the low-level runtime did not hand on the control socket (LISTEN_FDS); take runc or crun");
+            SafeFileHandle? pod = description.IsPod ? others[0] : null;
+            others = others[ofPods..];
             IReadOnlyList<SafeFileHandle> backing = BackingLocks.Take(description.Disks, description.IsFirecracker ? HypervisorTree.Root : "");
             // Ready by the time that the network is.
             using FileServerProcess? shares = description.Shares.Count > 0 ? FileServerProcess.Start(description) : null;
@@ -61,7 +65,8 @@ internal static class SuperviseVerb
             GiveUpSetUp();
             using var loop = new EventLoop();
             int code = loop.Run(new MachineLife(
-                loop, description, network, policies, watch, hypervisor, timeline, shares, capable, control).RunAsync);
+                loop, description, network, policies, watch, hypervisor, timeline, shares, capable, control,
+                pod).RunAsync);
             foreach (SafeFileHandle file in backing) file.Dispose();
             LeaveOutcome(code, timeline, "");
             return code;

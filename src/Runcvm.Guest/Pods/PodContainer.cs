@@ -1,0 +1,146 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Guest.Processes;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Mounts;
+using Runcvm.Protocol.Messages;
+
+namespace Runcvm.Guest.Pods;
+
+/// <summary>A container of the pod: its first process is got ready, started, and joined by others.</summary>
+internal sealed class PodContainer : IDisposable
+{
+    private readonly EventLoop _loop;
+    private readonly ContainerSetup _setup;
+    private readonly ContainerCgroup _cgroup;
+    private Spawner? _spawner;
+    private ProcessStreams? _streams;
+    private AsyncFile? _report;
+    private bool _began;
+
+    // Of mounts, processes and cgroups, once the program runs.
+    private SafeFileHandle[] _namespaces = [];
+
+    internal PodContainer(EventLoop loop, uint id, ContainerSetup setup)
+    {
+        _loop = loop;
+        _setup = setup;
+        Id = id;
+        _cgroup = new ContainerCgroup(id, setup.Limits);
+        Node.MakeDirectory(Terminals);
+        MountPoint.Add("devpts", Terminals, "devpts", MountFlags.NoSuid | MountFlags.NoExec,
+            "newinstance,ptmxmode=0666,mode=0620,gid=5");
+    }
+
+    internal uint Id { get; }
+
+    private string Terminals => ContainerRoot.TerminalsOf(Id);
+
+    /// <summary>Gets the first process ready up to just before its program. Null when it waits there.</summary>
+    /// <param name="podPids">the pod's PID namespace</param>
+    internal async Task<StartFailed?> PrepareAsync(SafeFileHandle? podPids)
+    {
+        if (_setup.SharesProcesses && podPids == null) return Failure(125, "the pod's own process is not running");
+        _streams = Streams(_setup.Process);
+        _spawner = _setup.SharesProcesses ? Spawner.StartIn(podPids!) : Spawner.StartInNewNamespace();
+        _cgroup.Add(_spawner.Process.Id);
+        (SafeFileHandle report, SafeFileHandle reportEnd) = FileDescriptor.Pipe();
+        _report = AsyncFile.NonBlocking(_loop, report);
+        using (reportEnd)
+        {
+            var launch = new LaunchSpec(MountAction.Make, false, Held: true, false, false, _setup.Process)
+            {
+                // What is long in it is said once.
+                Container = _setup with { Process = _setup.Process with { Arguments = [], Environment = [] } },
+                ContainerNumber = Id,
+            };
+            if (!_spawner.TryOrder(launch, _streams.Input, _streams.Output, _streams.Error, reportEnd))
+                return Failure(125, SpawnedProcess.Died);
+        }
+
+        byte[] message = new byte[4096];
+        if (await _report.ReadAsync(message.AsMemory(0, 1)) == 0) return Failure(125, SpawnedProcess.Died);
+        if (message[0] == SpawnedProcess.Ready) return null;
+        int length = 1;
+        for (int n; length < message.Length && (n = await _report.ReadAsync(message.AsMemory(length))) > 0;)
+            length += n;
+        return Failure(message[0], Encoding.UTF8.GetString(message, 1, length - 1));
+    }
+
+    /// <summary>Lets the first process go on. Null when its program runs.</summary>
+    internal async Task<StartFailed?> StartAsync(GuestProcess process)
+    {
+        if (_spawner == null || _streams == null || _report == null || !_spawner.TryRelease())
+            return Failure(125, "the container cannot be started: it was never ready, or has ended");
+        _began = true;
+        _streams.Attach(process);
+        _streams = null;
+        using (_spawner)
+        using (_report)
+        {
+            StartFailed? failure = await Launcher.AwaitReportAsync(_loop, process, _spawner, _report);
+            if (failure != null) return failure;
+        }
+
+        SafeFileHandle?[] namespaces =
+            [.. ((string[])["mnt", "pid", "cgroup"]).Select(name => Launcher.TryOpenNamespace(process, name))];
+        // Where one is missing it has ended already.
+        _namespaces = [.. namespaces.OfType<SafeFileHandle>()];
+        return null;
+    }
+
+    /// <summary>Starts a process beside the first one. Null when its program runs.</summary>
+    internal async Task<StartFailed?> JoinAsync(GuestProcess process, ProcessSpec spec, SpareSpawner spare)
+    {
+        if (_namespaces is not [SafeFileHandle mounts, SafeFileHandle pids, SafeFileHandle cgroups])
+            return new StartFailed(process.Id, 125, "the container is not running");
+        ProcessStreams streams = Streams(spec);
+        (SafeFileHandle report, SafeFileHandle reportEnd) = FileDescriptor.Pipe();
+        bool becomesTheProgram = Launcher.LimitsHinderSpawning(spec);
+        using Spawner spawner = becomesTheProgram ? Spawner.StartIn(pids) : spare.Take();
+        using AsyncFile reading = AsyncFile.NonBlocking(_loop, report);
+        using (reportEnd)
+        {
+            _cgroup.Add(spawner.Process.Id);
+            var launch = new LaunchSpec(MountAction.Enter, !becomesTheProgram, false, false, false, spec);
+            if (!spawner.TryOrder(
+                launch, streams.Input, streams.Output, streams.Error, reportEnd, mounts, pids, cgroups))
+            {
+                streams.Dispose();
+                return new StartFailed(process.Id, 125, SpawnedProcess.Died);
+            }
+        }
+
+        streams.Attach(process);
+        return await Launcher.AwaitReportAsync(_loop, process, spawner, reading);
+    }
+
+    /// <summary>Kills those that are left, and waits for their end.</summary>
+    /// <returns>whether the container had used up its memory</returns>
+    internal async Task<bool> EndAsync()
+    {
+        _cgroup.Kill();
+        await _cgroup.EmptyAsync(_loop);
+        return _cgroup.RanOutOfMemory();
+    }
+
+    /// <summary>Gives up all that it has. Its processes have ended.</summary>
+    public void Dispose()
+    {
+        foreach (SafeFileHandle file in _namespaces) file.Dispose();
+        _namespaces = [];
+        _streams?.Dispose();
+        _report?.Dispose();
+        // One that began is waited for where its end is told.
+        if (!_began) _spawner?.End();
+        MountPoint.TryDetach(Terminals);
+        Directory.Delete(Terminals);
+        _cgroup.Remove();
+    }
+
+    private ProcessStreams Streams(ProcessSpec spec)
+        => spec.Terminal ? ProcessStreams.Terminal(Terminals + "/ptmx", spec) : ProcessStreams.Pipes(spec.HasInput);
+
+    private StartFailed Failure(byte code, string message) => new(Id, code, message);
+}

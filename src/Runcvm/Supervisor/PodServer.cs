@@ -1,0 +1,288 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Events;
+using Runcvm.Linux.Processes;
+using Runcvm.Linux.Sockets;
+using Runcvm.Protocol.Frames;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+
+namespace Runcvm.Supervisor;
+
+/// <summary>Takes containers into a pod's machine. The verbs of the host connect to a socket that no sandbox sees, say
+/// what is to run, and leave the connection to the stand-in of what runs: it can start, signal and end that, and
+/// nothing else.</summary>
+/// <param name="loop">runs all of it</param>
+/// <param name="link">to the guest</param>
+/// <param name="log">what users see of it</param>
+/// <param name="podStarted">before that the guest takes no containers</param>
+/// <param name="shares">what containers get of the host</param>
+/// <param name="listener">the socket, as `create` made it</param>
+internal sealed class PodServer(
+    EventLoop loop, GuestLink link, MachineLog log, Task podStarted, PodShares shares, SafeFileHandle listener)
+    : IDisposable
+{
+    // A node has 110 pods, and few pods ten containers. Each costs memory here and in the guest.
+    private const int MostContainers = 256;
+
+    // Containers and processes beside them.
+    private const int MostConnections = 4096;
+
+    // Containers and processes with long arguments that are taken at a time.
+    private const int MostLarge = 4;
+
+    private readonly Turns _large = new(MostLarge);
+    private readonly AsyncFile _listener = AsyncFile.NonBlocking(loop, listener);
+    private readonly Dictionary<string, PodProcess> _containers = [];
+    private readonly Dictionary<uint, PodProcess> _processes = [];
+    private readonly HashSet<Task> _connections = [];
+    private readonly HashSet<Task> _words = [];
+
+    /// <summary>Whether root outside of the sandbox has connected: it has no number in here, and who is in here has
+    /// one.</summary>
+    internal Func<SafeFileHandle, bool> IsHosts { get; init; } = static socket => UnixSocket.PeerOf(socket) is (0, 0);
+
+    /// <summary>Until the machine ends.</summary>
+    internal Task RunAsync() => Acceptance.RunAsync(loop, _listener, Take, log.Info);
+
+    public void Dispose() => _listener.Dispose();
+
+    /// <summary>Takes a word of the guest about a process of a container.</summary>
+    /// <returns>whether there is such a process</returns>
+    internal bool TryDeliver(ReceivedMessage message)
+    {
+        // All that is said of processes begins with their number.
+        var reader = new WireReader(message.Body);
+        if (!_processes.TryGetValue(reader.UInt32(), out PodProcess? process)) return false;
+        _words.RemoveWhere(static word => word.IsCompletedSuccessfully);
+        Task word = process.TakeAsync(message);
+        if (word.IsFaulted) word.GetAwaiter().GetResult();
+        _words.Add(word);
+        return true;
+    }
+
+    private void Take(SafeFileHandle connection)
+    {
+        _connections.RemoveWhere(static task => task.IsCompleted);
+        if (IsHosts(connection) && _connections.Count < MostConnections)
+            _connections.Add(ServeAsync(new AsyncFile(loop, connection)));
+        else connection.Dispose();
+    }
+
+    private async Task ServeAsync(AsyncFile client)
+    {
+        var files = new List<SafeFileHandle>();
+        using Turns.Turn large = _large.NotYet();
+        using (client)
+        {
+            try
+            {
+                bool isLater = false;
+                // What a stand-in has to say is short.
+                var messages = new MessageReader(
+                    buffer => ReceiveAsync(client, buffer, files),
+                    admit: length => isLater
+                        ? throw new WireFormatException($"a request has {length} bytes")
+                        : large.TakeAsync());
+                if (await messages.ReadAsync() is not { } first) return;
+                isLater = true;
+                await podStarted;
+                large.Dispose();
+                if (first.Kind == MessageKind.JoinPod)
+                    await ServeContainerAsync(client, messages, first.Read<JoinPod>(), files);
+                else await ServeProcessAsync(client, messages, first.Read<JoinContainer>(), files);
+            }
+            catch (Exception e) when (
+                e is WireFormatException or LinuxException or ObjectDisposedException or ChannelClosedException)
+            {
+                // One container or process has failed, not the machine; its stand-in reports that the connection was
+                // closed.
+                log.Info($"a container was given up: {e.Message}");
+            }
+            finally
+            {
+                foreach (SafeFileHandle file in files) file.Dispose();
+            }
+        }
+    }
+
+    private async Task ServeContainerAsync(
+        AsyncFile client, MessageReader messages, JoinPod order, List<SafeFileHandle> files)
+    {
+        var process = new PodProcess(link.NextId());
+        if (_containers.Count == MostContainers)
+        {
+            await RefuseAsync(client, $"the pod has {MostContainers} containers, which are all that it can have");
+            return;
+        }
+
+        if (!_containers.TryAdd(order.Key, process))
+        {
+            await RefuseAsync(client, "the pod has a container of this id");
+            return;
+        }
+
+        var taken = new List<uint>();
+        bool wasAdded = false;
+        try
+        {
+            ContainerSetup setup = await ShareAsync(order, files, taken);
+            _processes.Add(process.Id, process);
+            wasAdded = true;
+            await link.SendAsync(new AddContainer(process.Id, setup));
+            // What comes next is the stand-in's, or the end of the connection.
+            Task<ReceivedMessage?> next = messages.ReadAsync().AsTask();
+            if (await Task.WhenAny(process.Prepared, next) == next) return;
+            if (await process.Prepared is { } failure)
+            {
+                await client.SendAsync(failure);
+                return;
+            }
+
+            await client.SendAsync(new Prepared(process.Id));
+            await RunAsync(client, messages, next, process, process.Id, setup.Process, files);
+        }
+        catch (UsageException e)
+        {
+            await RefuseAsync(client, e.Message);
+        }
+        finally
+        {
+            // Its stand-in is no more, or it is itself.
+            client.Dispose();
+            if (wasAdded) await RemoveAsync(process);
+            _containers.Remove(order.Key);
+            await shares.ReleaseAsync(taken);
+        }
+    }
+
+    private async Task RemoveAsync(PodProcess process)
+    {
+        await link.SendAsync(new RemoveContainer(process.Id));
+        // It owes all of these, in whatever order.
+        await process.Prepared;
+        if (process.Session != null) await process.Ended;
+        await process.Removed;
+        _processes.Remove(process.Id);
+    }
+
+    private async Task<ContainerSetup> ShareAsync(JoinPod order, List<SafeFileHandle> files, List<uint> taken)
+    {
+        if (files.Count != order.Shares.Count || files.Count is 0 or > JoinPod.MostShares)
+            throw new WireFormatException($"a container came with {files.Count} files instead of {order.Shares.Count}");
+        await shares.TakeAsync(files.Zip(order.Shares), taken);
+        foreach (SafeFileHandle file in files) file.Dispose();
+        files.Clear();
+        return order.Container with
+        {
+            RootShare = NumberOf(order.Container.RootShare),
+            Mounts = [.. order.Container.Mounts.Select(mount => mount.Share == 0 ? mount
+                : mount with { Share = NumberOf(mount.Share) })],
+        };
+
+        uint NumberOf(uint place) => place - 1 < taken.Count ? taken[(int)place - 1]
+            : throw new WireFormatException($"a container wants share {place} of {taken.Count}");
+    }
+
+    private async Task ServeProcessAsync(
+        AsyncFile client, MessageReader messages, JoinContainer order, List<SafeFileHandle> files)
+    {
+        Task<ReceivedMessage?> next = messages.ReadAsync().AsTask();
+        if (!_containers.TryGetValue(order.Key, out PodProcess? container))
+        {
+            await RefuseAsync(client, "the container is not running");
+            return;
+        }
+
+        // An engine may be faster than the container's own program.
+        await Task.WhenAny(container.Started, container.Removed, container.Ended);
+        if (!container.Started.IsCompleted || container.Ended.IsCompleted || container.Removed.IsCompleted)
+        {
+            await RefuseAsync(client, "the container is not running");
+            return;
+        }
+
+        var process = new PodProcess(link.NextId());
+        _processes.Add(process.Id, process);
+        try
+        {
+            await RunAsync(client, messages, next, process, container.Id, order.Process, files);
+        }
+        finally
+        {
+            if (process.Session != null)
+            {
+                // Its stand-in is no more.
+                if (!process.Ended.IsCompleted) await process.Session.SignalAsync(SignalNumber.Kill);
+                await process.Ended;
+            }
+
+            _processes.Remove(process.Id);
+        }
+    }
+
+    // From the stand-in's first word to the end of either side.
+    private async Task RunAsync(
+        AsyncFile client, MessageReader messages, Task<ReceivedMessage?> next, PodProcess process,
+        uint container, ProcessSpec spec, List<SafeFileHandle> files)
+    {
+        if (await next is not { } start) return;
+        if (start.Kind != MessageKind.Start || files.Count != 3)
+            throw new WireFormatException(
+                $"a stand-in began with message {(byte)start.Kind} and {files.Count} files");
+        var session = new ProcessSession(loop, link, process.Id, spec.Terminal, files[0], files[1], files[2])
+        {
+            Container = container,
+        };
+        await session.StartAsync(spec, () => process.Session = session);
+        Task relays = session.RunAsync();
+        Task requests = TakeRequestsAsync(messages, session);
+        try
+        {
+            if (await Task.WhenAny(process.Ended, requests) == requests) return;
+            ProcessEnd end = await process.Ended;
+            // Engines wait for the end of the streams, which others in the guest may hold.
+            session.CloseOutputs();
+            await relays;
+            foreach (SafeFileHandle file in files) file.Dispose();
+            if (end.Failure == null) await client.SendAsync(new Exited(process.Id, (byte)end.Code, end.OutOfMemory));
+            else await client.SendAsync(new StartFailed(process.Id, (byte)end.Code, end.Failure));
+        }
+        finally
+        {
+            client.Dispose();
+            await requests;
+            session.CloseOutputs();
+        }
+    }
+
+    private static async Task TakeRequestsAsync(MessageReader messages, ProcessSession session)
+    {
+        try
+        {
+            while (await messages.ReadAsync() is { } message)
+            {
+                if (message.Kind == MessageKind.Signal) await session.SignalAsync(message.Read<Signal>().Number);
+                else if (message.Kind == MessageKind.Resize) await session.ResizeAsync();
+            }
+        }
+        catch (Exception e) when (e is ObjectDisposedException or LinuxException or WireFormatException)
+        {
+            // The stand-in is gone, as at the end.
+        }
+    }
+
+    private static Task RefuseAsync(AsyncFile client, string reason)
+    {
+        const byte Failed = 125;
+        return client.SendAsync(new StartFailed(0, Failed, reason)).AsTask();
+    }
+
+    private static async ValueTask<int> ReceiveAsync(AsyncFile client, Memory<byte> buffer, List<SafeFileHandle> files)
+    {
+        int n;
+        while ((n = UnixSocket.TryReceiveWithFiles(client.Handle, buffer.Span, files)) < 0)
+            await client.ReadableAsync();
+        return files.Count <= JoinPod.MostShares ? n : throw new WireFormatException($"{files.Count} files came");
+    }
+}
