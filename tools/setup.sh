@@ -37,7 +37,7 @@ is_packaged() { [ -n "$(apt-cache madison "$1")" ]; } # PACKAGE
 install_engines() {
     local missing available=() package
     # netavark and aardvark-dns are Podman's network and its names.
-    mapfile -t missing < <(missing_of podman crun netavark aardvark-dns docker-compose)
+    mapfile -t missing < <(missing_of podman crun netavark aardvark-dns docker-compose containernetworking-plugins)
     [ ${#missing[@]} -gt 0 ] || return 0
     apt-get -q update
     for package in "${missing[@]}"; do
