@@ -30,7 +30,9 @@ public static unsafe class Machine
         SystemCall.Check(Libc.clock_settime(0, &time), $"set the clock");
     }
 
-    /// <summary>ioctl(RNDADDENTROPY): credits all bits of <paramref name="seed"/>, so that getrandom(2) answers at once.</summary>
+    /// <summary>ioctl(RNDADDENTROPY): credits all bits of <paramref name="seed"/>, so that getrandom(2) answers at
+    /// once. And RNDRESEEDCRNG, because a generator that was seeded before would take them into account a minute later.
+    /// </summary>
     public static void AddEntropy(ReadOnlySpan<byte> seed)
     {
         byte[] info = new byte[8 + seed.Length];
@@ -39,6 +41,7 @@ public static unsafe class Machine
         seed.CopyTo(info.AsSpan(8));
         using SafeFileHandle random = FileDescriptor.Open("/dev/random", OpenFlags.WriteOnly);
         fixed (byte* p = info) SystemCall.Check(Libc.ioctl(random, Libc.RNDADDENTROPY, p), $"add entropy");
+        SystemCall.Check(Libc.ioctl(random, Libc.RNDRESEEDCRNG, null), $"reseed the random generator");
     }
 
     /// <summary>finit_module(2). A module that is in the kernel already is no error.</summary>

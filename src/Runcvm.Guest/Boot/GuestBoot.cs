@@ -63,11 +63,19 @@ internal static class GuestBoot
     /// <summary>Serves the host from the opening of the stream on until it takes the machine away.</summary>
     internal static async Task ServeAsync(EventLoop loop, IReadOnlyList<string> moduleFailures, Spawner workload, BootTimes times)
     {
+        uint restored = 0;
+        if (SavedPoint.IsAhead)
+        {
+            await SavedPoint.PassAsync(loop);
+            restored = UptimeMilliseconds();
+            times.Done("restored");
+        }
+
         using AsyncFile stream = await HostStream.OpenAsync(loop);
         var multiplexer = new Multiplexer();
         var control = new ControlChannel(multiplexer.Open(0));
         Task pump = multiplexer.RunAsync(stream.ReadAsync, stream.WriteAsync);
-        await control.SendAsync(new Hello(Hello.CurrentVersion, KernelRelease(), UptimeMilliseconds()));
+        await control.SendAsync(new Hello(Hello.CurrentVersion, KernelRelease(), UptimeMilliseconds() - restored));
         times.Done("hello sent");
         foreach (string failure in moduleFailures) await control.SendAsync(new Notice(failure));
         try

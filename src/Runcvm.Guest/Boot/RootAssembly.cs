@@ -18,6 +18,7 @@ internal static class RootAssembly
     internal static GuestRoot Run(Setup setup, BootTimes times, HostSockets sockets, out NetworkCards cards, out IReadOnlyList<string> notices)
     {
         SetIdentity(setup);
+        if (setup.CommandLine != null) CommandLineFile.Write(setup.CommandLine);
         MountModules(setup);
         times.Done("modules mounted");
         var shares = new GuestShares(setup.Mounts.Count(static mount => mount.Share > 0) + (setup.RootShare > 0 ? 1 : 0));

@@ -45,7 +45,8 @@ internal static class BootModules
         if (file.Contains("-virtio_pci", StringComparison.Ordinal)) return HasEntries("/sys/bus/pci/devices");
         // The stream is a console port or vsock. Buses come before both.
         if (file.Contains("vsock", StringComparison.Ordinal)) return VirtioDevices.Any(VirtioDevices.Vsock);
-        if (file.Contains("virtio_console", StringComparison.Ordinal)) return VirtioDevices.Any(VirtioDevices.Console);
+        if (file.Contains("virtio_console", StringComparison.Ordinal))
+            return SavedPoint.IsAhead || VirtioDevices.Any(VirtioDevices.Console);
         // Emulated, the processor's instructions for ext4's checksums take longer than the kernel's own tables: files were created a third slower.
         if (file.Contains("crc32c_intel", StringComparison.Ordinal)) return !Processor.IsEmulated;
         return true;

@@ -106,6 +106,7 @@ internal static class SpawnedProcess
         MountPoint.SetPropagation("/", MountFlags.Private | MountFlags.Recursive);
         // Mounted here and not by the boot process: a proc file system shows the PID namespace of whoever mounts it.
         MountPoint.Add("proc", $"{GuestRoot.Path}/proc", "proc", MountFlags.NoSuid | MountFlags.NoDev | MountFlags.NoExec);
+        CommandLineFile.Cover($"{GuestRoot.Path}/proc");
         if (launch.ReadOnlyRoot) MountPoint.Remount(GuestRoot.Path, MountFlags.Bind | MountFlags.ReadOnly);
         MountPoint.MoveToRoot(GuestRoot.Path);
         // As on any booted machine, so that mounts made later reach the namespaces of inner containers; systemd does the same.

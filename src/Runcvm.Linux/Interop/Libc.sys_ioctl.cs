@@ -12,6 +12,7 @@ internal static unsafe partial class Libc
     internal const uint TIOCSPTLCK = 0x40045431;
     internal const uint TIOCGPTPEER = 0x5441;
     internal const uint RNDADDENTROPY = 0x40085203;
+    internal const uint RNDRESEEDCRNG = 0x5207;
     internal const uint FICLONE = 0x40049409;
 
     /// <summary>ioctl(2) with a pointer</summary>

@@ -20,6 +20,8 @@ internal static unsafe partial class Libc
     internal const int SCM_RIGHTS = 1;
     internal const int SO_PEERCRED = 17;
     internal const int MSG_CMSG_CLOEXEC = 0x40000000;
+    internal const int MSG_PEEK = 0x2;
+    internal const int MSG_DONTWAIT = 0x40;
     internal const int MSG_NOSIGNAL = 0x4000;
 
     /// <summary>socket(2)</summary>

@@ -127,6 +127,15 @@ public static unsafe class UnixSocket
         }
     }
 
+    /// <summary>Whether there is something to read, which stays there. Not blocking; the end is nothing.</summary>
+    public static bool HasBytes(SafeFileHandle socket)
+    {
+        byte first;
+        var vector = new Libc.iovec { iov_base = &first, iov_len = 1 };
+        var message = new Libc.msghdr { msg_iov = &vector, msg_iovlen = 1 };
+        return Libc.recvmsg(socket, &message, Libc.MSG_PEEK | Libc.MSG_DONTWAIT) > 0;
+    }
+
     /// <summary>Sends one datagram to the socket at a path, if somebody takes it at once.</summary>
     public static bool TrySendDatagram(string path, ReadOnlySpan<byte> bytes)
     {

@@ -108,6 +108,9 @@ public sealed record Setup : IMessage<Setup>
     /// <summary>the machine is a pod's: it has no root and no workload of its own, and containers come later</summary>
     public bool IsPod { get; init; }
 
+    /// <summary>what the workload finds in /proc/cmdline; null leaves the kernel's own</summary>
+    public string? CommandLine { get; init; }
+
     static MessageKind IMessage<Setup>.Kind => MessageKind.Setup;
 
     /// <inheritdoc/>
@@ -142,6 +145,7 @@ public sealed record Setup : IMessage<Setup>
         w.UInt32(PortsInterval);
         w.Int64(ProcessLimit);
         w.Flag(IsPod);
+        w.OptionalText(CommandLine);
     }
 
     /// <inheritdoc/>
@@ -176,6 +180,7 @@ public sealed record Setup : IMessage<Setup>
         PortsInterval = r.UInt32(),
         ProcessLimit = r.Int64(),
         IsPod = r.Flag(),
+        CommandLine = r.OptionalText(),
     };
 
     internal static void WriteSysctl(WireWriter w, KeyValuePair<string, string> sysctl)
