@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Egress;
 using Runcvm.Images;
 using Runcvm.Installation;
 using Runcvm.Kernels;
@@ -14,6 +13,7 @@ using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
+using Runcvm.WarmStarts;
 
 namespace Runcvm.Cli;
 
@@ -41,10 +41,13 @@ internal static class CreateVerb
             NetworkChoice network = NetworkChoice.Of(bundle.Spec);
             if (role.Part == PodPart.Sandbox) PodRules.CheckSandbox(bundle.Spec, network);
             IReadOnlyList<SafeFileHandle> sockets = MachineNetwork.Join(bundle.Spec, network, folder.Key);
-            (string sandbox, IReadOnlyList<EgressPolicy> policies) = Prepare(command, bundle, folder, config, network);
+            (string sandbox, PlannedMachine machine) = Prepare(command, bundle, folder, config, network);
             SafeFileHandle[] ofPod = role.Part == PodPart.Sandbox ? [folder.ListenForContainers()] : [];
+            SafeFileHandle[] saved = machine.Warm.File is { } file ? [file] : [];
             SafeFileHandle[] files =
-                [folder.ListenForControl(), .. ofPod, .. MachineNetwork.Load(policies), .. sockets];
+            [
+                folder.ListenForControl(), .. ofPod, .. saved, .. MachineNetwork.Load(machine.Options.Egress), .. sockets,
+            ];
             HandedFiles.Place(files);
             LowLevelRuntime.Execute(config.LowLevelRuntime, Arguments(command, sandbox),
                 HandedFiles.Variables(files.Length));
@@ -68,7 +71,7 @@ internal static class CreateVerb
             : CommandLine.Parse(arguments).With(FlagsWithValue, "0", "--preserve-fds");
     }
 
-    private static (string Sandbox, IReadOnlyList<EgressPolicy> Policies) Prepare(
+    private static (string Sandbox, PlannedMachine Machine) Prepare(
         CommandLine command, Bundle bundle, MachineFolder folder, HostConfig config, NetworkChoice network)
     {
         var timeline = new Timeline();
@@ -90,7 +93,7 @@ internal static class CreateVerb
         timeline.Ended("sandbox's configuration");
         Save(folder.Record, machine.Record(timeline), TooMany);
         LifeEvents.Created(folder.Id, description, machine.Kernel.Name);
-        return (sandbox, machine.Options.Egress);
+        return (sandbox, machine);
     }
 
     // Whatever is wrong with the request is found here, and what takes long is done last.
@@ -136,6 +139,9 @@ internal static class CreateVerb
         timeline.Ended("root image and disks");
         if (isPod) systems.Shares.Add(Share.OfNothing(SandboxSkeleton.Nothing));
         else if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
+        // A pod's containers come by the device for shares, which a saved machine has not.
+        var warm = WarmChoice.Of(isPod ? WarmStart.Never : options.Warm, systems.Shares.Count > 0,
+            () => SavedSettings.Of(options, program, installed, kernel, initramfs), new SavedMachineStore());
         return new PlannedMachine
         {
             Bundle = bundle,
@@ -147,6 +153,7 @@ internal static class CreateVerb
             HypervisorUser = user,
             Kernel = kernel,
             Initramfs = initramfs,
+            Warm = warm,
             Systems = systems,
             Disks = disks,
             Workload = workload,

@@ -8,6 +8,7 @@ using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Protocol.Messages;
 using Runcvm.Sandbox;
+using Runcvm.WarmStarts;
 
 namespace Runcvm.Cli;
 
@@ -34,6 +35,9 @@ internal sealed record PlannedMachine
     internal required Kernel Kernel { get; init; }
 
     internal required string Initramfs { get; init; }
+
+    /// <summary>A saved machine that this one goes on from.</summary>
+    internal required WarmChoice Warm { get; init; }
 
     internal required GuestFileSystems Systems { get; init; }
 
@@ -64,6 +68,11 @@ internal sealed record PlannedMachine
     private JsonObject Spec => Bundle.Spec;
 
     private JsonNode? Resources => Spec["linux"]?["resources"];
+
+    private string CommandLine => KernelCommandLine.Build(Installed.Machine, Program.IsFirecracker, Options.UseKvm,
+        HostClock.TimestampKilohertz(), Options.KernelDebug, Options.KernelArguments);
+
+    private string[] WarmNotices => Warm.Notice == null ? [] : [Warm.Notice];
 
     private long MostProcesses => ProcessLimit.Of(Resources) ?? 0;
 
@@ -115,6 +124,7 @@ internal sealed record PlannedMachine
         // systemd is an init itself, and has to be the first process.
         Init = !Options.Systemd && (Options.Init || Systems.HasInit),
         ProcessLimit = MostProcesses,
+        CommandLine = Warm.File == null ? null : CommandLine,
         ReadOnlyRoot = Spec["root"]?["readonly"]?.GetValue<bool>() ?? false,
         MaskedPaths = GuestPaths.Of(Spec["linux"]?["maskedPaths"]),
         ReadOnlyPaths = GuestPaths.Of(Spec["linux"]?["readonlyPaths"]),
@@ -136,8 +146,8 @@ internal sealed record PlannedMachine
         Hypervisor = Program.InSandbox,
         HypervisorVersion = Program.Version,
         HypervisorUser = HypervisorUser,
-        KernelCommandLine = KernelCommandLine.Build(
-            Installed.Machine, Program.IsFirecracker, Options.UseKvm, HostClock.TimestampKilohertz(), Options.KernelDebug, Options.KernelArguments),
+        KernelCommandLine = CommandLine,
+        IsRestored = Warm.File != null,
         Disks = [.. Disks.Disks.Select(static item => item.Disk)],
         BootTimeout = (int)BootTimeout.TotalSeconds,
         LogLevel = (int)Options.LogLevel,
@@ -145,7 +155,7 @@ internal sealed record PlannedMachine
         SharesAddresses = SharesAddresses,
         MaySpoof = MaySpoof,
         Egress = [.. Options.Egress.Select(static policy => policy.Text)],
-        Notices = [.. Warnings, .. LimitNotices, .. Systems.Notices, .. Disks.Notices],
+        Notices = [.. Warnings, .. LimitNotices, .. WarmNotices, .. Systems.Notices, .. Disks.Notices],
         Shares = [.. Systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly, share.Hidden))],
         IsPod = IsPod,
         FileServer = IsPod ? FileServerIdentity.OfPod : FileServerIdentity.Of(Spec["process"]),

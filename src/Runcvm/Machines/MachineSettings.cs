@@ -58,6 +58,16 @@ internal sealed record MachineSettings
     /// <summary>The host serves files: there is a second stream for that.</summary>
     internal bool HasShares { get; init; }
 
+    /// <summary>A machine that was saved, which goes on as this one instead of a boot; open for reading.</summary>
+    internal SafeFileHandle? Saved { get; init; }
+
+    /// <summary>Whether it goes on where another was saved.</summary>
+    internal bool IsRestored => Saved != null;
+
+    /// <summary>A pipe for one that is started to be kept ready: its hypervisor starts when it reads something there,
+    /// and ends when it reads the end.</summary>
+    internal SafeFileHandle? StartsAt { get; init; }
+
     /// <param name="Serial">by which the guest finds it</param>
     /// <param name="Path">its file; for QEMU as the supervisor sees it, which opens it</param>
     /// <param name="ReadOnly">the guest cannot write to it</param>

@@ -28,6 +28,26 @@ internal static partial class CommandTree
         return verb;
     }
 
+    private static Command Warm()
+    {
+        Option<bool> json = Json();
+        Option<int> keep = new("--keep") { Description = "Leave that many, those used last.", HelpName = "N" };
+        Option<string> cpus = Text("--cpus", "For machines with that many vCPUs.", "N");
+        Option<string> memory = Text("--memory", "For machines of that size.", "SIZE");
+        Option<string> kernel = Text("--kernel", "For machines with this kernel.", "KERNEL");
+        var list = new Command("list", "shows them") { json };
+        list.SetAction(parsed => WarmVerb.List(Console.Out, parsed.GetValue(json)));
+        var prune = new Command("prune", "removes them") { keep };
+        prune.SetAction(parsed => WarmVerb.Prune(Console.Out, parsed.GetValue(keep)));
+        var verb = new Command("warm", "saves a machine that has booted, for others to go on from")
+        {
+            cpus, memory, kernel, list, prune,
+        };
+        verb.SetAction(parsed => ProgressLine.Around("saving a machine", true, () => WarmVerb.Make(
+            Console.Out, parsed.GetValue(cpus), parsed.GetValue(memory), parsed.GetValue(kernel))));
+        return verb;
+    }
+
     private static Command Kernel()
     {
         Argument<string[]> sources = new("SOURCE") { Description = "debian, ubuntu, a package's name, files .deb, or a root folder.", Arity = ArgumentArity.OneOrMore };

@@ -36,6 +36,10 @@ internal sealed record HostConfig
     /// <summary>Memory of a pod's machine where the pod has no limit, in bytes. Default: 2 GiB.</summary>
     internal long PodMemoryBytes { get; init; } = 2 * ByteSize.Gibi;
 
+    /// <summary>How large the store of saved machines may become before those longest unused are removed, in bytes.
+    /// Default: 4 GiB.</summary>
+    internal long WarmCacheBytes { get; init; } = 4 * ByteSize.Gibi;
+
     /// <summary>Users for hypervisors, one for each machine. Default: 1900000000 to 1900065535.</summary>
     internal UserRange HypervisorUsers { get; init; } = UserRange.Default;
 
@@ -70,6 +74,7 @@ internal sealed record HostConfig
                 case "boot_timeout": config = config with { BootTimeout = Seconds(line) }; break;
                 case "image_cache_size": config = config with { ImageCacheBytes = CacheSize(line) }; break;
                 case "pod_memory": config = config with { PodMemoryBytes = MemorySize(line) }; break;
+                case "warm_cache_size": config = config with { WarmCacheBytes = CacheSize(line) }; break;
                 case "vmm_users": config = config with { HypervisorUsers = Users(line) }; break;
                 case "allow": config = config with { Allow = Allowed(line) }; break;
                 default: options.Add(Option(line).Name, new OptionText(line.Where, line.Single())); break;
@@ -119,8 +124,10 @@ internal sealed record HostConfig
 
     /// <summary>Keys that are no option of containers.</summary>
     internal static IReadOnlyList<string> OwnKeys { get; } =
-        ["low_level_runtime", "qemu", "firecracker", "firecracker_is_test_double", "guest_architecture", "boot_timeout", "image_cache_size", "pod_memory", "vmm_users",
-        "allow"];
+    [
+        "low_level_runtime", "qemu", "firecracker", "firecracker_is_test_double", "guest_architecture", "boot_timeout",
+        "image_cache_size", "pod_memory", "warm_cache_size", "vmm_users", "allow",
+    ];
 
     /// <summary>Every key that the file may have.</summary>
     internal static IEnumerable<string> Keys =>

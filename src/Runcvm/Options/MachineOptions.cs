@@ -37,6 +37,9 @@ internal sealed record MachineOptions
     /// <summary>Guest RAM is taken from the host before the start. Default: false.</summary>
     internal required bool PreallocateMemory { get; init; }
 
+    /// <summary>It goes on where another was saved, if there is one. Default: Auto.</summary>
+    internal required WarmStart Warm { get; init; }
+
     /// <summary>Kernel of the store: DIST, DIST/VERSION or an absolute path without <c>..</c>, which the store has to find inside
     /// itself. Default: null, the store's choice.</summary>
     internal required string? Kernel { get; init; }
@@ -137,6 +140,7 @@ internal sealed record MachineOptions
             PreallocateMemory = Allowed(
                 MachineChoice.OnlyQemu(asked.PreallocateMemory, usual.PreallocateMemory, "RUNCVM_QEMU_MEM_PREALLOC", hypervisor),
                 usual.PreallocateMemory, "RUNCVM_QEMU_MEM_PREALLOC", "takes the host's memory before it is used", config),
+            Warm = asked.Warm,
             Kernel = asked.Kernel,
             KernelArguments = arguments,
             MountAllModules = asked.MountAllModules,

@@ -39,5 +39,18 @@ internal static partial class OptionCatalogue
             (o, text) => o with { HugePages = text.Flag() }) { NeedsAllow = true },
         new("RUNCVM_QEMU_MEM_PREALLOC", "QEMU takes all of the guest's RAM before the machine starts.", "off",
             (o, text) => o with { PreallocateMemory = text.Flag() }) { NeedsAllow = true },
+        new("RUNCVM_WARM",
+            "Whether the machine goes on where `runcvm warm` saved one instead of booting, if there is a saved one "
+            + "that fits: `off`, `auto`, or `on`, which has files of shares travel over the stream for that.",
+            "`auto`: where the machine has no shares, so with `RUNCVM_ROOTFS=block` and without volumes",
+            (o, text) => o with
+            {
+                Warm = text.OneOf("auto, on or off",
+                [
+                    ("auto", WarmStart.Auto), ("on", WarmStart.Always), ("1", WarmStart.Always),
+                    ("yes", WarmStart.Always), ("true", WarmStart.Always), ("off", WarmStart.Never),
+                    ("0", WarmStart.Never), ("no", WarmStart.Never), ("false", WarmStart.Never),
+                ]),
+            }),
     ];
 }

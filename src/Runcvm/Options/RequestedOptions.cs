@@ -14,6 +14,7 @@ internal sealed record RequestedOptions
     internal bool HugePages { get; init; }
     internal bool PreallocateMemory { get; init; }
     internal bool VhostNet { get; init; }
+    internal WarmStart Warm { get; init; } = WarmStart.Auto;
     internal long? ScratchSizeBytes { get; init; }
     internal string? Kernel { get; init; }
     internal string? KernelArgs { get; init; }

@@ -48,6 +48,9 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
 
     internal required string KernelCommandLine { get; init; }
 
+    /// <summary>it goes on from a saved machine, whose open file it was handed</summary>
+    internal bool IsRestored { get; init; }
+
     /// <summary>disks in the order in which they are attached</summary>
     internal IReadOnlyList<MachineDisk> Disks { get; init; } = [];
 
@@ -120,6 +123,7 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
         w.Byte((byte)HypervisorVersion.Minor);
         w.UInt32(HypervisorUser);
         w.Text(KernelCommandLine);
+        w.Flag(IsRestored);
         w.List(Disks, static (w, disk) =>
         {
             w.Text(disk.Serial);
@@ -181,6 +185,7 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
         HypervisorVersion = new Version(r.Byte(), r.Byte()),
         HypervisorUser = r.UInt32(),
         KernelCommandLine = r.Text(),
+        IsRestored = r.Flag(),
         Disks = r.List(static (ref WireReader r) => new MachineDisk(r.Text(), r.Text(), r.Flag()) { FileSystem = r.UInt64(), Inode = r.UInt64() }),
         BootTimeout = r.Int32(),
         LogLevel = r.Int32(),

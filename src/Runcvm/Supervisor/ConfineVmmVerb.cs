@@ -1,15 +1,19 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Sandbox;
 using Runcvm.Sandbox.SystemCalls;
 
 namespace Runcvm.Supervisor;
 
-/// <summary>`runcvm confine-vmm LIST PROGRAM NAME ARGUMENT…`: the hypervisor's last step into its compartment. It puts the
-/// filter on system calls before itself and becomes the hypervisor. A thread of the supervisor cannot do that: filters
-/// of its threads could then no longer be made one.</summary>
+/// <summary>`runcvm confine-vmm [later|with-parent] LIST PROGRAM NAME ARGUMENT…`: the hypervisor's last step into its
+/// compartment. It puts the filter on system calls before itself and becomes the hypervisor. A thread of the supervisor
+/// cannot do that: filters of its threads could then no longer be made one.</summary>
 internal static class ConfineVmmVerb
 {
     internal const string Name = "confine-vmm";
+    private const string Later = "later";
+    private const string WithParent = "with-parent";
 
     /// <summary>What comes before the hypervisor's own arguments.</summary>
     internal static IReadOnlyList<string> Arguments(MachineDescription description)
@@ -19,8 +23,34 @@ internal static class ConfineVmmVerb
     private static string ListOf(MachineDescription description)
         => (description.IsFirecracker ? "firecracker" : "qemu") + (description.UseKvm ? "-kvm" : "-tcg");
 
+    /// <summary>The same for one that is kept ready: it starts when something comes on its standard input, and not at
+    /// all when that ends.</summary>
+    internal static IReadOnlyList<string> ArgumentsLater(MachineDescription description)
+        => ["runcvm", Name, Later, ListOf(description), description.Hypervisor];
+
+    /// <summary>The same for one whose machine is saved, which ends with the thread that started it.</summary>
+    internal static IReadOnlyList<string> ArgumentsToSave(string hypervisor)
+        => ["runcvm", Name, WithParent, "qemu-tcg", hypervisor];
+
     internal static int Run(IReadOnlyList<string> arguments)
     {
+        if (arguments is [Later, ..])
+        {
+            using SafeFileHandle input = new(0, ownsHandle: false);
+            if (FileDescriptor.TryRead(input, stackalloc byte[1]) <= 0) return 0;
+            // The null device, as for every hypervisor.
+            using SafeFileHandle output = new(1, ownsHandle: false);
+            FileDescriptor.PlaceAt(output, 0);
+            arguments = [.. arguments.Skip(1)];
+        }
+
+        if (arguments is [WithParent, ..])
+        {
+            // No sandbox around it ends.
+            CurrentProcess.SignalWhenParentEnds(SignalNumber.Kill);
+            arguments = [.. arguments.Skip(1)];
+        }
+
         SystemCallList? list = arguments.Count < 3 ? null : arguments[0] switch
         {
             "qemu-kvm" => QemuCalls.List(emulates: false),

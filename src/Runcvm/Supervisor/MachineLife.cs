@@ -30,11 +30,12 @@ namespace Runcvm.Supervisor;
 /// <param name="capable">connects to sockets of the host, if any are forwarded</param>
 /// <param name="control">where it is asked: the listening socket that `create` made</param>
 /// <param name="pod">where a pod's containers come in: another such socket</param>
+/// <param name="saved">what it goes on from, if it does</param>
 internal sealed class MachineLife(
     EventLoop loop, MachineDescription description, SandboxNetwork network, IReadOnlyList<EgressPrograms> policies,
     NetworkWatch? watch,
     UserThread hypervisor, Timeline timeline, FileServerProcess? shares, UserThread? capable, SafeFileHandle control,
-    SafeFileHandle? pod)
+    SafeFileHandle? pod, SavedStart? saved)
 {
     private readonly MachineLog _log = new(description.LogLevel);
     private readonly LastWords _words = new();
@@ -47,13 +48,13 @@ internal sealed class MachineLife(
         foreach (string notice in description.Notices) _log.Info(notice);
         timeline.Ended(BootSteps.Network);
         var patience = TimeSpan.FromSeconds(description.TurnPatience);
-        using BootTurn? turn = description.UseKvm ? null : await BootTurn.TakeAsync(loop, patience);
-        if (!description.UseKvm) timeline.Ended(BootSteps.Turn);
+        // A kernel that was saved has measured its timer long ago.
+        bool takesTurn = !description.UseKvm && saved == null;
+        using BootTurn? turn = takesTurn ? await BootTurn.TakeAsync(loop, patience) : null;
+        if (takesTurn) timeline.Ended(BootSteps.Turn);
         _sinceStart.Start();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
-        using IMachine machine = MachineStart.Start(loop, description, network, hypervisor);
-        // The hypervisor has its own; nothing that it or the guest says was read yet.
-        SystemCallFilter.Of(SupervisorCalls.List).Install(allThreads: true);
+        using IMachine machine = await StartAsync();
         (SafeFileHandle? ours, SafeFileHandle? theirs) = pod == null ? default : UnixSocket.Pair();
         using PassingRoots? roots = ours == null ? null : new PassingRoots(loop, ours);
         if (shares != null) _sharesFailed = shares.ServeAsync(loop, machine.FileDevice, machine.Shares!, theirs);
@@ -76,6 +77,14 @@ internal sealed class MachineLife(
             _link.Multiplexer.Break(new ChannelClosedException("the machine has ended"));
             await others;
         }
+    }
+
+    private Task<IMachine> StartAsync()
+    {
+        IMachine? machine = MachineStart.Start(loop, description, network, hypervisor, saved, out WarmBoot? warm);
+        // The hypervisor has its own; nothing that it or the guest says was read yet.
+        SystemCallFilter.Of(SupervisorCalls.List).Install(allThreads: true);
+        return warm == null ? Task.FromResult(machine!) : warm.ChooseAsync(_log.Info);
     }
 
     private async Task<int> RunAsync(IMachine machine, Workload workload, BootTurn? turn, PassingRoots? roots)

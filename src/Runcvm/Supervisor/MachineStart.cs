@@ -19,13 +19,25 @@ internal static class MachineStart
     private const uint SeldomPorts = 1000;
     private const uint SoonPorts = 200;
 
-    internal static IMachine Start(EventLoop loop, MachineDescription description, SandboxNetwork network, UserThread hypervisor)
+    /// <param name="loop">runs it</param>
+    /// <param name="description">what `create` decided</param>
+    /// <param name="network">whose taps it gets</param>
+    /// <param name="hypervisor">the compartment in which the hypervisor runs</param>
+    /// <param name="saved">what it goes on from, whose file is closed; or null</param>
+    /// <param name="warm">chooses the machine, where it goes on from another</param>
+    /// <returns>null where there is a choice</returns>
+    internal static IMachine? Start(EventLoop loop, MachineDescription description, SandboxNetwork network,
+        UserThread hypervisor, SavedStart? saved, out WarmBoot? warm)
     {
+        warm = null;
         MachineSettings settings = Settings(description, network);
         DeviceLimit.Check(description.IsFirecracker, settings.Architecture, settings.Balloon, settings.Disks.Count, settings.Cards.Count);
         if (!description.IsFirecracker)
         {
-            IMachine machine = QemuMachine.Start(loop, settings, hypervisor);
+            // Closed before a byte of a guest is read: whoever holds it here could change its permissions.
+            using (saved?.File)
+                warm = saved == null ? null : WarmBoot.TryStart(loop, settings, description, hypervisor, saved);
+            IMachine? machine = warm != null ? null : QemuMachine.Start(loop, settings, hypervisor);
             // It has its own copies by now.
             network.CloseTaps();
             return machine;

@@ -41,11 +41,13 @@ internal static class SuperviseVerb
             SafeFileHandle[] handed = HandedFiles.Take();
             int ofPolicies = description.Egress.Count * EgressPrograms.Files;
             int ofPods = description.IsPod ? 1 : 0;
-            if (handed is not [var control, .. var others] || others.Length < ofPods + ofPolicies)
+            int ofSaved = description.IsRestored ? 1 : 0;
+            if (handed is not [var control, .. var rest] || rest.Length < ofPods + ofSaved + ofPolicies)
                 throw new UsageException(
                     "the low-level runtime did not hand on the control socket (LISTEN_FDS); take runc or crun");
-            SafeFileHandle? pod = description.IsPod ? others[0] : null;
-            others = others[ofPods..];
+            SafeFileHandle? pod = description.IsPod ? rest[0] : null;
+            rest = rest[ofPods..];
+            SafeFileHandle[] others = rest[ofSaved..];
             IReadOnlyList<SafeFileHandle> backing = BackingLocks.Take(description.Disks, description.IsFirecracker ? HypervisorTree.Root : "");
             // Ready by the time that the network is.
             using FileServerProcess? shares = description.Shares.Count > 0 ? FileServerProcess.Start(description) : null;
@@ -61,12 +63,14 @@ internal static class SuperviseVerb
             NetworkWatch? watch = network.Spares.Count > 0
                 ? new NetworkWatch(networkEvents, network, description.MaySpoof, policies) : null;
             using var hypervisor = new UserThread(new Confinement(HypervisorTree.Root, description.HypervisorUser, HypervisorNamespaces(description)));
+            using SavedStart? saved = ofSaved == 0 ? null : new SavedStart(rest[0], new UserThread(
+                new Confinement(HypervisorTree.Root, description.HypervisorUser, HypervisorNamespaces(description))));
             using UserThread? capable = description.Sockets.Count > 0 ? new UserThread(CapabilitySet.Of(ForwardedSocket.Capabilities)) : null;
             GiveUpSetUp();
             using var loop = new EventLoop();
             int code = loop.Run(new MachineLife(
                 loop, description, network, policies, watch, hypervisor, timeline, shares, capable, control,
-                pod).RunAsync);
+                pod, saved).RunAsync);
             foreach (SafeFileHandle file in backing) file.Dispose();
             LeaveOutcome(code, timeline, "");
             return code;

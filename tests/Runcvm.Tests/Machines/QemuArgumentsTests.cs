@@ -115,6 +115,33 @@ public class QemuArgumentsTests
     }
 
     [Fact]
+    public void A_restored_machine_has_its_devices_one_after_the_other_and_no_kernel()
+    {
+        MachineSettings settings = Settings with { HasShares = true };
+        List<string> restored = QemuArguments.Build(settings with { Saved = new SafeFileHandle() });
+        Assert.Equal(
+            Enumerable.Range(1, 6).Select(static place => $"virtio-mmio-bus.{place}"),
+            restored.Select(static argument => argument.Split(",bus=")).Where(static parts => parts.Length > 1)
+                .Select(static parts => parts[1]));
+        Assert.Equal(["-kernel", "-initrd", "-append"], new[] { "-kernel", "-initrd", "-append" }.Except(restored));
+        Assert.DoesNotContain("vhost-user", string.Join(' ', restored), StringComparison.Ordinal);
+        Assert.DoesNotContain("memory-backend", string.Join(' ', restored), StringComparison.Ordinal);
+        Assert.Contains("virtserialport,chardev=shares,name=org.runcvm.shares", restored);
+        // Behind all other files.
+        Assert.Equal(["-incoming", "fd:12"], restored.TakeLast(2));
+    }
+
+    [Fact]
+    public void A_machine_to_be_saved_is_a_restored_one_without_devices()
+    {
+        List<string> saved = QemuArguments.BuildToSave(Settings);
+        Assert.DoesNotContain("-device", saved);
+        List<string> restored = QemuArguments.Build(Settings with { Saved = new SafeFileHandle() });
+        string[] boot = ["-kernel", "/boot/vmlinux", "-initrd", "/boot/initramfs", "-append", "panic=-1 quiet"];
+        Assert.Equal(boot, saved.Except(restored));
+    }
+
+    [Fact]
     public void Shares_have_a_device_and_a_port_of_their_own()
     {
         List<string> without = QemuArguments.Build(Settings);

@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Events;
+using Runcvm.Linux.Files;
 using Runcvm.Linux.Sockets;
 using Runcvm.Machines.Qemu;
 
@@ -51,6 +52,31 @@ public class QemuMonitorTests
                 await monitor.EndAtResetAsync();
             });
         Assert.EndsWith("{\"execute\":\"set-action\",\"arguments\":{\"reboot\":\"shutdown\"}}\n", said, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("completed", null)]
+    [InlineData("failed", "could not save")]
+    public void A_machine_is_saved_into_the_file_that_goes_with_the_command(string status, string? failure)
+    {
+        (SafeFileHandle read, SafeFileHandle write) = FileDescriptor.Pipe();
+        using (read)
+        {
+            string saved = string.Concat(new[] { "active", status }.Select(
+                static now => $"{{\"event\": \"MIGRATION\", \"data\": {{\"status\": \"{now}\"}}}}\n"));
+            string said = "";
+            var answers = new[] { Greeting + Done, Done, Done, Done, Done + saved };
+            Exception? thrown = Record.Exception(
+                () => said = Speak(answers, async monitor => await monitor.SaveAsync(write)));
+            // It is closed here: its end will be seen.
+            Assert.True(write.IsClosed);
+            if (failure != null) Assert.Contains(failure, thrown!.Message, StringComparison.Ordinal);
+            else Assert.EndsWith("""
+                {"execute":"getfd","arguments":{"fdname":"saved"}}
+                {"execute":"migrate","arguments":{"uri":"fd:saved"}}
+
+                """, said, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -20,6 +20,10 @@ internal static class QemuArguments
     /// <summary>Room for a request of 1 MiB, in pages.</summary>
     private const int QueueSize = 1024;
 
+    // Not 0: the second interrupt controller takes its own first line for the third, as the first one has to for the
+    // timer's (hw/intc/ioapic.c).
+    internal const int FirstPlace = 1;
+
     // A minimal machine: no PCI, no firmware to run through. The clock chip gives the kernel its first idea of the time.
     // Interval timer and old interrupt controller stay: without them one boot in many hangs on a busy host.
     private const string MicrovmMachine = "microvm,x-option-roms=off,isa-serial=on,rtc=on";
@@ -41,8 +45,21 @@ internal static class QemuArguments
         .. Stream(settings),
         .. settings.Disks.SelectMany((disk, index) => Disk(disk, index, settings)),
         .. settings.Cards.SelectMany((card, index) => Card(card, index, settings)),
-        .. settings.Balloon ? Balloon() : [],
+        .. settings.Balloon ? Balloon(settings) : [],
+        .. settings.IsRestored ? ["-incoming", $"fd:{SavedFile(settings)}"] : (string[])[],
     ];
+
+    /// <summary>A machine without any device that a restored one could lack.</summary>
+    internal static List<string> BuildToSave(MachineSettings settings) =>
+        [Program(settings), .. Machine(settings), .. Boot(settings), .. Console(), .. Monitor()];
+
+    /// <summary>The number under which QEMU finds the machine that it restores.</summary>
+    internal static int SavedFile(MachineSettings settings) => DiskFile(settings, settings.Disks.Count);
+
+    // The guest of a restored machine looks at the places from the first on until one is empty. Else QEMU takes the
+    // last.
+    private static string Place(MachineSettings settings, int number)
+        => settings.IsRestored ? $",bus=virtio-mmio-bus.{FirstPlace + number}" : "";
 
     private static string Program(MachineSettings settings) => IsArm64(settings) ? "qemu-system-aarch64" : "qemu-system-x86_64";
 
@@ -69,18 +86,25 @@ internal static class QemuArguments
         if (!HasOwnMemory(settings)) return [];
         // The file server reads and writes the guest's memory itself. A file in memory may also consist of huge pages, without a
         // file system of such that somebody would have to mount.
-        string kind = settings.HasShares || settings.HugePages ? "memory-backend-memfd" : "memory-backend-ram";
-        string options = (settings.HasShares ? ",share=on" : "") + (settings.HugePages ? ",hugetlb=on,hugetlbsize=2M" : "")
-            + (settings.PreallocateMemory ? ",prealloc=on" : "");
+        string kind = HasFileDevice(settings) || settings.HugePages ? "memory-backend-memfd" : "memory-backend-ram";
+        string options = (HasFileDevice(settings) ? ",share=on" : "")
+            + (settings.HugePages ? ",hugetlb=on,hugetlbsize=2M" : "") + (settings.PreallocateMemory ? ",prealloc=on" : "");
         return ["-object", FormattableString.Invariant($"{kind},id=memory,size={settings.MemoryMebibytes}M{options}")];
     }
 
-    private static bool HasOwnMemory(MachineSettings settings) => settings.HasShares || settings.HugePages || settings.PreallocateMemory;
+    private static bool HasOwnMemory(MachineSettings settings)
+        => HasFileDevice(settings) || settings.HugePages || settings.PreallocateMemory;
+
+    /// <summary>Whether its shares are a device. QEMU 7.2 restores no machine that has one, so that those have the port
+    /// alone.</summary>
+    internal static bool HasFileDevice(MachineSettings settings) => settings.HasShares && !settings.IsRestored;
 
     private static IEnumerable<string> Boot(MachineSettings settings) =>
     [
         .. IsArm64(settings) ? [] : (string[])["-bios", MicrovmFirmware],
-        "-kernel", settings.Vmlinux, "-initrd", settings.Initramfs, "-append", settings.KernelCommandLine,
+        // The memory of a restored machine has all that.
+        .. settings.IsRestored ? [] : (string[])
+            ["-kernel", settings.Vmlinux, "-initrd", settings.Initramfs, "-append", settings.KernelCommandLine],
     ];
 
     private static IEnumerable<string> Console()
@@ -92,22 +116,30 @@ internal static class QemuArguments
 
     // Last, so that it changes nobody's place. A workload that needs memory comes before a balloon that somebody blew up; and what the
     // guest's kernel has no use for goes back to the host by itself.
-    private static IEnumerable<string> Balloon() => ["-device", "virtio-balloon-device,deflate-on-oom=on,free-page-reporting=on"];
+    private static IEnumerable<string> Balloon(MachineSettings settings) =>
+    [
+        "-device", "virtio-balloon-device,deflate-on-oom=on,free-page-reporting=on"
+            + Place(settings, 1 + settings.Disks.Count + settings.Cards.Count),
+    ];
 
     // Shared files have a port of their own, so that neither side's event loop has a part in serving them.
     private static IEnumerable<string> Stream(MachineSettings settings) =>
     [
         "-chardev", $"socket,id=stream,fd={StreamFile}",
-        "-device", $"virtio-serial-device,max_ports={(settings.HasShares ? 3 : 2)}",
+        "-device", $"virtio-serial-device,max_ports={(settings.HasShares ? 3 : 2)}{Place(settings, 0)}",
         "-device", $"virtserialport,chardev=stream,name={PortName}",
-        .. settings.HasShares ? Shares(SharesFile(settings)) : [],
+        .. settings.HasShares ? SharesPort(SharesFile(settings)) : [],
+        .. HasFileDevice(settings) ? SharesDevice(SharesFile(settings) + 1) : [],
     ];
 
     // The device is served by this program. The port is for guests whose kernel has no driver for it, and for what cannot be said through it.
-    private static IEnumerable<string> Shares(int file) =>
+    private static IEnumerable<string> SharesPort(int file) =>
+        ["-chardev", $"socket,id=shares,fd={file}", "-device", $"virtserialport,chardev=shares,name={SharesPortName}"];
+
+    private static IEnumerable<string> SharesDevice(int file) =>
     [
-        "-chardev", $"socket,id=shares,fd={file}", "-device", $"virtserialport,chardev=shares,name={SharesPortName}",
-        "-chardev", $"socket,id=files,fd={file + 1}", "-device", $"vhost-user-fs-device,chardev=files,tag={SharesPortName},queue-size={QueueSize}",
+        "-chardev", $"socket,id=files,fd={file}",
+        "-device", $"vhost-user-fs-device,chardev=files,tag={SharesPortName},queue-size={QueueSize}",
     ];
 
     /// <summary>The number under which QEMU finds the stream of the shares.</summary>
@@ -125,7 +157,8 @@ internal static class QemuArguments
             + $"file.locking=off,file=/dev/fdset/{index + 1}",
         // A guest that is told of a full disk gives up its file system for good; one that is stopped goes on as soon as there is room
         // (Supervisor/DiskWatch.cs). Any other error may never end, so the guest is told.
-        "-device", $"virtio-blk-device,drive={disk.Serial},serial={disk.Serial},werror=enospc,rerror=report",
+        "-device", $"virtio-blk-device,drive={disk.Serial},serial={disk.Serial},werror=enospc,rerror=report"
+            + Place(settings, 1 + index),
     ];
 
     /// <summary>The number under which QEMU finds the host's kernel for the packets of a card.</summary>
@@ -138,7 +171,8 @@ internal static class QemuArguments
         return
         [
             "-netdev", $"tap,id=net{index},fd={FirstTapFile + index}{vhost}",
-            "-device", $"virtio-net-device,netdev=net{index},mac={address}",
+            "-device", $"virtio-net-device,netdev=net{index},mac={address}"
+                + Place(settings, 1 + settings.Disks.Count + index),
         ];
     }
 }

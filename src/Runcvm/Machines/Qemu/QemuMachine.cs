@@ -52,7 +52,8 @@ internal sealed class QemuMachine : IMachine
     {
         (SafeFileHandle stream, SafeFileHandle streamEnd) = UnixSocket.Pair();
         (SafeFileHandle? shares, SafeFileHandle? sharesEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
-        (SafeFileHandle? device, SafeFileHandle? deviceEnd) = settings.HasShares ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
+        (SafeFileHandle? device, SafeFileHandle? deviceEnd) = QemuArguments.HasFileDevice(settings)
+            ? UnixSocket.Pair() : default((SafeFileHandle?, SafeFileHandle?));
         (SafeFileHandle console, SafeFileHandle consoleEnd) = UnixSocket.Pair();
         (SafeFileHandle monitor, SafeFileHandle monitorEnd) = UnixSocket.Pair();
         (SafeFileHandle errors, SafeFileHandle errorsEnd) = FileDescriptor.Pipe();
@@ -66,7 +67,7 @@ internal sealed class QemuMachine : IMachine
         {
             var files = new List<(int, SafeFileHandle)>
             {
-                (0, nothing), (1, nothing), (2, errorsEnd),
+                (0, settings.StartsAt ?? nothing), (1, nothing), (2, errorsEnd),
                 (QemuArguments.StreamFile, streamEnd), (QemuArguments.ConsoleFile, consoleEnd), (QemuArguments.MonitorFile, monitorEnd),
             };
             for (int i = 0; i < settings.Cards.Count; i++) files.Add((QemuArguments.FirstTapFile + i, settings.Cards[i].Tap));
@@ -76,6 +77,7 @@ internal sealed class QemuMachine : IMachine
             for (int i = 0; i < carriers.Length; i++) files.Add((QemuArguments.VhostFile(settings, i), carriers[i]));
             SafeFileHandle[] disks = [.. settings.Disks.Select(static disk => FileDescriptor.Open(disk.Path, disk.ReadOnly ? OpenFlags.ReadOnly : OpenFlags.ReadWrite))];
             for (int i = 0; i < disks.Length; i++) files.Add((QemuArguments.DiskFile(settings, i), disks[i]));
+            if (settings.Saved != null) files.Add((QemuArguments.SavedFile(settings), settings.Saved));
             ChildProcess process = user.Run(() => ChildProcess.Start(settings.Program, [.. settings.Before, .. QemuArguments.Build(settings)], [], files));
             foreach (SafeFileHandle given in carriers.Concat(disks)) given.Dispose();
             return new QemuMachine(loop, user, process, stream, shares, device, console, errors, monitor, settings.Balloon);

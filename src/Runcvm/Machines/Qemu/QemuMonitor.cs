@@ -1,8 +1,10 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
+using Runcvm.Linux.Sockets;
 
 namespace Runcvm.Machines.Qemu;
 
@@ -19,6 +21,7 @@ internal sealed class QemuMonitor : IDisposable
     private Task _lastWrite = Task.CompletedTask;
     private TaskCompletionSource _reset = new();
     private TaskCompletionSource<DiskError> _diskError = new();
+    private readonly TaskCompletionSource _saved = new();
     private Exception? _failure;
     private bool _ended;
 
@@ -47,6 +50,25 @@ internal sealed class QemuMonitor : IDisposable
     /// <summary>From now on a reset is the end of QEMU.</summary>
     internal Task EndAtResetAsync() => UnlessItEndsAsync("set-action", new JsonObject { ["reboot"] = "shutdown" });
 
+    /// <summary>Writes the running machine, its memory and its devices, to a file. It runs no more then.</summary>
+    /// <param name="file">a pipe's end, say; it is closed once QEMU has it, or has failed</param>
+    internal async Task SaveAsync(SafeFileHandle file)
+    {
+        const string Name = "saved";
+        using (file)
+        {
+            var events = new JsonObject { ["capability"] = "events", ["state"] = true };
+            var capabilities = new JsonObject { ["capabilities"] = new JsonArray((JsonNode)events) };
+            await CommandAsync("migrate-set-capabilities", capabilities);
+            const long Unlimited = 1L << 40;
+            await CommandAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = Unlimited });
+            await RunAsync("getfd", new JsonObject { ["fdname"] = Name }, file);
+        }
+
+        await CommandAsync("migrate", new JsonObject { ["uri"] = $"fd:{Name}" });
+        await _saved.Task;
+    }
+
     public void Dispose() => _socket.Dispose();
 
     private async Task UnlessItEndsAsync(string command, JsonObject arguments)
@@ -67,22 +89,23 @@ internal sealed class QemuMonitor : IDisposable
         await RunAsync(command, arguments);
     }
 
-    private Task RunAsync(string command, JsonObject arguments)
+    private Task RunAsync(string command, JsonObject arguments, SafeFileHandle? file = null)
     {
         if (_failure != null) return Task.FromException(_failure);
         var answer = new TaskCompletionSource();
         _asked.Enqueue((command, answer));
         string line = new JsonObject { ["execute"] = command, ["arguments"] = arguments }.ToJsonString();
-        _lastWrite = WriteAfterAsync(_lastWrite, Encoding.UTF8.GetBytes(line + "\n"));
+        _lastWrite = WriteAfterAsync(_lastWrite, Encoding.UTF8.GetBytes(line + "\n"), file);
         return answer.Task;
     }
 
-    private async Task WriteAfterAsync(Task before, byte[] line)
+    private async Task WriteAfterAsync(Task before, byte[] line, SafeFileHandle? file)
     {
         await before;
         try
         {
-            await _socket.WriteAsync(line);
+            if (file == null) await _socket.WriteAsync(line);
+            else UnixSocket.SendWithFiles(_socket.Handle, line, [file]);
         }
         catch (Exception e) when (e is LinuxException or ObjectDisposedException)
         {
@@ -113,6 +136,7 @@ internal sealed class QemuMonitor : IDisposable
         if (message["event"] is { } name)
         {
             if (name.ToString() == "RESET") Report(ref _reset).SetResult();
+            if (name.ToString() == "MIGRATION") TakeSaving($"{message["data"]?["status"]}");
             if (name.ToString() == "BLOCK_IO_ERROR") Report(ref _diskError).SetResult(DiskErrorOf(message["data"] as JsonObject));
             return;
         }
@@ -120,6 +144,13 @@ internal sealed class QemuMonitor : IDisposable
         if (!_asked.TryDequeue(out (string Command, TaskCompletionSource Answer) asked)) throw new UsageException("QEMU's monitor answers what nobody asked");
         if (message["error"] is { } error) asked.Answer.SetException(new UsageException($"QEMU refused {asked.Command}: {error["desc"]}"));
         else asked.Answer.SetResult();
+    }
+
+    private void TakeSaving(string status)
+    {
+        if (status == "completed") _saved.TrySetResult();
+        if (status is "failed" or "cancelled")
+            _saved.TrySetException(new UsageException("QEMU could not save the machine"));
     }
 
     // Whoever is told of one event may ask for the next at once.
@@ -143,6 +174,9 @@ internal sealed class QemuMonitor : IDisposable
     private void Fail(Exception reason)
     {
         _failure = reason;
+        // Nobody waits for it in a machine that is not saved.
+        _saved.TrySetException(reason);
+        _ = _saved.Task.Exception;
         while (_asked.TryDequeue(out (string Command, TaskCompletionSource Answer) asked)) asked.Answer.SetException(reason);
     }
 
