@@ -10,6 +10,7 @@ public class CrashTests(DockerEngine engine) : MachineTest(engine)
     private const string Hypervisor = "hypervisor";
     private const string Supervisor = "supervisor";
     private const string FileServer = "file server";
+    private const string Broker = "broker";
     private const string GuestInit = "guest init";
     private const string GuestKernel = "guest kernel";
     private const string Dockerd = "dockerd";
@@ -37,6 +38,7 @@ public class CrashTests(DockerEngine engine) : MachineTest(engine)
     [InlineData(Supervisor, Stage.Stopping, 137, "")]
     [InlineData(FileServer, Stage.Booting, 125, "the file server was killed by signal 9")]
     [InlineData(FileServer, Stage.Running, 125, "the file server was killed by signal 9")]
+    [InlineData(Broker, Stage.Running, 125, "the broker was killed by signal 9")]
     [InlineData(GuestInit, Stage.Running, 125, "Attempted to kill init")]
     [InlineData(GuestInit, Stage.Execing, 125, "Attempted to kill init")]
     [InlineData(GuestInit, Stage.Stopping, 125, "Attempted to kill init")]
@@ -201,6 +203,9 @@ public class CrashTests(DockerEngine engine) : MachineTest(engine)
                 break;
             case FileServer:
                 (await Engine.BesideAsync("pkill", "-KILL", "-f", "-P", _supervisor, "serve-shares")).Succeeded();
+                break;
+            case Broker:
+                (await Engine.BesideAsync("pkill", "-KILL", "-f", "-P", _supervisor, "broker")).Succeeded();
                 break;
             case GuestKernel:
                 await ExecAsync(name, "sh", "-c", "echo c > /proc/sysrq-trigger");

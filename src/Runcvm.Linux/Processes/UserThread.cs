@@ -3,7 +3,7 @@ using System.Runtime.ExceptionServices;
 
 namespace Runcvm.Linux.Processes;
 
-/// <summary>A thread that is somebody else than the rest of the process: another user, or one with capabilities that the others lose. To the kernel identity belongs to a thread and not to a process
+/// <summary>A thread that is somebody else than the rest of the process: another user, or one in other namespaces. To the kernel identity belongs to a thread and not to a process
 /// (credentials(7), nptl(7)), so what is started or opened here is that user's, and needs no program in between.</summary>
 public sealed class UserThread : IDisposable
 {
@@ -13,16 +13,6 @@ public sealed class UserThread : IDisposable
     /// <summary>One in a compartment of its own: what it starts is confined to that.</summary>
     public UserThread(Confinement confinement)
         : this("confined", confinement.Enter)
-    {
-    }
-
-    /// <summary>The same user with nothing but these capabilities, whatever the others lose later.</summary>
-    public UserThread(CapabilitySet kept)
-        : this("capable", () =>
-        {
-            CapabilitySet.Empty.LimitBounding();
-            CapabilitySet.Apply(kept, kept, CapabilitySet.Empty);
-        })
     {
     }
 

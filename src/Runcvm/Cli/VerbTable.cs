@@ -1,3 +1,4 @@
+using Runcvm.Brokering;
 using Runcvm.FileServing;
 using Runcvm.Images;
 using Runcvm.Oci;
@@ -27,6 +28,7 @@ internal static class VerbTable
         ["attach"] = static command => AttachVerb.Run(OnlyArgument(command)),
         [ConfineVmmVerb.Name] = static command => ConfineVmmVerb.Run([.. command.AfterVerb]),
         ["exhaust"] = static command => MemoryShortage.Exhaust(OnlyArgument(command)),
+        [BrokerVerb.Name] = static _ => BrokerVerb.Run(),
         [ServeSharesVerb.Name] = static command => ServeSharesVerb.Run([.. command.AfterVerb]),
         ["build-image"] = static command => BuildVerb.Run([.. command.AfterVerb]),
     };

@@ -1,7 +1,5 @@
-using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse;
-using Runcvm.Linux.Files;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
 
@@ -48,22 +46,14 @@ internal sealed record FileServingOrder
             w.Flag(root.ReadOnly);
             w.Text(root.Hidden);
         });
-        Span<byte> length = stackalloc byte[sizeof(uint)];
-        BinaryPrimitives.WriteUInt32LittleEndian(length, (uint)w.Written.Length);
-        FileDescriptor.WriteAll(socket, length);
-        FileDescriptor.WriteAll(socket, w.Written);
+        SizedMessage.Send(socket, w.Written);
     }
 
     /// <summary>Reads exactly the order: what follows has a file with it.</summary>
     /// <exception cref="WireFormatException">it is none</exception>
     internal static FileServingOrder Receive(SafeFileHandle socket)
     {
-        Span<byte> length = stackalloc byte[sizeof(uint)];
-        Fill(socket, length);
-        uint bytes = BinaryPrimitives.ReadUInt32LittleEndian(length);
-        if (bytes > MostBytes) throw new WireFormatException($"an order of {bytes} bytes");
-        byte[] body = new byte[bytes];
-        Fill(socket, body);
+        byte[] body = SizedMessage.Receive(socket, MostBytes);
         var r = new WireReader(body);
         var order = new FileServingOrder
         {
@@ -75,15 +65,5 @@ internal sealed record FileServingOrder
         r.End();
         if (order.MemoryBytes < 0 || order.Cache > CachePolicy.Always || order.Roots.Count == 0) throw new WireFormatException("an order that cannot be carried out");
         return order;
-    }
-
-    private static void Fill(SafeFileHandle socket, Span<byte> target)
-    {
-        while (!target.IsEmpty)
-        {
-            int got = FileDescriptor.TryRead(socket, target);
-            if (got <= 0) throw new WireFormatException("an order without its end");
-            target = target[got..];
-        }
     }
 }

@@ -1,81 +1,49 @@
-using System.Collections.Concurrent;
-using Microsoft.Win32.SafeHandles;
 using Runcvm.Egress;
 using Runcvm.Linux;
 using Runcvm.Linux.Netlink;
-using Runcvm.Linux.Processes;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Network;
 
-/// <summary>Sees what the engine does to the container's network while the machine runs (`docker network connect`, of which the
-/// runtime is told nothing), and leads interfaces that have come into spare taps. That takes CAP_NET_ADMIN, which one thread
-/// keeps that does nothing else; the namespace is the container's own, so that is all it could change.</summary>
+/// <summary>Sees what the engine does to the container's network while the machine runs (`docker network connect`, of
+/// which the runtime is told nothing), and leads interfaces that have come into spare taps. That takes CAP_NET_ADMIN.
+/// </summary>
 internal sealed class NetworkWatch
 {
+    // Of an interface that went before it was looked at for the first time.
+    private const int Gone = -1;
+
+    private readonly RouteNetlink _netlink;
     private readonly bool _maySpoof;
     private readonly IReadOnlyList<EgressPrograms> _policies;
     private readonly Card?[] _cards;
-    private readonly BlockingCollection<Action<RouteNetlink>> _requests = [];
     private readonly HashSet<string> _complained = [];
     private bool _changed;
 
-    /// <summary>Must be called in the namespace, with the capability.</summary>
-    /// <param name="events">opened before the network was prepared</param>
-    /// <param name="network">as it was prepared</param>
+    /// <param name="netlink">of the namespace</param>
+    /// <param name="interfaces">those that were led in when the network was prepared</param>
+    /// <param name="spares">how many taps there are beside those</param>
     /// <param name="maySpoof">the guest may send from any address</param>
     /// <param name="policies">where it may send to; none leaves that open</param>
-    internal NetworkWatch(SafeFileHandle events, SandboxNetwork network, bool maySpoof,
-        IReadOnlyList<EgressPrograms>? policies = null)
+    internal NetworkWatch(
+        RouteNetlink netlink, IReadOnlyList<NetworkInterface> interfaces, int spares, bool maySpoof,
+        IReadOnlyList<EgressPrograms> policies)
     {
-        Events = events;
-        _policies = policies ?? [];
+        _netlink = netlink;
         _maySpoof = maySpoof;
-        _cards = new Card?[network.Interfaces.Count + network.Spares.Count];
-        using var started = new ManualResetEventSlim();
-        _requests.Add(netlink =>
-        {
-            List<Link> links = netlink.Links();
-            for (int i = 0; i < network.Interfaces.Count; i++)
-            {
-                NetworkInterface description = network.Interfaces[i].Description;
-                _cards[i] = new Card(links.Find(link => link.Name == description.Name)!.Index, description);
-            }
-
-            started.Set();
-        });
-        var thread = new Thread(Serve) { IsBackground = true };
-        thread.Start();
-        started.Wait();
+        _policies = policies;
+        _cards = new Card?[interfaces.Count + spares];
+        List<Link> links = netlink.Links();
+        for (int i = 0; i < interfaces.Count; i++)
+            _cards[i] = new Card(links.Find(link => link.Name == interfaces[i].Name)?.Index ?? Gone, interfaces[i]);
     }
-
-    /// <summary>Becomes readable when something may have changed, see <see cref="RouteEvents"/>.</summary>
-    internal SafeFileHandle Events { get; }
 
     /// <summary>Adapts the taps to how the namespace is now.</summary>
     /// <returns>null when nothing has changed</returns>
-    internal Task<NetworkState?> UpdateAsync()
+    internal NetworkState? Update()
     {
-        // Whoever waits is continued by his own loop. Not on a thread of the pool, which this one would have to start: it would
-        // inherit the capability.
-        var done = new TaskCompletionSource<NetworkState?>();
-        _requests.Add(netlink =>
-        {
-            try
-            {
-                done.SetResult(Update(netlink));
-            }
-            catch (Exception e)
-            {
-                done.SetException(e);
-            }
-        });
-        return done.Task;
-    }
-
-    private NetworkState? Update(RouteNetlink netlink)
-    {
+        RouteNetlink netlink = _netlink;
         List<LinkAddress> addresses = netlink.Addresses();
         List<LinkRoute> routes = netlink.Routes();
         List<Link> links = netlink.Links();
@@ -107,7 +75,7 @@ internal sealed class NetworkWatch
         if (!_changed && complaints.Count == 0) return null;
         _changed = false;
         NetworkInterface?[] cards = [.. _cards.Select(static card => card?.Description)];
-        return new(cards, NamespaceSysctls.Read([.. cards.OfType<NetworkInterface>().Select(static card => card.Name)]), complaints);
+        return new(cards, complaints);
     }
 
     private void Follow(RouteNetlink netlink, List<Link> links, Link link, NetworkInterface description)
@@ -136,15 +104,6 @@ internal sealed class NetworkWatch
     private static bool IsSame(NetworkInterface one, NetworkInterface other)
         => WireBytes.Of(one).SequenceEqual(WireBytes.Of(other));
 
-    private void Serve()
-    {
-        CapabilitySet only = CapabilitySet.Of(["CAP_NET_ADMIN"]);
-        CapabilitySet.Empty.LimitBounding();
-        CapabilitySet.Apply(only, only, CapabilitySet.Empty);
-        using var netlink = new RouteNetlink();
-        foreach (Action<RouteNetlink> request in _requests.GetConsumingEnumerable()) request(netlink);
-    }
-
     /// <param name="Link">number of the container's interface</param>
     /// <param name="Description">what the guest makes of it</param>
     private sealed record Card(int Link, NetworkInterface Description);
@@ -152,7 +111,19 @@ internal sealed class NetworkWatch
 
 /// <summary>How a container's network is.</summary>
 /// <param name="Cards">what each of the machine's network cards is; null for one that is connected to nothing</param>
-/// <param name="Sysctls">settings of the namespace that the guest takes over</param>
 /// <param name="Complaints">sentences for the container's log</param>
-internal sealed record NetworkState(
-    IReadOnlyList<NetworkInterface?> Cards, IReadOnlyList<KeyValuePair<string, string>> Sysctls, IReadOnlyList<string> Complaints);
+internal sealed record NetworkState(IReadOnlyList<NetworkInterface?> Cards, IReadOnlyList<string> Complaints)
+{
+    internal void Write(WireWriter w)
+    {
+        w.List(Cards, static (w, card) =>
+        {
+            w.Flag(card != null);
+            card?.Write(w);
+        });
+        w.Texts(Complaints);
+    }
+
+    internal static NetworkState Read(ref WireReader r)
+        => new(r.List(static (ref WireReader r) => r.Flag() ? NetworkInterface.Read(ref r) : null), r.Texts());
+}

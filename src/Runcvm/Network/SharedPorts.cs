@@ -1,8 +1,6 @@
-using System.Collections.Concurrent;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
-using Runcvm.Linux.Processes;
 using Runcvm.Linux.Sockets;
 using Runcvm.Protocol.Messages;
 
@@ -10,7 +8,7 @@ namespace Runcvm.Network;
 
 /// <summary>Sockets of the namespace that the machine joined (the host's, or another container's). The sandbox is not in it:
 /// `create` made them there, and the low-level runtime handed them on as it does for socket activation (sd_listen_fds(3)).
-/// Ports below 1024 take a capability, which one thread keeps that does nothing but bind.</summary>
+/// Ports below 1024 take a capability, so somebody else binds them who has it.</summary>
 internal sealed class SharedPorts
 {
     /// <summary>How many TCP ports a machine can have there.</summary>
@@ -19,30 +17,32 @@ internal sealed class SharedPorts
     /// <summary>How many UDP ports a machine can have there.</summary>
     internal const int Datagrams = 32;
 
-    private readonly Queue<SafeFileHandle> _streams = [];
-    private readonly Queue<SafeFileHandle> _datagrams = [];
-    private readonly BlockingCollection<Action> _requests = [];
+    private readonly IReadOnlyList<SafeFileHandle> _sockets;
+    private readonly Func<int, ListeningPort, TakenPort> _take;
+    private readonly Queue<int> _streams = [];
+    private readonly Queue<int> _datagrams = [];
 
-    /// <summary>Takes over what `create` made. Must be called while this process has the capability.</summary>
-    internal SharedPorts(IReadOnlyList<SafeFileHandle> sockets)
+    /// <summary>Takes over what `create` made.</summary>
+    /// <param name="sockets">in the order in which it made them</param>
+    /// <param name="take">does what <see cref="Take"/> does with the socket of that index</param>
+    internal SharedPorts(IReadOnlyList<SafeFileHandle> sockets, Func<int, ListeningPort, TakenPort> take)
     {
+        _sockets = sockets;
+        _take = take;
         for (int i = 0; i < sockets.Count; i++)
         {
             // runc, when it hands them on, switches that off.
             FileDescriptor.SetNonBlocking(sockets[i]);
-            (i < Streams ? _streams : _datagrams).Enqueue(sockets[i]);
+            (IsDatagram(i) ? _datagrams : _streams).Enqueue(i);
         }
-
-        using var ready = new ManualResetEventSlim();
-        _requests.Add(ready.Set);
-        var thread = new Thread(Serve) { IsBackground = true };
-        thread.Start();
-        ready.Wait();
     }
+
+    /// <summary>What the socket of this index is.</summary>
+    internal static bool IsDatagram(int index) => index >= Streams;
 
     /// <summary>All of them, in the calling thread's network namespace, to be handed on.</summary>
     internal static IReadOnlyList<SafeFileHandle> MakeAll()
-        => [.. Enumerable.Range(0, Streams + Datagrams).Select(static i => Make(isDatagram: i >= Streams))];
+        => [.. Enumerable.Range(0, Streams + Datagrams).Select(static i => Make(IsDatagram(i)))];
 
     /// <summary>A socket of the calling thread's network namespace.</summary>
     internal static SafeFileHandle Make(bool isDatagram) => isDatagram ? DatagramListener.Make() : StreamListener.Make();
@@ -69,27 +69,12 @@ internal sealed class SharedPorts
     /// <summary>A listening socket for the port, or null when that cannot be had or all sockets are used.</summary>
     internal SafeFileHandle? TryListen(ListeningPort port)
     {
-        Queue<SafeFileHandle> sockets = port.IsDatagram ? _datagrams : _streams;
-        if (!sockets.TryDequeue(out SafeFileHandle? socket)) return null;
-        using var done = new ManualResetEventSlim();
-        TakenPort taken = TakenPort.None;
-        _requests.Add(() =>
-        {
-            taken = Take(socket, port);
-            done.Set();
-        });
-        done.Wait();
-        if (taken == TakenPort.Listening) return socket;
-        if (taken == TakenPort.BoundOnly) socket.Dispose();
-        else sockets.Enqueue(socket);
+        Queue<int> indexes = port.IsDatagram ? _datagrams : _streams;
+        if (!indexes.TryDequeue(out int index)) return null;
+        TakenPort taken = _take(index, port);
+        if (taken == TakenPort.Listening) return _sockets[index];
+        if (taken == TakenPort.BoundOnly) _sockets[index].Dispose();
+        else indexes.Enqueue(index);
         return null;
-    }
-
-    private void Serve()
-    {
-        CapabilitySet only = CapabilitySet.Of(["CAP_NET_BIND_SERVICE"]);
-        CapabilitySet.Empty.LimitBounding();
-        CapabilitySet.Apply(only, only, CapabilitySet.Empty);
-        foreach (Action request in _requests.GetConsumingEnumerable()) request();
     }
 }

@@ -10,12 +10,6 @@ internal sealed record ForwardedSocket(string Source, FileStatus Status)
     /// <summary>What it takes to connect whoever the guest let connect: its kernel has looked at owner and mode.</summary>
     internal static readonly string[] Capabilities = ["CAP_DAC_OVERRIDE"];
 
-    /// <summary>The folder of the sandbox that has them all.</summary>
-    internal const string Folder = "/run/runcvm-sockets";
-
-    /// <summary>Where the sandbox has the socket with this index.</summary>
-    internal static string InSandbox(int index) => $"{Folder}/{index}";
-
     /// <summary>What lies at the source, if it is a socket.</summary>
     internal static ForwardedSocket? TryFrom(string source)
         => FileStatus.TryOf(source, followLinks: true) is { Kind: FileKind.Socket } status ? new ForwardedSocket(source, status) : null;

@@ -98,6 +98,7 @@ internal static class SandboxSpec
         };
         if (!parts.UseKvm) mounts.Add(SpecMount.Bind(BootTurns.Folder, BootTurns.InSandbox, "ro", "nosuid", "nodev", "noexec"));
         foreach (JsonNode mount in HypervisorTree.Mounts(parts)) mounts.Add(mount);
+        foreach (JsonNode mount in BrokerTree.Mounts(parts)) mounts.Add(mount);
         if (parts.Firecracker == null)
         {
             // QEMU gets its disks as open files.
@@ -109,7 +110,6 @@ internal static class SandboxSpec
         if (parts.Files.Count > 0) mounts.Add(SpecMount.Tmpfs("/etc", "64k", "noexec"));
         foreach ((string source, string target) in parts.Files) mounts.Add(SpecMount.Bind(source, target, "ro", "nosuid", "nodev", "noexec"));
         AddShares(mounts, parts.Shares);
-        AddSockets(mounts, parts.Sockets);
         return mounts;
     }
 
@@ -125,14 +125,6 @@ internal static class SandboxSpec
             string access = shares[i].ReadOnly ? "ro" : "rw";
             mounts.Add(SpecMount.Of("bind", shares[i].Source, Share.InSandbox(i), shares[i].Options, "rprivate", access, "nosuid", "nodev", "noexec"));
         }
-    }
-
-    private static void AddSockets(JsonArray mounts, IReadOnlyList<ForwardedSocket> sockets)
-    {
-        if (sockets.Count == 0) return;
-        mounts.Add(SpecMount.Of("tmpfs", "tmpfs", ForwardedSocket.Folder, "nosuid", "nodev", "noexec", "mode=700", "size=64k"));
-        for (int i = 0; i < sockets.Count; i++)
-            mounts.Add(SpecMount.Bind(sockets[i].Source, ForwardedSocket.InSandbox(i), "ro", "nosuid", "nodev", "noexec"));
     }
 
     // Only the network may be somebody else's: the machine takes part in it like the container would. The rest is the

@@ -62,8 +62,8 @@ internal static class SeccompProfile
         string[] open = ["ioctl", "prctl", "mmap", "mprotect", "clone"];
         SystemCallList[] lists =
         [
-            SupervisorCalls.List, FileServerCalls.List, QemuCalls.List(emulates: true), FirecrackerCalls.List,
-            FirecrackerCalls.OfTheDouble,
+            SupervisorCalls.List, FileServerCalls.List, BrokerCalls.List, QemuCalls.List(emulates: true),
+            FirecrackerCalls.List, FirecrackerCalls.OfTheDouble,
         ];
         return lists.Aggregate(SystemCallList.Empty, (all, one) => all.Or(one.Without(open))).Allow(open);
     }

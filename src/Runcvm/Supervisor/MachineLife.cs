@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Net;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Brokering;
 using Runcvm.Egress;
 using Runcvm.FileServing;
 using Runcvm.Linux.Events;
@@ -23,25 +24,24 @@ namespace Runcvm.Supervisor;
 /// <param name="description">what `create` decided</param>
 /// <param name="network">the container's, led into taps</param>
 /// <param name="policies">of what the machine may reach, as `create` loaded them; none leaves it open</param>
-/// <param name="watch">sees what becomes of the container's network, if that can change</param>
+/// <param name="networkEvents">become readable when something of the container's network may have changed</param>
 /// <param name="hypervisor">the compartment in which the hypervisor runs</param>
 /// <param name="timeline">where the time of the start goes</param>
 /// <param name="shares">serves the files of the host that the machine gets, if any</param>
-/// <param name="capable">connects to sockets of the host, if any are forwarded</param>
+/// <param name="broker">does what takes a capability, if anything does</param>
 /// <param name="control">where it is asked: the listening socket that `create` made</param>
 /// <param name="pod">where a pod's containers come in: another such socket</param>
 /// <param name="saved">what it goes on from, if it does</param>
 internal sealed class MachineLife(
     EventLoop loop, MachineDescription description, SandboxNetwork network, IReadOnlyList<EgressPrograms> policies,
-    NetworkWatch? watch,
-    UserThread hypervisor, Timeline timeline, FileServerProcess? shares, UserThread? capable, SafeFileHandle control,
-    SafeFileHandle? pod, SavedStart? saved)
+    SafeFileHandle networkEvents, UserThread hypervisor, Timeline timeline, FileServerProcess? shares,
+    BrokerProcess? broker, SafeFileHandle control, SafeFileHandle? pod, SavedStart? saved)
 {
     private readonly MachineLog _log = new(description.LogLevel);
     private readonly LastWords _words = new();
     private readonly GuestLink _link = new(new Multiplexer());
     private readonly Stopwatch _sinceStart = new();
-    private Task _sharesFailed = BootWatch.Never;
+    private Task _serversFailed = BootWatch.Never;
 
     internal async Task<int> RunAsync()
     {
@@ -57,7 +57,7 @@ internal sealed class MachineLife(
         using IMachine machine = await StartAsync();
         (SafeFileHandle? ours, SafeFileHandle? theirs) = pod == null ? default : UnixSocket.Pair();
         using PassingRoots? roots = ours == null ? null : new PassingRoots(loop, ours);
-        if (shares != null) _sharesFailed = shares.ServeAsync(loop, machine.FileDevice, machine.Shares!, theirs);
+        _serversFailed = ServersFailedAsync(machine, theirs);
         LogTime("the hypervisor's program was started");
         var workload = new Workload(loop, _link);
         Task others = Task.WhenAll(
@@ -84,6 +84,7 @@ internal sealed class MachineLife(
         IMachine? machine = MachineStart.Start(loop, description, network, hypervisor, saved, out WarmBoot? warm);
         // The hypervisor has its own; nothing that it or the guest says was read yet.
         SystemCallFilter.Of(SupervisorCalls.List).Install(allThreads: true);
+        broker?.AwaitReady();
         return warm == null ? Task.FromResult(machine!) : warm.ChooseAsync(_log.Info);
     }
 
@@ -123,6 +124,11 @@ internal sealed class MachineLife(
         throw await _words.OfDeadAsync(loop, machine);
     }
 
+    // Fails with the first of those that the machine cannot go on without.
+    private Task ServersFailedAsync(IMachine machine, SafeFileHandle? roots) => Task.WhenAny(
+        shares?.ServeAsync(loop, machine.FileDevice, machine.Shares!, roots) ?? BootWatch.Never,
+        broker?.FailedAsync(loop) ?? BootWatch.Never).Unwrap();
+
     // A guest that stood still does not know for how long. One that has not started its workload yet gets the time with its set-up.
     private Task SetClockAsync(Workload workload)
         => workload.Started.IsCompletedSuccessfully
@@ -159,21 +165,21 @@ internal sealed class MachineLife(
     // end with its guest.
     private async Task<int?> EndAsync(Task<int?> serving, Task endsAtReset)
     {
-        Task first = await Task.WhenAny(serving, _sharesFailed, endsAtReset);
+        Task first = await Task.WhenAny(serving, _serversFailed, endsAtReset);
         if (first == endsAtReset)
         {
             await endsAtReset;
-            first = await Task.WhenAny(serving, _sharesFailed);
+            first = await Task.WhenAny(serving, _serversFailed);
         }
 
-        if (first == _sharesFailed) await _sharesFailed;
+        if (first == _serversFailed) await _serversFailed;
         return await serving;
     }
 
     private async Task AwaitHelloAsync(IMachine machine, GuestSession session, Task pump)
     {
         Task<ReceivedMessage?> hello = session.ReceiveAsync();
-        await new BootWatch(loop, description, machine, _words, timeline, _log).AwaitAsync(hello, pump, _sharesFailed);
+        await new BootWatch(loop, description, machine, _words, timeline, _log).AwaitAsync(hello, pump, _serversFailed);
         if (await hello is { } message)
         {
             session.TakeHello(message);
@@ -192,12 +198,13 @@ internal sealed class MachineLife(
         if (policies.Count > 0 && network.Interfaces.Count > 0 && Nameserver() == null)
             MachineLog.Error(
                 "names will not resolve: RUNCVM_EGRESS asks a nameserver of IPv4, and the engine gave none");
-        using NetworkFollower? follower = watch == null ? null
-            : new NetworkFollower(loop, _link, watch, setup, policies.Count > 0, _log);
+        using NetworkFollower? follower = network.Spares.Count == 0 ? null : new NetworkFollower(
+            loop, _link, networkEvents, broker!.Network(loop), setup, policies.Count > 0, _log);
         // Ends with the machine.
         _ = follower?.RunAsync();
         using var ports = new PortRelay(loop, _link, network.TryListen, keepsPorts: network.Shared != null, _log);
-        SocketDialler? sockets = capable == null ? null : new SocketDialler(loop, description.Sockets, capable, _log);
+        SocketDialler? sockets = description.Sockets.Count == 0 ? null
+            : new SocketDialler(loop, description.Sockets, broker!, _log);
         return await session.RunAsync(setup, control, ports, sockets);
     }
 

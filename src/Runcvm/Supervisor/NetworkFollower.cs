@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Brokering;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Netlink;
@@ -10,13 +12,14 @@ namespace Runcvm.Supervisor;
 
 /// <summary>Tells the guest when the container is connected to a network, or disconnected from one, while the machine runs.</summary>
 internal sealed class NetworkFollower(
-    EventLoop loop, GuestLink link, NetworkWatch watch, Setup setup, bool guardsNames, MachineLog log) : IDisposable
+    EventLoop loop, GuestLink link, SafeFileHandle events, NetworkQuestions questions, Setup setup, bool guardsNames,
+    MachineLog log) : IDisposable
 {
     // An engine makes an interface in a dozen steps, and changes the names of other containers before or after that.
     private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Afterwards = TimeSpan.FromSeconds(1);
 
-    private readonly AsyncFile _events = new(loop, watch.Events);
+    private readonly AsyncFile _events = new(loop, events);
     private IReadOnlyList<byte[]> _files = [.. setup.Files.Select(static file => file.Content)];
     private IReadOnlyList<NetworkInterface?> _cards = [.. setup.Interfaces, .. setup.SpareCards.Select(static _ => (NetworkInterface?)null)];
     private IReadOnlyList<KeyValuePair<string, string>> _sysctls = setup.NetworkSysctls;
@@ -42,16 +45,21 @@ internal sealed class NetworkFollower(
         }
     }
 
-    public void Dispose() => _events.Dispose();
+    public void Dispose()
+    {
+        _events.Dispose();
+        questions.Dispose();
+    }
 
     private async Task FollowAsync()
     {
         NetworkState? state = null;
         try
         {
-            state = await watch.UpdateAsync();
+            state = await questions.AskAsync();
+            if (state != null) _sysctls = NamespaceSysctls.Read(Names(state.Cards));
         }
-        catch (Exception e) when (e is LinuxException or UsageException or InvalidOperationException)
+        catch (Exception e) when (e is LinuxException or UsageException or WireFormatException or IOException)
         {
             log.Info($"the network of the container has changed, and the machine's could not follow: {Reason.Of(e)}");
         }
@@ -63,7 +71,6 @@ internal sealed class NetworkFollower(
         Note(state);
         _files = files;
         _cards = state?.Cards ?? _cards;
-        _sysctls = state?.Sysctls ?? _sysctls;
         try
         {
             await link.SendAsync(new NetworkChange(_cards, _sysctls, _files, relay));

@@ -1,19 +1,17 @@
+using Runcvm.Brokering;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
-using Runcvm.Linux.Processes;
-using Runcvm.Linux.Sockets;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
-using Runcvm.Sandbox;
 
 namespace Runcvm.Supervisor;
 
 /// <summary>Connects the machine to those sockets of the host that were mounted for it.</summary>
 /// <param name="loop">the loop</param>
 /// <param name="sockets">as the user knows them, in the order of their numbers</param>
-/// <param name="capable">may connect to what belongs to others</param>
+/// <param name="broker">may connect to what belongs to others</param>
 /// <param name="log">says which sockets nobody listens at</param>
-internal sealed class SocketDialler(EventLoop loop, IReadOnlyList<string> sockets, UserThread capable, MachineLog log)
+internal sealed class SocketDialler(EventLoop loop, IReadOnlyList<string> sockets, BrokerProcess broker, MachineLog log)
 {
     // What a guest that keeps to the rules never reaches: it counts a connection that has ended no later than this side.
     private const int MostUnanswered = 2 * DialSocket.MostConnections;
@@ -64,14 +62,13 @@ internal sealed class SocketDialler(EventLoop loop, IReadOnlyList<string> socket
 
     private async Task<AsyncFile?> ConnectAsync(ushort number)
     {
-        string path = ForwardedSocket.InSandbox(number);
         long start = System.Diagnostics.Stopwatch.GetTimestamp();
         try
         {
             // The kernel tells nobody when a queue has room again.
             do
             {
-                if (capable.Run(() => UnixSocket.TryConnect(path)) is { } connected)
+                if (broker.TryConnect(number) is { } connected)
                 {
                     _reported.Remove(sockets[number]);
                     return new AsyncFile(loop, connected);

@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Brokering;
 using Runcvm.Egress;
 using Runcvm.FileServing;
 using Runcvm.Linux;
@@ -56,21 +57,18 @@ internal static class SuperviseVerb
                 [.. others[..ofPolicies].Chunk(EgressPrograms.Files).Select(static files => EgressPrograms.Of(files))];
             SandboxNetwork network = SandboxNetwork.Prepare(
                 description.MaySpoof, description.IsFirecracker ? description.HypervisorUser : null,
-                description.SharesAddresses ? 0 : SpareCards, policies) with
-            {
-                Shared = description.SharesAddresses ? new SharedPorts(others[ofPolicies..]) : null,
-            };
-            NetworkWatch? watch = network.Spares.Count > 0
-                ? new NetworkWatch(networkEvents, network, description.MaySpoof, policies) : null;
+                description.SharesAddresses ? 0 : SpareCards, policies);
+            SafeFileHandle[] ports = others[ofPolicies..];
+            using var broker = BrokerProcess.TryStart(description, network, policies, ports);
+            if (description.SharesAddresses) network = network with { Shared = new SharedPorts(ports, broker!.Bind) };
             using var hypervisor = new UserThread(new Confinement(HypervisorTree.Root, description.HypervisorUser, HypervisorNamespaces(description)));
             using SavedStart? saved = ofSaved == 0 ? null : new SavedStart(rest[0], new UserThread(
                 new Confinement(HypervisorTree.Root, description.HypervisorUser, HypervisorNamespaces(description))));
-            using UserThread? capable = description.Sockets.Count > 0 ? new UserThread(CapabilitySet.Of(ForwardedSocket.Capabilities)) : null;
             GiveUpSetUp();
             using var loop = new EventLoop();
             int code = loop.Run(new MachineLife(
-                loop, description, network, policies, watch, hypervisor, timeline, shares, capable, control,
-                pod, saved).RunAsync);
+                loop, description, network, policies, networkEvents, hypervisor, timeline, shares, broker, control, pod,
+                saved).RunAsync);
             foreach (SafeFileHandle file in backing) file.Dispose();
             LeaveOutcome(code, timeline, "");
             return code;
@@ -124,14 +122,14 @@ internal static class SuperviseVerb
     private static Namespaces HypervisorNamespaces(MachineDescription description)
         => Namespaces.Pid | Namespaces.Ipc | Namespaces.Uts | (description.IsFirecracker ? Namespaces.None : Namespaces.Network);
 
-    // The compartments are made, and nothing of guest or hypervisor was read yet. From here on no thread may change anything, but for those
-    // that keep one capability for one purpose.
+    // The compartments are made, and nothing of guest or hypervisor was read yet. From here on no thread may change
+    // anything.
     private static void GiveUpSetUp()
     {
         ThreadCapabilities.Drop();
         CapabilitySet left = ThreadCapabilities.Permitted();
-        if ((left.Bits & CapabilitySet.Of(SandboxSpec.SetUpCapabilities).Bits) != 0)
-            throw new UsageException($"a thread of the supervisor kept capabilities of its set-up ({left.Bits:x}); please report this");
+        if (left != CapabilitySet.Empty)
+            throw new UsageException($"a thread of the supervisor kept capabilities ({left.Bits:x}); please report this");
         CurrentProcess.ForbidInspection();
         CurrentProcess.SetLimit(Rlimit.Core, 0, 0);
     }

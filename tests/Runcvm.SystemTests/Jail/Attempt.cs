@@ -14,7 +14,11 @@ internal enum Who
     /// <summary>Root with Docker's capabilities in the sandbox, as an exec that got there by mistake.</summary>
     Root = 16,
 
-    Programs = Hypervisor | FileServer | Supervisor | OtherThread,
+    Broker = 32,
+
+    /// <summary>Those in a root folder and namespaces of their own.</summary>
+    Confined = Hypervisor | FileServer | Broker,
+    Programs = Confined | Supervisor | OtherThread,
     All = Programs | Root,
 }
 

@@ -24,7 +24,7 @@ internal static class FileAttempts
             "/usr/local/bin/jail-test", "/usr/bin/jail-test", "/etc/jail-test", "/jail-test", "/boot/jail-test",
                 "/sys/fs/cgroup/jail-test"),
         // The sandbox's own small tmpfs in memory: only the supervisor, whose they are, may have files there.
-        .. Create(Who.Hypervisor | Who.FileServer, "/dev/jail-test", "/run/runcvm-mounts/jail-test",
+        .. Create(Who.Confined, "/dev/jail-test", "/run/runcvm-mounts/jail-test",
             "/run/sandbox/jail-test"),
         .. Create(Who.All, "/run/jail-test", "/run/runcvm/jail-test", "/run/runcvm-boots/jail-test", "/proc/jail-test"),
         .. Open(Who.All, WriteOnly, "for writing",
@@ -42,9 +42,9 @@ internal static class FileAttempts
             "/dev/loop-control", "/dev/loop0", "/dev/vda", "/dev/sda", "/dev/fuse", "/dev/vfio/vfio", "/dev/uinput"),
         // The file server sees itself.
         .. Open(Who.Hypervisor, ReadOnly, "for reading", "/proc/self/environ"),
-        .. Open(Who.Hypervisor | Who.FileServer, ReadOnly, "for reading", "/proc/1/environ", "/proc/1/maps",
+        .. Open(Who.Confined, ReadOnly, "for reading", "/proc/1/environ", "/proc/1/maps",
             "/run/runcvm/process.bin", "/run/runcvm/setup.bin", "/run/runcvm/machine.bin"),
-        .. Open(Who.Hypervisor | Who.FileServer, ReadWrite, "for reading and writing", "/proc/1/mem",
+        .. Open(Who.Confined, ReadWrite, "for reading and writing", "/proc/1/mem",
             "/proc/1/task/1/mem", "/run/runcvm/lock", "/run/runcvm-boots/0"),
         new("make a set-user-id program in /usr/local/bin", Who.All,
             at => CreateAsync(at, "/usr/local/bin/jail-test", SetUserId)),

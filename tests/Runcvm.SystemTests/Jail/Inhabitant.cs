@@ -25,6 +25,7 @@ internal sealed class Inhabitant
     {
         ("runcvm", "supervise") => Jail.Who.Supervisor,
         ("runcvm", "serve-shares") => Jail.Who.FileServer,
+        ("runcvm", "broker") => Jail.Who.Broker,
         (string name, _) when name.StartsWith("qemu-system", StringComparison.Ordinal) || name == "firecracker"
             => Jail.Who.Hypervisor,
         _ => null,

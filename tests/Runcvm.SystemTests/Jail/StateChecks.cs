@@ -8,13 +8,21 @@ internal static class StateChecks
     // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, MKNOD, SETFCAP: what a file server acts by.
     private const ulong FileCapabilities = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 27 | 1UL << 31;
 
+    // NET_ADMIN in a network of the machine's own, else NET_BIND_SERVICE.
+    private const ulong OfOwnNetwork = 1 << 12, OfSharedNetwork = 1 << 10;
+
     internal static IEnumerable<(string What, string Must, string Is, bool Holds)> Of(IReadOnlyList<Inhabitant> all,
-        bool mayServeFiles)
+        bool mayServeFiles, bool sharesNetwork)
     {
         Inhabitant supervisor = all.Single(static process => process.Who == Who.Supervisor);
         foreach (Inhabitant process in all)
         {
-            ulong allowed = process.Who == Who.FileServer && mayServeFiles ? FileCapabilities : 0;
+            ulong allowed = process.Who switch
+            {
+                Who.FileServer when mayServeFiles => FileCapabilities,
+                Who.Broker => sharesNetwork ? OfSharedNetwork : OfOwnNetwork,
+                _ => 0,
+            };
             foreach (string set in (string[])["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
             {
                 // It was started with its capabilities by way of inheriting them, and its filter knows no execve(2).
@@ -25,11 +33,11 @@ internal static class StateChecks
 
             yield return OfThreads(process, "NoNewPrivs", "1", static text => text == "1");
             yield return OfThreads(process, "Seccomp", "2", static text => text == "2");
-            if (process.Who is not (Who.Hypervisor or Who.FileServer)) continue;
+            if (process.Who is not (Who.Hypervisor or Who.FileServer or Who.Broker)) continue;
             foreach (string type in (string[])["pid", "mnt", "ipc"])
             {
                 string own = process.Namespace(type);
-                if (process.Who == Who.Hypervisor
+                if (process.Who is Who.Hypervisor or Who.Broker
                     || type == "mnt") yield return (process.Name + ": namespace " + type, "its own", own,
                     own != supervisor.Namespace(type));
             }

@@ -15,28 +15,28 @@ public class NetworkWatchTests
         using var net = new ContainerPlumbing();
         using SafeFileHandle events = RouteEvents.Open();
         SandboxNetwork network = SandboxNetwork.Prepare(spares: 1);
-        var watch = new NetworkWatch(events, network, maySpoof: false);
+        using var netlink = new RouteNetlink();
+        NetworkWatch watch = Watch(netlink, network);
         Assert.DoesNotContain("UP", TestNamespace.Command("ip -br link show tap1"), StringComparison.Ordinal);
-        Assert.Null(Update(watch));
+        Assert.Null(watch.Update());
 
         RouteEvents.Drain(events);
         Add(net, "eth1", "10.8.0.2/24");
         Assert.True(FileDescriptor.TryRead(events, new byte[100]) > 0);
-        NetworkState state = Update(watch)!;
+        NetworkState state = watch.Update()!;
         Assert.Equal(["eth0", "eth1"], state.Cards.Select(static card => card?.Name));
         Assert.Contains("10.8.0.2", Addresses(state.Cards[1]!));
-        Assert.Contains("net/ipv6/conf/eth1/disable_ipv6", state.Sysctls.Select(static sysctl => sysctl.Key));
         Assert.Contains("Egress Redirect to device tap1", TestNamespace.Command("tc filter show dev eth1 ingress"), StringComparison.Ordinal);
         Assert.Contains("Egress Redirect to device eth1", TestNamespace.Command("tc filter show dev tap1 ingress"), StringComparison.Ordinal);
-        Assert.Null(Update(watch));
+        Assert.Null(watch.Update());
 
         Add(net, "eth2", "10.7.0.2/24");
-        Assert.Contains("no network card left for eth2", Assert.Single(Update(watch)!.Complaints), StringComparison.Ordinal);
-        Assert.Null(Update(watch));
+        Assert.Contains("no network card left for eth2", Assert.Single(watch.Update()!.Complaints), StringComparison.Ordinal);
+        Assert.Null(watch.Update());
         TestNamespace.Command("ip link del eth1");
-        Assert.Equal(["eth0", "eth2"], Update(watch)!.Cards.Select(static card => card?.Name));
+        Assert.Equal(["eth0", "eth2"], watch.Update()!.Cards.Select(static card => card?.Name));
         TestNamespace.Command("ip link del eth2");
-        Assert.Equal(["eth0", null], Update(watch)!.Cards.Select(static card => card?.Name));
+        Assert.Equal(["eth0", null], watch.Update()!.Cards.Select(static card => card?.Name));
         Assert.DoesNotContain("UP", TestNamespace.Command("ip -br link show tap1"), StringComparison.Ordinal);
         network.CloseTaps();
     });
@@ -45,19 +45,19 @@ public class NetworkWatchTests
     public void Addresses_and_routes_that_change_are_seen_and_allowed() => TestNamespace.Run(() =>
     {
         using var net = new ContainerPlumbing();
-        using SafeFileHandle events = RouteEvents.Open();
         SandboxNetwork network = SandboxNetwork.Prepare(spares: 1);
-        var watch = new NetworkWatch(events, network, maySpoof: false);
-        Assert.Null(Update(watch));
+        using var netlink = new RouteNetlink();
+        NetworkWatch watch = Watch(netlink, network);
+        Assert.Null(watch.Update());
         // Stays only where the filters are not made anew, and packets never reach the namespace meanwhile.
         TestNamespace.Command("tc filter add dev eth0 ingress protocol all prio 9 u32 match u32 0 0 flowid 1:9");
         string program = Program();
         TestNamespace.Command("ip route del default via 10.9.0.1");
-        Assert.NotNull(Update(watch));
+        Assert.NotNull(watch.Update());
         Assert.Equal(program, Program());
         TestNamespace.Command("ip addr add 10.9.0.7/24 dev eth0");
         TestNamespace.Command("ip link set eth0 mtu 1390");
-        NetworkInterface card = Update(watch)!.Cards[0]!;
+        NetworkInterface card = watch.Update()!.Cards[0]!;
         Assert.Contains("flowid 1:9", TestNamespace.Command("tc filter show dev eth0 ingress"), StringComparison.Ordinal);
         Assert.NotEqual(program, Program());
         string tap = TestNamespace.Command("ip link show tap0");
@@ -74,22 +74,36 @@ public class NetworkWatchTests
     public void One_that_cannot_be_led_in_is_told_once_and_keeps_no_other_from_it() => TestNamespace.Run(() =>
     {
         using var net = new ContainerPlumbing();
-        using SafeFileHandle events = RouteEvents.Open();
         SandboxNetwork network = SandboxNetwork.Prepare(spares: 1);
-        var watch = new NetworkWatch(events, network, maySpoof: false);
+        using var netlink = new RouteNetlink();
+        NetworkWatch watch = Watch(netlink, network);
         for (int i = 0; i < 12; i++) TestNamespace.Command($"ip addr add 10.9.0.{100 + i}/24 dev eth0");
         Add(net, "eth1", "10.8.0.2/24");
-        NetworkState state = Update(watch)!;
+        NetworkState state = watch.Update()!;
         Assert.Contains("eth0 has more than 12 addresses", Assert.Single(state.Complaints), StringComparison.Ordinal);
         Assert.Equal(["eth0", "eth1"], state.Cards.Select(static card => card?.Name));
         Assert.DoesNotContain("10.9.0.111", Addresses(state.Cards[0]!));
-        Assert.Null(Update(watch));
+        Assert.Null(watch.Update());
         TestNamespace.Command("ip addr del 10.9.0.100/24 dev eth0");
-        Assert.Contains("10.9.0.111", Addresses(Update(watch)!.Cards[0]!));
+        Assert.Contains("10.9.0.111", Addresses(watch.Update()!.Cards[0]!));
         network.CloseTaps();
     });
 
-    private static NetworkState? Update(NetworkWatch watch) => watch.UpdateAsync().GetAwaiter().GetResult();
+    [Fact]
+    public void One_that_went_before_the_first_look_is_found_gone() => TestNamespace.Run(() =>
+    {
+        using var net = new ContainerPlumbing();
+        SandboxNetwork network = SandboxNetwork.Prepare(spares: 1);
+        TestNamespace.Command("ip link del eth0");
+        using var netlink = new RouteNetlink();
+        Assert.Equal([null, null], Watch(netlink, network).Update()!.Cards);
+        Assert.DoesNotContain("UP", TestNamespace.Command("ip -br link show tap0"), StringComparison.Ordinal);
+        network.CloseTaps();
+    });
+
+    private static NetworkWatch Watch(RouteNetlink netlink, SandboxNetwork network)
+        => new(netlink, [.. network.Interfaces.Select(static item => item.Description)], network.Spares.Count,
+            maySpoof: false, []);
 
     private static IEnumerable<string> Addresses(NetworkInterface card) => card.Addresses.Select(static a => new System.Net.IPAddress(a.Address).ToString());
 

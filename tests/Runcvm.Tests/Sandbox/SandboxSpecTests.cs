@@ -59,6 +59,10 @@ public class SandboxSpecTests
              {"destination":"/vmm/boot/vmlinux","type":"bind","source":"/k/vmlinux","options":["bind","ro","nosuid","nodev","noexec"]},
              {"destination":"/vmm/boot/initramfs","type":"bind","source":"/k/initramfs","options":["bind","ro","nosuid","nodev","noexec"]},
              {"destination":"/vmm/dev","type":"tmpfs","source":"tmpfs","options":["ro","nosuid","noexec","mode=755","size=64k"]},
+             {"destination":"/run/runcvm-broker","type":"tmpfs","source":"tmpfs",
+              "options":["ro","nosuid","nodev","noexec","mode=700","size=64k"]},
+             {"destination":"/run/runcvm-broker/runcvm","type":"bind","source":"/usr/bin/runcvm",
+              "options":["bind","ro","nosuid","nodev"]},
              {"destination":"/disks","type":"tmpfs","source":"tmpfs","options":["ro","nosuid","nodev","noexec","mode=755","size=64k"]},
              {"destination":"/disks/root","type":"bind","source":"/i/root.erofs","options":["bind","ro","nosuid","nodev","noexec"]},
              {"destination":"/disks/scratch","type":"bind","source":"/i/scratch","options":["bind","rw","nosuid","nodev","noexec"]}]
@@ -256,12 +260,17 @@ public class SandboxSpecTests
     [Fact]
     public void Forwarded_sockets_bring_their_mounts_and_what_it_takes_to_connect()
     {
-        int before = Rewritten(DockerConfig.Usual())["mounts"]!.AsArray().Count;
         JsonObject spec = Rewritten(DockerConfig.Usual(), sockets: [new ForwardedSocket("/run/docker.sock", default)]);
         DockerConfig.AssertJson("""
-            [{"destination":"/run/runcvm-sockets","type":"tmpfs","source":"tmpfs","options":["nosuid","nodev","noexec","mode=700","size=64k"]},
-             {"destination":"/run/runcvm-sockets/0","type":"bind","source":"/run/docker.sock","options":["bind","ro","nosuid","nodev","noexec"]}]
-            """, new JsonArray([.. spec["mounts"]!.AsArray().Skip(before).Select(static mount => mount!.DeepClone())]));
+            [{"destination":"/run/runcvm-broker","type":"tmpfs","source":"tmpfs",
+              "options":["ro","nosuid","nodev","noexec","mode=700","size=64k"]},
+             {"destination":"/run/runcvm-broker/runcvm","type":"bind","source":"/usr/bin/runcvm",
+              "options":["bind","ro","nosuid","nodev"]},
+             {"destination":"/run/runcvm-broker/sockets/0","type":"bind","source":"/run/docker.sock",
+              "options":["bind","ro","nosuid","nodev","noexec"]}]
+            """, new JsonArray([.. spec["mounts"]!.AsArray().Where(static mount
+                => ((string)mount!["destination"]!).StartsWith(BrokerTree.Root, StringComparison.Ordinal))
+                .Select(static mount => mount!.DeepClone())]));
         DockerConfig.AssertJson(OfSetUp.Replace("]", ",\"CAP_DAC_OVERRIDE\"]", StringComparison.Ordinal), spec["process"]!["capabilities"]!["permitted"]);
     }
 

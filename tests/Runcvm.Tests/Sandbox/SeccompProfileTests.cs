@@ -28,7 +28,7 @@ public class SeccompProfileTests
 
     private static readonly (string Name, SystemCallList List)[] Compartments =
     [
-        ("supervisor", SupervisorCalls.List), ("file server", FileServerCalls.List),
+        ("supervisor", SupervisorCalls.List), ("file server", FileServerCalls.List), ("broker", BrokerCalls.List),
         ("QEMU under TCG", QemuCalls.List(emulates: true)),
         ("QEMU with KVM", QemuCalls.List(emulates: false)), ("Firecracker", FirecrackerCalls.List),
     ];
@@ -70,6 +70,9 @@ public class SeccompProfileTests
         Assert.False(Allows(FileServerCalls.List, "execve"));
         Assert.False(Allows(FileServerCalls.List, "socket"));
         Assert.False(Allows(FileServerCalls.List, "kill"));
+        Assert.False(Allows(BrokerCalls.List, "execve"));
+        Assert.False(Allows(BrokerCalls.List, "kill"));
+        Assert.Equal([1u, 16u], BrokerCalls.List.Find("socket")!.Arguments[0].Values);
         Assert.False(Allows(QemuCalls.List(emulates: true), "socket"));
         Assert.False(Allows(QemuCalls.List(emulates: true), "kill"));
         Assert.Equal([1u], FirecrackerCalls.List.Find("socket")!.Arguments[0].Values);

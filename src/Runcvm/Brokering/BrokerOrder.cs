@@ -1,0 +1,87 @@
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Processes;
+using Runcvm.Network;
+using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Brokering;
+
+/// <summary>What the broker is for: the first message to it, sent before anything of the guest was read.</summary>
+internal sealed record BrokerOrder
+{
+    // More than any number of interfaces comes to.
+    private const int MostBytes = 1024 * 1024;
+
+    /// <summary>how many taps lead nowhere yet; none where the network cannot change</summary>
+    internal int Spares { get; init; }
+
+    /// <summary>the machine's first interfaces</summary>
+    internal IReadOnlyList<NetworkInterface> Interfaces { get; init; } = [];
+
+    /// <summary>the guest may send from any address</summary>
+    internal bool MaySpoof { get; init; }
+
+    /// <summary>how many policies came as files</summary>
+    internal int Policies { get; init; }
+
+    /// <summary>how many sockets for shared ports came as files</summary>
+    internal int Ports { get; init; }
+
+    /// <summary>how many sockets of the host are forwarded</summary>
+    internal int Sockets { get; init; }
+
+    /// <summary>Whether it looks after the network.</summary>
+    internal bool FollowsNetwork => Spares > 0;
+
+    /// <summary>Whether there is anything to do for it.</summary>
+    internal bool IsNeeded => FollowsNetwork || Ports > 0 || Sockets > 0;
+
+    /// <summary>What it takes to do that, and nothing else.</summary>
+    internal CapabilitySet Capabilities => CapabilitySet.Of(
+        [
+            .. FollowsNetwork ? ["CAP_NET_ADMIN"] : Array.Empty<string>(),
+            .. Ports > 0 ? ["CAP_NET_BIND_SERVICE"] : Array.Empty<string>(),
+            .. Sockets > 0 ? ForwardedSocket.Capabilities : [],
+        ]);
+
+    internal static BrokerOrder Of(MachineDescription description, SandboxNetwork network, int policies, int ports)
+        => new()
+        {
+            Spares = network.Spares.Count,
+            Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
+            MaySpoof = description.MaySpoof,
+            Policies = policies,
+            Ports = ports,
+            Sockets = description.Sockets.Count,
+        };
+
+    internal void Send(SafeFileHandle socket)
+    {
+        var w = new WireWriter();
+        w.UInt16((ushort)Spares);
+        w.List(Interfaces, static (w, item) => item.Write(w));
+        w.Flag(MaySpoof);
+        w.UInt16((ushort)Policies);
+        w.UInt16((ushort)Ports);
+        w.UInt16((ushort)Sockets);
+        SizedMessage.Send(socket, w.Written);
+    }
+
+    /// <exception cref="WireFormatException">it is none</exception>
+    internal static BrokerOrder Receive(SafeFileHandle socket)
+    {
+        var r = new WireReader(SizedMessage.Receive(socket, MostBytes));
+        var order = new BrokerOrder
+        {
+            Spares = r.UInt16(),
+            Interfaces = r.List(NetworkInterface.Read),
+            MaySpoof = r.Flag(),
+            Policies = r.UInt16(),
+            Ports = r.UInt16(),
+            Sockets = r.UInt16(),
+        };
+        r.End();
+        return order;
+    }
+}
