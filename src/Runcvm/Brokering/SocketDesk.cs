@@ -31,9 +31,14 @@ internal sealed class SocketDesk(IReadOnlyList<SafeFileHandle> ports, int forwar
 
     private TakenPort Bind(BrokerQuestion question)
     {
+        SafeFileHandle socket = ports[question.Index];
+        if (socket.IsClosed) throw new WireFormatException($"a second port for socket {question.Index}");
         var port = new ListeningPort(
             question.Port, question.LoopbackOnly, IsDatagram: SharedPorts.IsDatagram(question.Index));
-        return SharedPorts.Take(ports[question.Index], port);
+        TakenPort taken = SharedPorts.Take(socket, port);
+        // The port is free again when the supervisor closes it.
+        if (taken != TakenPort.None) socket.Dispose();
+        return taken;
     }
 
     private static void Connect(SafeFileHandle socket, int index)

@@ -95,6 +95,19 @@ public sealed class BrokerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_port_is_free_again_when_the_supervisor_lets_it_go_and_a_socket_has_one_port()
+    {
+        using SafeFileHandle port = SharedPorts.Make(isDatagram: false);
+        SafeFileHandle copy = FileDescriptor.Duplicate(port);
+        Task serving = ServeAsync(new SocketDesk([copy], forwarded: 0));
+        new BrokerQuestion(BrokerAct.Bind, 0, 0, LoopbackOnly: true).Send(_ours);
+        Assert.Equal(1, FileDescriptor.TryRead(_ours, new byte[1]));
+        Assert.True(copy.IsClosed);
+        new BrokerQuestion(BrokerAct.Bind, 0, 0, LoopbackOnly: true).Send(_ours);
+        await Assert.ThrowsAsync<WireFormatException>(() => serving);
+    }
+
+    [Fact]
     public async Task A_forwarded_socket_that_is_not_there_is_an_error_without_a_file()
     {
         Task serving = ServeAsync(new SocketDesk([], forwarded: 1));
