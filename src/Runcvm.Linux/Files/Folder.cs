@@ -42,6 +42,21 @@ public sealed unsafe class Folder : IDisposable
         }
     }
 
+    /// <summary>fchownat(2) of an entry; a link is not followed.</summary>
+    public void SetOwner(byte[] name, uint owner, uint group)
+    {
+        byte* text = Terminated(name);
+        try
+        {
+            int result = Libc.fchownat(_file, text, owner, group, Libc.AT_SYMLINK_NOFOLLOW);
+            SystemCall.Check(result, $"change the owner of a file below {this}");
+        }
+        finally
+        {
+            NativeMemory.Free(text);
+        }
+    }
+
     /// <summary>getdents64(2) to the end, with the status of each entry; can be read once.</summary>
     public List<FolderEntry> Read()
     {

@@ -15,6 +15,19 @@ public static class OtherProcess
         return text[(text.LastIndexOf(')') + 2)..].Split(' ');
     }
 
+    /// <summary>kill(-1, SIGKILL): every process that the calling thread may signal, which must not be
+    /// root's.</summary>
+    /// <returns>whether there was one</returns>
+    public static bool TryKillAllOfUser()
+    {
+        const int Everybody = -1;
+        if (CurrentProcess.IsRoot) throw new InvalidOperationException("root would end everything");
+        if (Libc.kill(Everybody, SignalNumber.Kill) == 0) return true;
+        Errno errno = SystemCall.LastError;
+        return errno is Errno.ESRCH or Errno.EPERM ? false
+            : throw new LinuxException(errno, "end what a program left behind");
+    }
+
     /// <summary>kill(2)</summary>
     public static void Signal(int id, int signal)
         => SystemCall.Check(Libc.kill(id, signal), $"send signal {signal} to process {id}");

@@ -22,7 +22,8 @@ public sealed class UserThread : IDisposable
     {
     }
 
-    private UserThread(string name, Action become)
+    /// <summary>One that becomes whatever that action makes of it.</summary>
+    public UserThread(string name, Action become)
     {
         _thread = new Thread(Loop) { IsBackground = true, Name = name };
         _thread.Start();

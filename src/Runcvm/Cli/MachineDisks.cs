@@ -34,7 +34,7 @@ internal sealed record MachineDisks(
                 + "RUNCVM_ROOTFS=block does");
         if (kernel.ModulesImagePath != null) disks.Add((kernel.ModulesImagePath, Disk(Modules, true)));
         // A root that is shared has all that lies in it.
-        PackedUpper? upper = rootIsShare ? null : PackUpper(chain, scratch, folder);
+        PackedUpper? upper = rootIsShare ? null : PackUpper(chain, scratch, folder, bounds.User);
         if (upper != null) disks.Add((upper.Image, Disk(Layer, true)));
         for (int i = 0; i < options.Disks.Count; i++) disks.Add(Backed(options.Disks[i], i, mounts, chain, user));
         return new MachineDisks(disks, [.. (upper?.Changes ?? []).Select(ToLayerPath)], notices);
@@ -66,9 +66,11 @@ internal sealed record MachineDisks(
 
     private static MachineDisk Disk(string serial, bool readOnly) => new(serial, $"/disks/{serial}", readOnly);
 
-    private static PackedUpper? PackUpper(LayerChain chain, ScratchDisk scratch, MachineFolder folder)
+    private static PackedUpper? PackUpper(
+        LayerChain chain, ScratchDisk scratch, MachineFolder folder, uint user)
     {
-        PackedUpper? upper = UpperLayer.Pack(chain, scratch.IsNew ? null : LayerMark.Read(scratch.Path), folder.LayerImage);
+        long? applied = scratch.IsNew ? null : LayerMark.Read(scratch.Path);
+        PackedUpper? upper = UpperLayer.Pack(chain, applied, folder.LayerImage, user);
         if (upper != null) LayerMark.Propose(folder, scratch.Path, upper.AppliedUpTo);
         return upper;
     }

@@ -1,6 +1,8 @@
+using Runcvm.Building;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
 using Runcvm.Linux.Processes;
+using Runcvm.Sandbox.SystemCalls;
 
 namespace Runcvm.Images;
 
@@ -15,9 +17,6 @@ internal static class BuilderTree
     // A million files take it a few hundred MiB.
     private const ulong MostMemory = 4UL << 30;
 
-    // On some hosts links into the first.
-    private static readonly string[] ProgramFolders = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
-
     /// <summary>Puts the program and its output beside the layers.</summary>
     /// <param name="tree">a file system in memory</param>
     /// <param name="program">without links</param>
@@ -26,9 +25,7 @@ internal static class BuilderTree
     /// <returns>the output as the program sees it</returns>
     internal static string Furnish(string tree, string program, string output, uint user)
     {
-        // A distribution may keep its programs elsewhere, as /nix/store.
-        string own = "/" + program.Split('/')[1];
-        foreach (string folder in ProgramFolders.Append(own).Distinct()) Show(tree, folder);
+        BuilderRoot.ShowPrograms(tree, program);
         string made = "/" + Path.GetFileName(output);
         const OpenFlags New = OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive;
         FileDescriptor.Open(output, New, Permission.PlainFile).Dispose();
@@ -46,27 +43,7 @@ internal static class BuilderTree
         CurrentProcess.SetLimit(Rlimit.ProcessorTime, MostSeconds, MostSeconds + 1);
         CurrentProcess.SetLimit(Rlimit.Data, MostMemory, MostMemory);
         MountPoint.Confine(tree);
-        var reading = CapabilitySet.Of(["CAP_DAC_READ_SEARCH"]);
-        reading.LimitBounding();
-        CurrentProcess.KeepCapabilities(true);
-        CurrentProcess.SetIdentity(bounds.User, bounds.User, []);
-        CapabilitySet.Apply(reading, reading, reading);
-        reading.ApplyAmbient();
-        CurrentProcess.SetNoNewPrivileges();
-    }
-
-    private static void Show(string tree, string folder)
-    {
-        if (FileStatus.TryOf(folder) is not { } status) return;
-        if (status.Kind == FileKind.Link)
-        {
-            File.CreateSymbolicLink(tree + folder, new FileInfo(folder).LinkTarget!);
-            return;
-        }
-
-        Node.MakeDirectory(tree + folder);
-        MountPoint.Bind(folder, tree + folder, recursive: true);
-        MountPoint.Remount(
-            tree + folder, MountFlags.Bind | MountFlags.ReadOnly | MountFlags.NoSuid | MountFlags.NoDev);
+        BuilderIdentity.Become(bounds.User, CapabilitySet.Of(["CAP_DAC_READ_SEARCH"]));
+        SystemCallFilter.Of(BuilderCalls.List).Install(allThreads: false);
     }
 }

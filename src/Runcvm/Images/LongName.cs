@@ -15,21 +15,23 @@ internal static class LongName
         {
             if (!Directory.Exists(path)) continue;
             using Folder folder = Folder.Open(path);
-            if (Find(folder) is { } found)
+            if (Find(folder, 1) is { } found)
                 return $"; the name of {path}/{found} has {Longest + 1} bytes, which mkfs.erofs takes from version 1.6 on: install that, or shorten the name";
         }
 
         return "";
     }
 
-    private static string? Find(Folder folder)
+    // Deeper ones are refused for that.
+    private static string? Find(Folder folder, int level)
     {
+        if (level > TreeSize.MostLevels) return null;
         foreach (FolderEntry entry in folder.Read())
         {
             if (entry.Name.Length > Longest) return Shown(entry.Name);
             if (entry.Status.Kind != FileKind.Directory) continue;
             using Folder? inner = folder.TryOpen(entry.Name);
-            if (inner != null && Find(inner) is { } found) return $"{Shown(entry.Name)}/{found}";
+            if (inner != null && Find(inner, level + 1) is { } found) return $"{Shown(entry.Name)}/{found}";
         }
 
         return null;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Building;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Images;
@@ -113,7 +114,10 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
                 ["runcvm", "build-image", .. BuildVerb.Arguments(mkfs, unfinished, here, work, chain.Layers)];
             // First, so that people see which image is being built.
             File.WriteAllLines(LayersOf(chain.Key), chain.Layers);
-            if (Tool.Run(builder, arguments) is { } failure) throw Explain(chain, failure);
+            string? failure = Tool.Run(builder, arguments);
+            // Nobody may go on writing to what is about to be everybody's image.
+            BuilderIdentity.EndAllOf(bounds.User);
+            if (failure != null) throw Explain(chain, failure);
             Publish(unfinished, image);
         }
         catch (Linux.LinuxException e)

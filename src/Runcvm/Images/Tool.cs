@@ -25,15 +25,19 @@ internal static class Tool
         using SafeFileHandle stderr = read;
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
         using ChildProcess child = Start(path, arguments, nothing, write);
-        string[] lines = Encoding.UTF8.GetString(FileDescriptor.ReadToEnd(stderr))
-            .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        ExitStatus end = child.Wait();
+        string errors = Encoding.UTF8.GetString(FileDescriptor.ReadToEnd(stderr));
+        return FailureIn(child.Wait(), errors, Path.GetFileName(arguments[0]));
+    }
+
+    /// <summary>null for success, else the last line that the program wrote to stderr, or what ended it.</summary>
+    internal static string? FailureIn(ExitStatus end, string errors, string name)
+    {
         if (end is { Code: 0, Signal: 0 }) return null;
-        string name = Path.GetFileName(arguments[0]);
         if (end.Signal == SignalNumber.FileSize) return $"{name} wrote more than it may";
         if (end.Signal == SignalNumber.ProcessorTime) return $"{name} took more time than it may";
         if (end.Signal != 0) return $"{name} was killed by signal {end.Signal}";
-        return lines.LastOrDefault() ?? $"{name} ended with code {end.Code}";
+        const StringSplitOptions Lines = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
+        return errors.Split('\n', Lines).LastOrDefault() ?? $"{name} ended with code {end.Code}";
     }
 
     /// <summary>What to tell the user of a failure to make something.</summary>

@@ -18,7 +18,7 @@ internal sealed class TreeSize
     private const int MostEntries = 4_000_000;
 
     // Each costs an open file here. Paths have 4096 bytes at most.
-    private const int MostLevels = 500;
+    internal const int MostLevels = 500;
 
     private readonly HashSet<(ulong, ulong)> _linked = [];
     private readonly long _most;
@@ -37,9 +37,12 @@ internal sealed class TreeSize
         new TreeSize(most).Add(root, 1);
     }
 
+    internal static UsageException TooDeep(string what)
+        => new($"{what} has more than {MostLevels} folders in each other");
+
     private void Add(Folder folder, int level)
     {
-        if (level > MostLevels) throw new UsageException($"it has more than {MostLevels} folders in each other");
+        if (level > MostLevels) throw TooDeep("it");
         foreach (FolderEntry entry in folder.Read())
         {
             Add(entry);

@@ -35,7 +35,7 @@ internal sealed class UpperChanges
     {
         using Folder open = Folder.Open(folder);
         long changed = FileStatus.TryOf(folder)?.ChangedNanoseconds ?? 0;
-        if (!WalkFolder(open, [], changed) && _found.Count > Limit)
+        if (!WalkFolder(open, [], changed, 1) && _found.Count > Limit)
         {
             throw new UsageException(
                 $"more than {Limit} separate files in {folder} are newer than the container's last start: copy them in as one new folder");
@@ -43,12 +43,13 @@ internal sealed class UpperChanges
     }
 
     // True when the folder and everything below it is new, and so one entry stands for all.
-    private bool WalkFolder(Folder folder, byte[] path, long changed)
+    private bool WalkFolder(Folder folder, byte[] path, long changed, int level)
     {
+        if (level > TreeSize.MostLevels) throw TreeSize.TooDeep("the container's own layer");
         bool isNew = IsNew(changed);
         bool allNew = isNew;
         int before = _found.Count;
-        foreach (FolderEntry entry in folder.Read()) allNew &= WalkEntry(folder, path, entry);
+        foreach (FolderEntry entry in folder.Read()) allNew &= WalkEntry(folder, path, entry, level);
         if (allNew)
         {
             _found.RemoveRange(before, _found.Count - before);
@@ -62,13 +63,13 @@ internal sealed class UpperChanges
         return allNew;
     }
 
-    private bool WalkEntry(Folder folder, byte[] parent, FolderEntry entry)
+    private bool WalkEntry(Folder folder, byte[] parent, FolderEntry entry, int level)
     {
         byte[] path = parent.Length == 0 ? entry.Name : [.. parent, (byte)'/', .. entry.Name];
         if (entry.Status.Kind == FileKind.Directory)
         {
             using Folder? inner = folder.TryOpen(entry.Name);
-            return inner is not null && WalkFolder(inner, path, entry.Status.ChangedNanoseconds);
+            return inner is not null && WalkFolder(inner, path, entry.Status.ChangedNanoseconds, level + 1);
         }
 
         if (!IsNew(entry.Status.ChangedNanoseconds)) return false;

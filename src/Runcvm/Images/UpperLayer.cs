@@ -15,7 +15,8 @@ internal static class UpperLayer
     /// <param name="chain">the container's layers</param>
     /// <param name="lastApplied"><see cref="PackedUpper.AppliedUpTo"/> of the last time; null at the first start</param>
     /// <param name="output">where the image is put</param>
-    internal static PackedUpper? Pack(LayerChain chain, long? lastApplied, string output)
+    /// <param name="user">who makes it: nobody else on the host</param>
+    internal static PackedUpper? Pack(LayerChain chain, long? lastApplied, string output, uint user)
     {
         if (chain.Upper is not { } upper || !Directory.EnumerateFileSystemEntries(upper).Any()) return null;
         var changes = new UpperChanges(lastApplied ?? long.MinValue);
@@ -27,8 +28,7 @@ internal static class UpperLayer
         {
             File.Delete(unfinished);
             CheckSize(upper, Path.GetDirectoryName(output)!);
-            string mkfs = Tool.Find("mkfs.erofs", "erofs-utils");
-            if (Tool.Run(mkfs, BuildVerb.MakeImage(unfinished, upper)) is { } failure)
+            if (UpperBuild.Run(upper, unfinished, user) is { } failure)
                 throw Tool.Failure($"the image of the container's own layer {upper}", Path.GetDirectoryName(output)!, failure + LongName.Explanation([upper]));
             File.Move(unfinished, output, overwrite: true);
         }

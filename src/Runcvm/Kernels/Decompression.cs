@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using Runcvm.Linux.Files;
 
 namespace Runcvm.Kernels;
 
@@ -26,13 +27,15 @@ internal static class Decompression
     {
         if (compression == Compression.None) return data.ToArray();
         if (compression == Compression.Gzip) return Gunzip(data);
-        string packed = Path.Combine(workFolder, "payload" + Suffix(compression));
-        string unpacked = Path.Combine(workFolder, "payload");
+        // Of its own, for the tools may write there.
+        string folder = Path.Combine(workFolder, "payload");
+        Node.MakeDirectory(folder);
+        string packed = Path.Combine(folder, "payload" + Suffix(compression));
+        string unpacked = Path.Combine(folder, "payload");
         File.WriteAllBytes(packed, data);
-        RunTool(compression, packed, unpacked);
+        RunTool(compression, folder, packed, unpacked);
         byte[] result = File.ReadAllBytes(unpacked);
-        File.Delete(packed);
-        File.Delete(unpacked);
+        Directory.Delete(folder, recursive: true);
         return result;
     }
 
@@ -51,22 +54,24 @@ internal static class Decompression
         return unpacked.ToArray();
     }
 
-    private static void RunTool(Compression compression, string packed, string unpacked)
+    private static void RunTool(Compression compression, string folder, string packed, string unpacked)
     {
         switch (compression)
         {
             case Compression.Xz:
             case Compression.Lzma:
                 // xz takes the output's name from the input's suffix.
-                Tool.RunBounded(UnpackedAtMost, "xz", "--decompress", "--keep", "--force", "--quiet", packed);
+                Tool.RunBounded(
+                    folder, UnpackedAtMost, "xz", "--decompress", "--keep", "--force", "--quiet", packed);
                 break;
             case Compression.Zstd:
                 // Kernels are packed with windows larger than zstd accepts unasked.
                 Tool.RunBounded(
-                    UnpackedAtMost, "zstd", "--decompress", "--force", "--quiet", "--long=31", "-o", unpacked, packed);
+                    folder, UnpackedAtMost, "zstd", "--decompress", "--force", "--quiet", "--long=31", "-o", unpacked,
+                    packed);
                 break;
             default:
-                Tool.RunBounded(UnpackedAtMost, "lz4", "-d", "-f", "-q", packed, unpacked);
+                Tool.RunBounded(folder, UnpackedAtMost, "lz4", "-d", "-f", "-q", packed, unpacked);
                 break;
         }
     }

@@ -75,10 +75,11 @@ internal sealed class KernelWork : IDisposable
 
     private void WriteModules(SafeFileHandle modules, byte[]? config, string release, string folder)
     {
-        string prepared = ModuleFolder.Prepare(modules, release, Path.Combine(Folder, "modules"));
+        string place = Path.Combine(Folder, "modules");
+        string prepared = ModuleFolder.Prepare(modules, release, place);
         // kubeadm's preflight and the check-config scripts of Docker and k3s look for it there.
         if (config is not null) File.WriteAllBytes(Path.Combine(prepared, "config"), config);
         ModuleFolder.CopyForBoot(prepared, Path.Combine(folder, "boot-modules"));
-        ModuleFolder.MakeImage(prepared, Path.Combine(folder, "modules.erofs"));
+        ModuleFolder.MakeImage(prepared, place, Path.Combine(folder, "modules.erofs"));
     }
 }

@@ -30,10 +30,10 @@ internal static class ModuleFolder
     {
         string folder = Path.Combine(work, "lib/modules", release);
         Copy(FileDescriptor.PathOf(modules), folder);
-        Unpack(folder);
+        Unpack(folder, work);
         // Some versions of depmod look below usr/lib, others below lib.
         Directory.CreateSymbolicLink(Path.Combine(work, "usr"), ".");
-        Tool.RunBounded(BytesAtMost, "depmod", "-b", work, release);
+        Tool.RunBounded(work, BytesAtMost, "depmod", "-b", work, release);
         KeepNodes(folder);
         return folder;
     }
@@ -60,8 +60,16 @@ internal static class ModuleFolder
     }
 
     /// <summary>Not compressed: the host's page cache is shared by all machines, and unpacking would be paid by each.</summary>
-    public static void MakeImage(string modules, string image)
-        => Tool.RunBounded(2 * BytesAtMost, "mkfs.erofs", "--quiet", "--all-root", "-T0", image, modules);
+    /// <param name="modules">what <see cref="Prepare"/> made</param>
+    /// <param name="work">the place that it was made in</param>
+    /// <param name="image">to be made</param>
+    public static void MakeImage(string modules, string work, string image)
+    {
+        string made = Path.Combine(work, Path.GetFileName(image));
+        Tool.RunBounded(
+            work, 2 * BytesAtMost, "mkfs.erofs", "--quiet", "--all-root", "-T0", made, modules);
+        File.Move(made, image);
+    }
 
     /// <summary>Plain files with plain names, and no links: those lead to where the kernel was built, or anywhere.</summary>
     private static void Copy(string from, string to)
@@ -82,15 +90,15 @@ internal static class ModuleFolder
     }
 
     /// <summary>The kernel is asked to unpack nothing: not every kernel can, and here it is done once for all machines.</summary>
-    private static void Unpack(string folder)
+    private static void Unpack(string folder, string work)
     {
-        RunOn(folder, "*.ko.xz", "xz", "--decompress", "--quiet");
-        RunOn(folder, "*.ko.zst", "zstd", "--decompress", "--rm", "--quiet");
-        RunOn(folder, "*.ko.gz", "gzip", "--decompress", "--quiet");
+        RunOn(folder, work, "*.ko.xz", "xz", "--decompress", "--quiet");
+        RunOn(folder, work, "*.ko.zst", "zstd", "--decompress", "--rm", "--quiet");
+        RunOn(folder, work, "*.ko.gz", "gzip", "--decompress", "--quiet");
     }
 
     // So few at a time that even if each of them unpacks to all that it may, the sum stays within its bound.
-    private static void RunOn(string folder, string pattern, string tool, params string[] options)
+    private static void RunOn(string folder, string work, string pattern, string tool, params string[] options)
     {
         var clock = Stopwatch.StartNew();
         string[] files = Directory.GetFiles(folder, pattern, SearchOption.AllDirectories);
@@ -100,7 +108,7 @@ internal static class ModuleFolder
             if (room <= 0 || clock.Elapsed > LongestUnpacking) throw TooMuch();
             int count = (int)Math.Clamp(room / BytesOfModule, 1, FilesPerRun);
             string[] some = [.. files.Skip(done).Take(count)];
-            Tool.RunBounded(Math.Min(room, BytesOfModule), tool, [.. options, .. some]);
+            Tool.RunBounded(work, Math.Min(room, BytesOfModule), tool, [.. options, .. some]);
             done += some.Length;
         }
     }

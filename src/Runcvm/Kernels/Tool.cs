@@ -1,5 +1,9 @@
 using System.Diagnostics;
+using Runcvm.Building;
+using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
+using Runcvm.Options;
+using Runcvm.Sandbox;
 
 namespace Runcvm.Kernels;
 
@@ -8,6 +12,9 @@ internal static class Tool
 {
     // Of a program that reads what may be a stranger's. The largest kernels of distributions take a tenth of either.
     private const int MostSeconds = 120;
+
+    // As shells say that a signal ended a program.
+    private const int SignalBase = 128;
     private const long MostMemory = 4L << 30;
 
     private static readonly Dictionary<string, string> Packages = new()
@@ -22,9 +29,7 @@ internal static class Tool
         ["mkfs.erofs"] = "erofs-utils",
         ["patch"] = "patch",
         ["prlimit"] = "util-linux",
-        ["setpriv"] = "util-linux",
         ["tar"] = "tar",
-        ["unshare"] = "util-linux",
         ["xz"] = "xz-utils",
         ["zstd"] = "zstd",
     };
@@ -32,20 +37,18 @@ internal static class Tool
     /// <summary>Runs the program to its end and returns what it printed.</summary>
     public static string Run(string name, params IReadOnlyList<string> arguments) => RunIn("", name, arguments);
 
-    /// <summary>As <see cref="Run"/>, for a program that reads what may be a stranger's: it has no network and no
-    /// capability, and the kernel ends it when it writes or computes without end, or refuses it more memory.</summary>
+    /// <summary>As <see cref="Run"/>, for a program that reads what may be a stranger's. It sees programs and libraries
+    /// and one folder of the host, has no network and no capability, and is a user whom nobody else is. The kernel ends
+    /// it when it writes or computes without end, or refuses it more memory.</summary>
+    /// <param name="folder">where it reads and writes</param>
     /// <param name="mostBytes">of each file that it writes</param>
     /// <param name="name">of the program</param>
     /// <param name="arguments">without its name</param>
-    public static void RunBounded(long mostBytes, string name, params IReadOnlyList<string> arguments)
+    public static void RunBounded(string folder, long mostBytes, string name, params IReadOnlyList<string> arguments)
     {
         string[] limits = [$"--fsize={mostBytes}", $"--cpu={MostSeconds}:{MostSeconds + 1}", $"--as={MostMemory}"];
-        string[] bounded = [Find("prlimit"), .. limits, Find(name), .. arguments];
-        // A user other than root has no capability to give up, and may not leave the network.
-        string[] confined = CurrentProcess.IsRoot
-            ? [Find("unshare"), "--net", "--ipc", "--", .. WithoutCapabilities(), .. bounded]
-            : bounded;
-        (int code, _, string errors) = Execute("", confined[0], confined[1..]);
+        string[] bounded = [.. limits, Find(name), .. arguments];
+        (int code, string errors) = ExecuteIn(folder, RealPath.Of(Find("prlimit"))!, bounded);
         if (code != 0) throw Failed(name, arguments, code, Bound(code, mostBytes) ?? errors);
     }
 
@@ -85,15 +88,29 @@ internal static class Tool
     }
 
     // What the kernel ends a program by that goes beyond a limit (setrlimit(2)), as an exit code of .NET's.
-    private static string? Bound(int code, long mostBytes) => (code - 128) switch
+    private static string? Bound(int code, long mostBytes) => (code - SignalBase) switch
     {
         SignalNumber.FileSize => $"it writes more than {mostBytes >> 20} MiB",
         SignalNumber.ProcessorTime => $"it computes for more than {MostSeconds} s",
         _ => null,
     };
 
-    private static string[] WithoutCapabilities()
-        => [Find("setpriv"), "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--"];
+    private static (int Code, string Errors) ExecuteIn(string folder, string program, string[] arguments)
+    {
+        if (!CurrentProcess.IsRoot)
+        {
+            // Who is not root has nothing to give up, and may not leave the network.
+            (int code, _, string said) = Execute("", program, arguments);
+            return (code, said);
+        }
+
+        uint user = HypervisorUsers.Take(folder, HostConfig.Load().HypervisorUsers);
+        BuiltFolder.Give(folder, user);
+        using var room = new BuilderRoom(program, user, CapabilitySet.Empty, [(folder, true)]);
+        (ExitStatus end, string errors) = room.Run(program, ["prlimit", .. arguments]);
+        BuiltFolder.TakeBack(folder, user);
+        return (end.Signal == 0 ? end.Code : SignalBase + end.Signal, errors);
+    }
 
     private static UsageException Failed(string name, IReadOnlyList<string> arguments, int code, string errors)
         => new($"{name} {Shown(arguments)} failed with exit code {code}: {LastLine(errors)}");

@@ -87,9 +87,9 @@ public sealed class RootImageCacheTests : IDisposable
             id -u >&2
             cat /etc/shadow >&2 2>&- && echo "reads the host's files" >&2
             ls /proc/self /dev/null >&2 2>&- && echo "sees processes and devices" >&2
-            (: >"$0.new") 2>&- && echo "writes to the host" >&2
+            true 2>&- >"$0.new" && echo "writes to the host" >&2
             kill -0 1 2>&- && echo "may signal others" >&2
-            echo "root has $(ls /root)" >&2
+            ls /root >&2
             exec tail -q -c +1 /root/f /root/f /root/f /root/f >"$made"
             """);
         File.SetUnixFileMode(evil, (UnixFileMode)0x1ED);
@@ -99,7 +99,7 @@ public sealed class RootImageCacheTests : IDisposable
             BuildVerb.Arguments(evil, output, bounds, _folder.Path("cache/work"), [_folder.Path("layer")]);
         var start = new ProcessStartInfo(Builder, ["build-image", .. arguments]) { RedirectStandardError = true };
         using Process builder = Process.Start(start)!;
-        Assert.Equal($"{Bounds.User}\nroot has f\n", builder.StandardError.ReadToEnd());
+        Assert.Equal($"{Bounds.User}\nf\n", builder.StandardError.ReadToEnd());
         builder.WaitForExit();
         Assert.Equal(128 + SignalNumber.FileSize, builder.ExitCode);
         Assert.Equal(bounds.MostBytes, new FileInfo(output).Length);

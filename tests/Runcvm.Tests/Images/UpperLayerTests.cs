@@ -68,10 +68,23 @@ public sealed class UpperLayerTests : IDisposable
         Assert.EndsWith("RUNCVM_ROOTFS=share needs no image", message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_layer_of_folders_without_end_is_refused_in_a_sentence()
+    {
+        SkipWithoutTools();
+        _folder.Shell("cd upper; for i in $(seq 600); do mkdir d; cd d; done");
+        Assert.Equal(
+            "the container's own layer has more than 500 folders in each other",
+            Assert.Throws<UsageException>(() => Pack(null)).Message);
+        _folder.Shell("rm -r upper/d");
+    }
+
     private static void SkipWithoutTools() => Assert.SkipUnless(File.Exists("/usr/bin/mkfs.erofs"), "needs mkfs.erofs");
 
     private PackedUpper? Pack(long? lastApplied)
-        => UpperLayer.Pack(new LayerChain("/r", [], _folder.Path("upper"), null, "key"), lastApplied, _folder.Path("upper.erofs"));
+        => UpperLayer.Pack(
+            new LayerChain("/r", [], _folder.Path("upper"), null, "key"), lastApplied, _folder.Path("upper.erofs"),
+            user: 1_900_000_001);
 
     private static string[] Names(IEnumerable<UpperChange> changes)
         => [.. changes.Select(change => Encoding.Latin1.GetString(change.Path) + (change.WithContents ? "*" : "")).Order(StringComparer.Ordinal)];

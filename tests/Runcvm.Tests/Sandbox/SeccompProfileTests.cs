@@ -44,6 +44,14 @@ public class SeccompProfileTests
     }
 
     [Fact]
+    public void A_builder_mounts_nothing_makes_no_namespace_and_no_socket_whatever_capability_it_has()
+    {
+        string[] forbidden = [.. Never, .. SetUpOnly, "socket", "socketpair", "connect", "clone3", "fork"];
+        foreach (string name in forbidden) Assert.False(Allows(BuilderCalls.List, name), name);
+        Assert.Equal([0x4111u, 0x3d0f00u, 0x7d0f00u], BuilderCalls.List.Find("clone")!.Arguments[0].Values);
+    }
+
+    [Fact]
     public void What_sets_compartments_up_is_gone_afterwards()
     {
         foreach (string name in SetUpOnly)

@@ -1,0 +1,57 @@
+using System.Globalization;
+using Runcvm.Building;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
+
+namespace Runcvm.Images;
+
+/// <summary>mkfs.erofs on a container's own layer, which may be a stranger's.</summary>
+internal static class UpperBuild
+{
+    // It lies in memory, and is small.
+    private const int MostSeconds = 600;
+    private const long MostMemory = 4L << 30;
+
+    // To read any file, and the attributes that only overlayfs may see. The filter on system calls leaves of the second
+    // no more than that: nothing can be mounted and no namespace made.
+    private static readonly string[] Reading = ["CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN"];
+
+    /// <summary>Makes the image.</summary>
+    /// <param name="upper">the layer</param>
+    /// <param name="image">to be made</param>
+    /// <param name="user">who makes it</param>
+    /// <returns>null on success, else why not</returns>
+    internal static string? Run(string upper, string image, uint user)
+    {
+        string mkfs = Tool.Find("mkfs.erofs", "erofs-utils");
+        if (!CurrentProcess.IsRoot) return Tool.Run(mkfs, BuildVerb.MakeImage(image, upper));
+        string folder = image + ".room";
+        string made = Path.Combine(folder, "image");
+        string prlimit = RealPath.Of(Tool.Find("prlimit", "util-linux"))!;
+        Node.MakeDirectory(folder);
+        try
+        {
+            Node.SetOwner(folder, user, user);
+            List<string> arguments = ["prlimit", .. Limits(folder), mkfs, .. BuildVerb.MakeImage(made, upper).Skip(1)];
+            using var room = new BuilderRoom(
+                prlimit, user, CapabilitySet.Of(Reading), [(upper, false), (folder, true)]);
+            (ExitStatus end, string errors) = room.Run(prlimit, arguments);
+            if (Tool.FailureIn(end, errors, "mkfs.erofs") is { } failure) return failure;
+            BuiltFolder.TakeBack(folder, user);
+            File.Move(made, image);
+            return null;
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static IEnumerable<string> Limits(string folder)
+    {
+        long room = new DriveInfo(folder).AvailableFreeSpace;
+        yield return string.Create(CultureInfo.InvariantCulture, $"--fsize={room}");
+        yield return string.Create(CultureInfo.InvariantCulture, $"--cpu={MostSeconds}:{MostSeconds + 1}");
+        yield return string.Create(CultureInfo.InvariantCulture, $"--as={MostMemory}");
+    }
+}

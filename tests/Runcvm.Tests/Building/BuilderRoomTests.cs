@@ -1,0 +1,75 @@
+using Runcvm.Building;
+using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
+using Runcvm.Tests.Images;
+
+namespace Runcvm.Tests.Building;
+
+/// <summary>Programs that stand for a decompressor that was taken over.</summary>
+public sealed class BuilderRoomTests : IDisposable
+{
+    private const uint User = 1_900_000_007;
+
+    private readonly TemporaryFolder _folder = new();
+
+    public BuilderRoomTests()
+    {
+        Assert.SkipUnless(CurrentProcess.IsRoot, "to confine takes root");
+        _folder.Make("work");
+    }
+
+    private string Work => _folder.Path("work");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_program_that_was_taken_over_is_nobody_and_sees_its_folder_alone()
+    {
+        (ExitStatus end, string errors) = Run("""
+            id -u >&2
+            cat /etc/shadow >&2 2>&- && echo "reads the host's files" >&2
+            ls /proc/self /dev/null >&2 2>&- && echo "sees processes and devices" >&2
+            true 2>&- >/usr/runcvm-test && echo "writes to the host" >&2
+            kill -0 1 2>&- && echo "may signal others" >&2
+            unshare --user true 2>&- && echo "makes namespaces" >&2
+            mount -t tmpfs tmpfs /usr 2>&- && echo "mounts" >&2
+            echo done >made
+            """);
+        Assert.Equal($"{User}\n", errors);
+        Assert.Equal(new ExitStatus(0, 0), end);
+        BuiltFolder.TakeBack(Work, User);
+        Assert.Equal(0u, FileStatus.TryOf(Work + "/made")!.Value.Owner);
+    }
+
+    [Theory]
+    [InlineData("ln -s /etc/shadow made")]
+    [InlineData("mkfifo made")]
+    [InlineData("mkdir deep; cd deep; ln -s /etc made")]
+    [InlineData("echo >made; ln made other")]
+    public void What_would_lead_root_elsewhere_is_refused(string script)
+    {
+        Run(script);
+        string message = Assert.Throws<UsageException>(() => BuiltFolder.TakeBack(Work, User)).Message;
+        Assert.Equal("what was to be unpacked made something that is no plain file", message);
+    }
+
+    [Fact]
+    public void What_it_left_behind_does_not_go_on()
+    {
+        // By vfork(2), which posix_spawn(3) takes as well; fork(2) is refused. It holds the pipe of messages, too.
+        (_, string errors) = Run("exec python3 -c 'import subprocess; subprocess.Popen([\"sleep\", \"1000\"])'");
+        Assert.Equal("", errors);
+        // One that nobody has buried yet is dead as well.
+        Assert.DoesNotContain(
+            Directory.GetDirectories("/proc").Where(static path => FileStatus.TryOf(path) is { Owner: User }),
+            static path => int.TryParse(Path.GetFileName(path), out int id) && OtherProcess.Status(id)[0] != "Z");
+    }
+
+    private (ExitStatus End, string Errors) Run(string script)
+    {
+        BuiltFolder.Give(Work, User);
+        string shell = RealPath.Of("/bin/sh")!;
+        using var room = new BuilderRoom(shell, User, CapabilitySet.Empty, [(Work, true)]);
+        return room.Run(shell, ["sh", "-c", $"cd {Work}; {script}"]);
+    }
+}
