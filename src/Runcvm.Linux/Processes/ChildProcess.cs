@@ -33,14 +33,14 @@ public sealed unsafe class ChildProcess : IDisposable
         bool newSession = false)
     {
         // Sources are first moved out of the way of all targets: a dup2 would otherwise overwrite a file still to be placed.
-        const int OutOfTheWay = 200;
+        int outOfTheWay = files.Count == 0 ? 0 : files.Max(static file => file.Number) + 1;
         var moved = new List<SafeFileHandle>();
         using var request = new SpawnRequest(newSession);
         try
         {
             foreach ((int number, SafeFileHandle source) in files)
             {
-                SafeFileHandle copy = FileDescriptor.Duplicate(source, OutOfTheWay);
+                SafeFileHandle copy = FileDescriptor.Duplicate(source, outOfTheWay);
                 moved.Add(copy);
                 request.Duplicate((int)copy.DangerousGetHandle(), number, path);
             }

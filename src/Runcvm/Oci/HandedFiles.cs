@@ -18,8 +18,8 @@ internal static class HandedFiles
     /// for a process that is about to execute it.</summary>
     internal static void Place(IReadOnlyList<SafeFileHandle> files)
     {
-        const int OutOfTheWay = 300;
-        SafeFileHandle[] copies = [.. files.Select(static file => FileDescriptor.Duplicate(file, OutOfTheWay))];
+        int outOfTheWay = First + files.Count;
+        SafeFileHandle[] copies = [.. files.Select(file => FileDescriptor.Duplicate(file, outOfTheWay))];
         for (int i = 0; i < copies.Length; i++) FileDescriptor.PlaceAt(copies[i], First + i);
     }
 

@@ -15,6 +15,9 @@ internal static class HypervisorUsers
 
     private const int LongestOwner = 4096;
 
+    // The files stay, in memory: no more of them than this, unless so many machines run at once.
+    private const uint Spread = 4096;
+
     /// <summary>A user for the machine, the same one for as long as its folder is there.</summary>
     /// <param name="machine">the machine's state folder, which must exist</param>
     /// <param name="users">which ones there are</param>
@@ -24,7 +27,7 @@ internal static class HypervisorUsers
     {
         Node.MakeDirectory(folder, Permission.OwnersFolder);
         // Spread, so that a search is short and a user that was just let go is not the next to be given.
-        uint start = Hash(machine) % users.Count;
+        uint start = Hash(machine) % Math.Min(users.Count, Spread);
         for (uint i = 0; i < users.Count; i++)
         {
             uint user = users.First + ((start + i) % users.Count);

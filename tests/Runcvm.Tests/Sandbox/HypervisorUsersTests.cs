@@ -53,6 +53,18 @@ public sealed class HypervisorUsersTests : IDisposable
         Assert.Throws<UsageException>(() => Take(Machine(1), range));
     }
 
+    [Fact]
+    public void Files_of_users_that_are_free_do_not_become_as_many_as_there_are_users()
+    {
+        var range = new UserRange(1000, 1_000_000);
+        for (int i = 0; i < 100; i++)
+        {
+            string machine = Machine(i);
+            Assert.InRange(Take(machine, range), 1000u, 1000u + 4095u);
+            Directory.Delete(machine);
+        }
+    }
+
     [Theory]
     [InlineData("1000-1999", 1000u, 1000u)]
     [InlineData("1-1", 1u, 1u)]
