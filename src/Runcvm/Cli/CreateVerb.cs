@@ -46,7 +46,8 @@ internal static class CreateVerb
             SafeFileHandle[] saved = machine.Warm.File is { } file ? [file] : [];
             SafeFileHandle[] files =
             [
-                folder.ListenForControl(), .. ofPod, .. saved, .. MachineNetwork.Load(machine.Options.Egress), .. sockets,
+                folder.ListenForControl(), .. ofPod, .. saved,
+                .. MachineNetwork.Load(machine.Options.Egress), .. sockets,
             ];
             HandedFiles.Place(files);
             LowLevelRuntime.Execute(config.LowLevelRuntime, Arguments(command, sandbox),
