@@ -14,7 +14,7 @@ public class MessageTests
     /// <summary>Everything with a Write and a Read.</summary>
     public static TheoryData<string> Messages => [.. Types.Keys.Order(StringComparer.Ordinal)];
 
-    private static Dictionary<string, Type> Types { get; } =
+    internal static Dictionary<string, Type> Types { get; } =
         new[] { typeof(Setup), typeof(MachineRecord), typeof(LaunchSpec) }
         .SelectMany(static type => type.Assembly.GetTypes())
         .Where(static type => Implements(type, typeof(IWireValue<>)) && !type.IsInterface)
@@ -110,6 +110,13 @@ public class MessageTests
     private static byte[] Any<T>(int seed)
         where T : IWireValue<T>
         => WireBytes.Of((T)AnyMessage.Make(typeof(T), new Random(seed))).ToArray();
+
+    internal static byte[] Written(object message)
+    {
+        var writer = new WireWriter();
+        message.GetType().GetMethod(nameof(IWireValue<Setup>.Write), [typeof(WireWriter)])!.Invoke(message, [writer]);
+        return writer.Written.ToArray();
+    }
 
     private static bool Implements(Type type, Type definition) => type.GetInterfaces()
         .Any(face => face.IsGenericType && face.GetGenericTypeDefinition() == definition);
