@@ -35,7 +35,8 @@ internal sealed class BuilderRoom : IDisposable
         _inside = new UserThread("builder", () => Enter(program, user, kept, folders));
     }
 
-    /// <summary>Runs a program to its end.</summary>
+    /// <summary>Runs a program to its end. A room is for one program: its processes have a namespace whose first one it
+    /// is.</summary>
     /// <param name="path">the program's file</param>
     /// <param name="arguments">argv, its first the program's name</param>
     /// <returns>how it ended, and what it wrote to stderr</returns>
@@ -79,8 +80,11 @@ internal sealed class BuilderRoom : IDisposable
     private static void Enter(
         string program, uint user, CapabilitySet kept, IReadOnlyList<(string Path, bool IsWritable)> folders)
     {
+        // The program is the first process of its namespace: it can name nobody else, this thread of root's process
+        // neither, and what it leaves behind ends with it.
         CurrentProcess.Unshare(
-            Namespaces.Mount | Namespaces.FileSystemContext | Namespaces.Network | Namespaces.Ipc | Namespaces.Uts);
+            Namespaces.Mount | Namespaces.FileSystemContext | Namespaces.Network | Namespaces.Ipc | Namespaces.Uts
+            | Namespaces.Pid);
         // For what is made here; the process has another one.
         Node.SetUmask(UsualMask);
         MountPoint.SetPropagation("/", MountFlags.Recursive | MountFlags.Private);

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Building;
 using Runcvm.Images;
 using Runcvm.Installation;
 using Runcvm.Kernels;
@@ -131,6 +132,8 @@ internal static class CreateVerb
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InstalledFiles.InitramfsCache);
         timeline.Ended("kernel and initramfs");
         uint user = HypervisorUsers.Take(folder.FullPath, config.HypervisorUsers);
+        // Where `create` was killed, what it had started for an earlier machine may live on.
+        BuilderIdentity.EndAllOf(user);
         // How many networks the machine has the supervisor will see; one card is there for those to come.
         int ownDisks = 1 + (options.RootIsShare ? 0 : 1) + (kernel.ModulesImagePath == null ? 0 : 1);
         DeviceLimit.Check(program.IsFirecracker, installed.Machine, options.Balloon, ownDisks + options.Disks.Count, cards: 1);

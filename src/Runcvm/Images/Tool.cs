@@ -33,8 +33,12 @@ internal static class Tool
     internal static string? FailureIn(ExitStatus end, string errors, string name)
     {
         if (end is { Code: 0, Signal: 0 }) return null;
-        if (end.Signal == SignalNumber.FileSize) return $"{name} wrote more than it may";
+        // The first process of a PID namespace gets the error in place of the signal.
+        if (end.Signal == SignalNumber.FileSize || errors.Contains("File too large", StringComparison.Ordinal))
+            return $"{name} wrote more than it may";
         if (end.Signal == SignalNumber.ProcessorTime) return $"{name} took more time than it may";
+        if (end.Signal == SignalNumber.Kill)
+            return $"{name} was killed: it took more time than it may, or the host's memory did not suffice";
         if (end.Signal != 0) return $"{name} was killed by signal {end.Signal}";
         const StringSplitOptions Lines = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
         return errors.Split('\n', Lines).LastOrDefault() ?? $"{name} ended with code {end.Code}";

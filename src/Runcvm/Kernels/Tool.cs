@@ -49,7 +49,7 @@ internal static class Tool
         string[] limits = [$"--fsize={mostBytes}", $"--cpu={MostSeconds}:{MostSeconds + 1}", $"--as={MostMemory}"];
         string[] bounded = [.. limits, Find(name), .. arguments];
         (int code, string errors) = ExecuteIn(folder, RealPath.Of(Find("prlimit"))!, bounded);
-        if (code != 0) throw Failed(name, arguments, code, Bound(code, mostBytes) ?? errors);
+        if (code != 0) throw Failed(name, arguments, code, Bound(code, errors, mostBytes) ?? errors);
     }
 
     /// <summary>As <see cref="Run"/>, started in <paramref name="folder"/>.</summary>
@@ -87,13 +87,15 @@ internal static class Tool
         return (process.ExitCode, output, errors.GetAwaiter().GetResult());
     }
 
-    // What the kernel ends a program by that goes beyond a limit (setrlimit(2)), as an exit code of .NET's.
-    private static string? Bound(int code, long mostBytes) => (code - SignalBase) switch
+    // What became of a program that goes beyond a limit (setrlimit(2)). As the first process of a PID namespace it gets
+    // the error instead of SIGXFSZ, and of SIGXCPU nothing but the SIGKILL that comes a second later.
+    private static string? Bound(int code, string errors, long mostBytes)
     {
-        SignalNumber.FileSize => $"it writes more than {mostBytes >> 20} MiB",
-        SignalNumber.ProcessorTime => $"it computes for more than {MostSeconds} s",
-        _ => null,
-    };
+        if (code == SignalBase + SignalNumber.FileSize || errors.Contains("File too large", StringComparison.Ordinal))
+            return $"it writes more than {mostBytes >> 20} MiB";
+        return code == SignalBase + SignalNumber.Kill
+            ? $"it was killed: it computed for more than {MostSeconds} s, or the host's memory did not suffice" : null;
+    }
 
     private static (int Code, string Errors) ExecuteIn(string folder, string program, string[] arguments)
     {
@@ -105,6 +107,7 @@ internal static class Tool
         }
 
         uint user = HypervisorUsers.Take(folder, HostConfig.Load().HypervisorUsers);
+        BuilderIdentity.EndAllOf(user);
         BuiltFolder.Give(folder, user);
         using var room = new BuilderRoom(program, user, CapabilitySet.Empty, [(folder, true)]);
         (ExitStatus end, string errors) = room.Run(program, ["prlimit", .. arguments]);

@@ -30,7 +30,8 @@ public sealed class BuilderRoomTests : IDisposable
             cat /etc/shadow >&2 2>&- && echo "reads the host's files" >&2
             ls /proc/self /dev/null >&2 2>&- && echo "sees processes and devices" >&2
             true 2>&- >/usr/runcvm-test && echo "writes to the host" >&2
-            kill -0 1 2>&- && echo "may signal others" >&2
+            [ "$$ $PPID" = "1 0" ] || echo "is not alone" >&2
+            for other in $OTHERS; do kill -0 $other 2>&- && echo "may signal others" >&2; done
             unshare --user true 2>&- && echo "makes namespaces" >&2
             mount -t tmpfs tmpfs /usr 2>&- && echo "mounts" >&2
             echo done >made
@@ -65,11 +66,15 @@ public sealed class BuilderRoomTests : IDisposable
             static path => int.TryParse(Path.GetFileName(path), out int id) && OtherProcess.Status(id)[0] != "Z");
     }
 
+    // Of this process; one of them is the room's, and the same user.
+    private static string Threads()
+        => string.Join(' ', Directory.GetDirectories("/proc/self/task").Select(Path.GetFileName));
+
     private (ExitStatus End, string Errors) Run(string script)
     {
         BuiltFolder.Give(Work, User);
         string shell = RealPath.Of("/bin/sh")!;
         using var room = new BuilderRoom(shell, User, CapabilitySet.Empty, [(Work, true)]);
-        return room.Run(shell, ["sh", "-c", $"cd {Work}; {script}"]);
+        return room.Run(shell, ["sh", "-c", $"cd {Work}; OTHERS='{Threads()}'; {script}"]);
     }
 }
