@@ -124,7 +124,9 @@ internal sealed record PlannedMachine
         // systemd is an init itself, and has to be the first process.
         Init = !Options.Systemd && (Options.Init || Systems.HasInit),
         ProcessLimit = MostProcesses,
-        CommandLine = Warm.File == null ? null : CommandLine,
+        // Laid over the file only where it differs: what covers a part of /proc keeps nested containers without root
+        // from mounting one of their own.
+        CommandLine = Warm.File == null || Options.KernelArguments.Length == 0 ? null : CommandLine,
         ReadOnlyRoot = Spec["root"]?["readonly"]?.GetValue<bool>() ?? false,
         MaskedPaths = GuestPaths.Of(Spec["linux"]?["maskedPaths"]),
         ReadOnlyPaths = GuestPaths.Of(Spec["linux"]?["readonlyPaths"]),

@@ -42,16 +42,14 @@ internal sealed class MachineLife(
     private readonly GuestLink _link = new(new Multiplexer());
     private readonly Stopwatch _sinceStart = new();
     private Task _serversFailed = BootWatch.Never;
+    private BootTurn? _turn;
 
     internal async Task<int> RunAsync()
     {
         foreach (string notice in description.Notices) _log.Info(notice);
         timeline.Ended(BootSteps.Network);
-        var patience = TimeSpan.FromSeconds(description.TurnPatience);
         // A kernel that was saved has measured its timer long ago.
-        bool takesTurn = !description.UseKvm && saved == null;
-        using BootTurn? turn = takesTurn ? await BootTurn.TakeAsync(loop, patience) : null;
-        if (takesTurn) timeline.Ended(BootSteps.Turn);
+        if (!description.UseKvm && saved == null) await TakeTurnAsync();
         _sinceStart.Start();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using IMachine machine = await StartAsync();
@@ -65,10 +63,11 @@ internal sealed class MachineLife(
             new DiskWatch(loop, machine, () => SetClockAsync(workload), MachineLog.Error).RunAsync());
         try
         {
-            return await RunAsync(machine, workload, turn, roots);
+            return await RunAsync(machine, workload, roots);
         }
         finally
         {
+            _turn?.Dispose();
             machine.Kill();
             await machine.Exited;
             LogTime("the hypervisor has ended");
@@ -85,10 +84,16 @@ internal sealed class MachineLife(
         // The hypervisor has its own; nothing that it or the guest says was read yet.
         SystemCallFilter.Of(SupervisorCalls.List).Install(allThreads: true);
         broker?.AwaitReady();
-        return warm == null ? Task.FromResult(machine!) : warm.ChooseAsync(_log.Info);
+        return warm == null ? Task.FromResult(machine!) : warm.ChooseAsync(_log.Info, TakeTurnAsync);
     }
 
-    private async Task<int> RunAsync(IMachine machine, Workload workload, BootTurn? turn, PassingRoots? roots)
+    private async Task TakeTurnAsync()
+    {
+        _turn = await BootTurn.TakeAsync(loop, TimeSpan.FromSeconds(description.TurnPatience));
+        timeline.Ended(BootSteps.Turn);
+    }
+
+    private async Task<int> RunAsync(IMachine machine, Workload workload, PassingRoots? roots)
     {
         var limits = new RunningLimits(machine, _link, description, workload.Started);
         var observation = new Observation(_words.Console, timeline, _link, workload.Started, limits);
@@ -105,7 +110,7 @@ internal sealed class MachineLife(
             Task serving = Task.WhenAll(server.RunAsync(), containers?.RunAsync() ?? Task.CompletedTask);
             _ = BeginAsync(limits);
             await AwaitHelloAsync(machine, session, pump);
-            turn?.Dispose();
+            _turn?.Dispose();
             // Not awaited: the answer is a round trip in which the workload could be on its way.
             Task endsAtReset = machine.EndAtResetAsync();
             int? code = await EndAsync(ServeAsync(machine, session, server), endsAtReset);

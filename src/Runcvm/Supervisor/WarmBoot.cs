@@ -58,7 +58,8 @@ internal sealed class WarmBoot
 
     /// <summary>The machine whose guest speaks, or the other one.</summary>
     /// <param name="tell">writes a line to the machine's log</param>
-    internal async Task<IMachine> ChooseAsync(Action<string> tell)
+    /// <param name="takeTurn">waits until this machine may boot</param>
+    internal async Task<IMachine> ChooseAsync(Action<string> tell, Func<Task> takeTurn)
     {
         using SafeFileHandle word = _word;
         if (await SpeaksAsync())
@@ -76,6 +77,7 @@ internal sealed class WarmBoot
         _restored.Dispose();
         string said = string.Join("; ", [reason, .. errors.LastLines(LinesShown).Split('\n')]).TrimEnd(' ', ';');
         tell($"a saved machine could not be restored and this one boots: {said}");
+        await takeTurn();
         FileDescriptor.WriteAll(word, [1]);
         return _spare;
     }

@@ -45,7 +45,7 @@ internal static class MachineSaver
             Task first = await Task.WhenAny(ready.Task, machine.Exited, late);
             if (first == late) throw Failure("the machine to be saved was not ready in time", console, errors);
             long most = (settings.MemoryMebibytes << 20) + MostBesideMemory;
-            if (first == ready.Task) await SaveAsync(loop, machine, output, most);
+            if (first == ready.Task) await SaveAsync(loop, machine, output, most, patience);
             // What it wrote before its end may not have been read yet.
             else await Task.WhenAny(listening, late);
             over.Cancel();
@@ -59,14 +59,22 @@ internal static class MachineSaver
         }
     }
 
-    private static async Task SaveAsync(EventLoop loop, SavingMachine machine, FileStream output, long most)
+    private static async Task SaveAsync(
+        EventLoop loop, SavingMachine machine, FileStream output, long most, TimeSpan patience)
     {
         (SafeFileHandle ours, SafeFileHandle theirs) = FileDescriptor.Pipe();
         using var pipe = AsyncFile.NonBlocking(loop, ours);
-        Task saving = machine.SaveAsync(theirs);
-        // Where QEMU fails, or ends, the pipe ends too.
-        await CopyAsync(pipe, output, most);
-        await saving;
+        using var over = new CancellationTokenSource();
+        Task<bool> late = loop.DelayAsync(patience, over.Token);
+        Task saving = machine.SaveAsync(theirs), copying = CopyAsync(pipe, output, most);
+        // One that fails leaves the other waiting: QEMU keeps the pipe open where it refuses to save.
+        Task first = await Task.WhenAny(saving, copying, late);
+        if (first == late) throw new UsageException("QEMU did not save the machine in time");
+        await first;
+        if (await Task.WhenAny(Task.WhenAll(saving, copying), late) == late)
+            throw new UsageException("QEMU did not save the machine in time");
+        await Task.WhenAll(saving, copying);
+        over.Cancel();
     }
 
     private static async Task CopyAsync(AsyncFile pipe, FileStream output, long most)
