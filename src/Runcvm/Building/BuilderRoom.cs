@@ -1,4 +1,3 @@
-using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
@@ -13,9 +12,6 @@ internal sealed class BuilderRoom : IDisposable
 {
     // Only a mount point: each room mounts in a namespace of its own, so all can use the same one.
     private const string Place = "/run/runcvm-builder";
-
-    // Of what is shown one line is.
-    private const int MostErrors = 16 * 1024;
 
     // 022
     private const uint UsualMask = 0x12;
@@ -39,29 +35,14 @@ internal sealed class BuilderRoom : IDisposable
     /// is.</summary>
     /// <param name="path">the program's file</param>
     /// <param name="arguments">argv, its first the program's name</param>
-    /// <returns>how it ended, and what it wrote to stderr</returns>
-    internal (ExitStatus End, string Errors) Run(string path, IReadOnlyList<string> arguments)
+    /// <param name="most">how long it may take, asleep or not</param>
+    internal BuilderEnd Run(string path, IReadOnlyList<string> arguments, TimeSpan most)
     {
         (SafeFileHandle read, SafeFileHandle write) = FileDescriptor.Pipe();
         using SafeFileHandle stderr = read;
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
         using ChildProcess child = Start(path, arguments, nothing, write);
-        var errors = Task.Run(() => LastWords(stderr));
-        ExitStatus end = child.Wait();
-        // One that was taken over may have left others behind, who would go on writing to what it made, and to this
-        // pipe.
-        _inside.Run(OtherProcess.TryKillAllOfUser);
-        return (end, errors.GetAwaiter().GetResult());
-    }
-
-    // Until nobody can write any more.
-    private static string LastWords(SafeFileHandle stderr)
-    {
-        byte[] last = [];
-        byte[] some = new byte[MostErrors];
-        for (int got; (got = FileDescriptor.TryRead(stderr, some)) > 0;)
-            last = [.. last.Concat(some.Take(got)).TakeLast(MostErrors)];
-        return Encoding.UTF8.GetString(last);
+        return BuilderEnd.Await(child, stderr, most, () => _inside.Run(OtherProcess.TryKillAllOfUser));
     }
 
     public void Dispose() => _inside.Dispose();

@@ -14,6 +14,9 @@ internal static class BuilderTree
     // 64 GiB take a few minutes of a slow host.
     private const ulong MostSeconds = 1800;
 
+    /// <summary>How long it may take, asleep or not. The kernel counts only how long it computes.</summary>
+    internal static readonly TimeSpan Longest = TimeSpan.FromSeconds(2 * MostSeconds);
+
     // A million files take it a few hundred MiB.
     private const ulong MostMemory = 4UL << 30;
 

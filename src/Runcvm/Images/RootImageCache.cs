@@ -7,7 +7,8 @@ namespace Runcvm.Images;
 
 /// <summary>One EROFS image for each chain of layers, shared by all machines of that image. With the image there, a
 /// look at it costs a few system calls; else it is built under a lock and appears under its name only when whole.</summary>
-internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolder, string builder = "/proc/self/exe")
+internal sealed class RootImageCache(
+    string folder = RootImageCache.DefaultFolder, string builder = "/proc/self/exe", TimeSpan? longestBuild = null)
 {
     internal const string DefaultFolder = "/var/lib/runcvm/images";
 
@@ -114,9 +115,9 @@ internal sealed class RootImageCache(string folder = RootImageCache.DefaultFolde
                 ["runcvm", "build-image", .. BuildVerb.Arguments(mkfs, unfinished, here, work, chain.Layers)];
             // First, so that people see which image is being built.
             File.WriteAllLines(LayersOf(chain.Key), chain.Layers);
-            string? failure = Tool.Run(builder, arguments);
             // Nobody may go on writing to what is about to be everybody's image.
-            BuilderIdentity.EndAllOf(bounds.User);
+            string? failure = Tool.Run(builder, arguments, longestBuild ?? BuilderTree.Longest,
+                () => BuilderIdentity.EndAllOf(bounds.User));
             if (failure != null) throw Explain(chain, failure);
             Publish(unfinished, image);
         }

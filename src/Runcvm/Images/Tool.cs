@@ -1,5 +1,5 @@
-using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Building;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 
@@ -17,21 +17,31 @@ internal static class Tool
     internal static string Find(string name, string package)
         => ProgramPath.TryFind(name) ?? throw new UsageException($"{name} is not installed: run 'apt-get install {package}'");
 
-    /// <summary>Runs a program to its end.</summary>
+    /// <summary>Runs a program to its end that reads nothing of a stranger's.</summary>
     /// <returns>null on success, else the last line it wrote to stderr</returns>
     internal static string? Run(string path, IReadOnlyList<string> arguments)
+        => Run(path, arguments, TimeSpan.MaxValue, static () => { });
+
+    /// <summary>Runs a program to its end.</summary>
+    /// <param name="path">the program's file</param>
+    /// <param name="arguments">argv, its first the program's name</param>
+    /// <param name="most">how long it may take, asleep or not</param>
+    /// <param name="endOthers">ends what it left behind</param>
+    /// <returns>null on success, else the last line it wrote to stderr, or what took too long</returns>
+    internal static string? Run(string path, IReadOnlyList<string> arguments, TimeSpan most, Action endOthers)
     {
         (SafeFileHandle read, SafeFileHandle write) = FileDescriptor.Pipe();
         using SafeFileHandle stderr = read;
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
         using ChildProcess child = Start(path, arguments, nothing, write);
-        string errors = Encoding.UTF8.GetString(FileDescriptor.ReadToEnd(stderr));
-        return FailureIn(child.Wait(), errors, Path.GetFileName(arguments[0]));
+        return FailureIn(BuilderEnd.Await(child, stderr, most, endOthers), Path.GetFileName(arguments[0]));
     }
 
     /// <summary>null for success, else the last line that the program wrote to stderr, or what ended it.</summary>
-    internal static string? FailureIn(ExitStatus end, string errors, string name)
+    internal static string? FailureIn(BuilderEnd builder, string name)
     {
+        if (builder.Late != null) return $"{name} {builder.Late}";
+        ExitStatus end = builder.Status;
         if (end is { Code: 0, Signal: 0 }) return null;
         // The first process of a PID namespace gets the error in place of the signal.
         if (end.Signal == SignalNumber.FileSize || errors.Contains("File too large", StringComparison.Ordinal))
@@ -41,7 +51,7 @@ internal static class Tool
             return $"{name} was killed: it took more time than it may, or the host's memory did not suffice";
         if (end.Signal != 0) return $"{name} was killed by signal {end.Signal}";
         const StringSplitOptions Lines = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
-        return errors.Split('\n', Lines).LastOrDefault() ?? $"{name} ended with code {end.Code}";
+        return builder.Errors.Split('\n', Lines).LastOrDefault() ?? $"{name} ended with code {end.Code}";
     }
 
     /// <summary>What to tell the user of a failure to make something.</summary>

@@ -35,8 +35,8 @@ internal static class UpperBuild
             List<string> arguments = ["prlimit", .. Limits(folder), mkfs, .. BuildVerb.MakeImage(made, upper).Skip(1)];
             using var room = new BuilderRoom(
                 prlimit, user, CapabilitySet.Of(Reading), [(upper, false), (folder, true)]);
-            (ExitStatus end, string errors) = room.Run(prlimit, arguments);
-            if (Tool.FailureIn(end, errors, "mkfs.erofs") is { } failure) return failure;
+            BuilderEnd end = room.Run(prlimit, arguments, TimeSpan.FromSeconds(2 * MostSeconds));
+            if (Tool.FailureIn(end, "mkfs.erofs") is { } failure) return failure;
             BuiltFolder.TakeBack(folder, user);
             File.Move(made, image);
             return null;

@@ -39,7 +39,8 @@ internal static class Tool
 
     /// <summary>As <see cref="Run"/>, for a program that reads what may be a stranger's. It sees programs and libraries
     /// and one folder of the host, has no network and no capability, and is a user whom nobody else is. The kernel ends
-    /// it when it writes or computes without end, or refuses it more memory.</summary>
+    /// it when it writes a file or computes without end, or refuses it more memory; one that sleeps is ended,
+    /// too.</summary>
     /// <param name="folder">where it reads and writes</param>
     /// <param name="mostBytes">of each file that it writes</param>
     /// <param name="name">of the program</param>
@@ -110,9 +111,10 @@ internal static class Tool
         BuilderIdentity.EndAllOf(user);
         BuiltFolder.Give(folder, user);
         using var room = new BuilderRoom(program, user, CapabilitySet.Empty, [(folder, true)]);
-        (ExitStatus end, string errors) = room.Run(program, ["prlimit", .. arguments]);
+        BuilderEnd end = room.Run(program, ["prlimit", .. arguments], TimeSpan.FromSeconds(2 * MostSeconds));
+        if (end.Late != null) return (SignalBase + SignalNumber.Kill, "it " + end.Late);
         BuiltFolder.TakeBack(folder, user);
-        return (end.Signal == 0 ? end.Code : SignalBase + end.Signal, errors);
+        return (end.Status.ShellCode, end.Errors);
     }
 
     private static UsageException Failed(string name, IReadOnlyList<string> arguments, int code, string errors)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Runcvm.Building;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
@@ -25,7 +26,7 @@ public sealed class BuilderRoomTests : IDisposable
     [Fact]
     public void A_program_that_was_taken_over_is_nobody_and_sees_its_folder_alone()
     {
-        (ExitStatus end, string errors) = Run("""
+        BuilderEnd end = Run("""
             id -u >&2
             cat /etc/shadow >&2 2>&- && echo "reads the host's files" >&2
             ls /proc/self /dev/null >&2 2>&- && echo "sees processes and devices" >&2
@@ -36,8 +37,8 @@ public sealed class BuilderRoomTests : IDisposable
             mount -t tmpfs tmpfs /usr 2>&- && echo "mounts" >&2
             echo done >made
             """);
-        Assert.Equal($"{User}\n", errors);
-        Assert.Equal(new ExitStatus(0, 0), end);
+        Assert.Equal($"{User}\n", end.Errors);
+        Assert.Equal(new ExitStatus(0, 0), end.Status);
         BuiltFolder.TakeBack(Work, User);
         Assert.Equal(0u, FileStatus.TryOf(Work + "/made")!.Value.Owner);
     }
@@ -58,23 +59,46 @@ public sealed class BuilderRoomTests : IDisposable
     public void What_it_left_behind_does_not_go_on()
     {
         // By vfork(2), which posix_spawn(3) takes as well; fork(2) is refused. It holds the pipe of messages, too.
-        (_, string errors) = Run("exec python3 -c 'import subprocess; subprocess.Popen([\"sleep\", \"1000\"])'");
-        Assert.Equal("", errors);
+        BuilderEnd end = Run("exec python3 -c 'import subprocess; subprocess.Popen([\"sleep\", \"1000\"])'");
+        Assert.Equal("", end.Errors);
+        Assert.Null(end.Late);
         // One that nobody has buried yet is dead as well.
         Assert.DoesNotContain(
             Directory.GetDirectories("/proc").Where(static path => FileStatus.TryOf(path) is { Owner: User }),
             static path => int.TryParse(Path.GetFileName(path), out int id) && OtherProcess.Status(id)[0] != "Z");
     }
 
+    [Theory]
+    [InlineData("exec sleep 1000")]
+    [InlineData("echo before >&2; exec python3 -c 'while True: pass'")]
+    public void One_that_does_not_end_is_ended(string script)
+    {
+        var clock = Stopwatch.StartNew();
+        BuilderEnd end = Run(script, TimeSpan.FromSeconds(2));
+        Assert.Equal("did not end within 2 s, and was killed", end.Late);
+        Assert.InRange(clock.Elapsed, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(100));
+    }
+
+    [Fact]
+    public void Of_many_messages_the_last_are_kept()
+    {
+        BuilderEnd end = Run("i=0; while [ $i -lt 20000 ]; do echo $i >&2; i=$((i+1)); done");
+        Assert.Equal(16 * 1024, end.Errors.Length);
+        Assert.EndsWith("\n19998\n19999\n", end.Errors, StringComparison.Ordinal);
+    }
+
     // Of this process; one of them is the room's, and the same user.
     private static string Threads()
         => string.Join(' ', Directory.GetDirectories("/proc/self/task").Select(Path.GetFileName));
 
-    private (ExitStatus End, string Errors) Run(string script)
+    private BuilderEnd Run(string script) => Run(script, TimeSpan.FromMinutes(5));
+
+    private BuilderEnd Run(string script, TimeSpan most)
     {
         BuiltFolder.Give(Work, User);
         string shell = RealPath.Of("/bin/sh")!;
         using var room = new BuilderRoom(shell, User, CapabilitySet.Empty, [(Work, true)]);
-        return room.Run(shell, ["sh", "-c", $"cd {Work}; OTHERS='{Threads()}'; {script}"]);
+        string inside = $"cd {Work}; OTHERS='{Threads()}'; {script}";
+        return room.Run(shell, ["sh", "-c", inside], most);
     }
 }

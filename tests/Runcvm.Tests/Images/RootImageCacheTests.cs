@@ -105,6 +105,24 @@ public sealed class RootImageCacheTests : IDisposable
         Assert.Equal(bounds.MostBytes, new FileInfo(output).Length);
     }
 
+    [Theory]
+    [InlineData("sleep 1000", "did not end within 3 s, and was killed")]
+    [InlineData("sleep 1000 & exit 0", "it is too short for a superblock")]
+    public void A_builder_that_sleeps_or_leaves_somebody_behind_holds_up_nobody(string script, string reason)
+    {
+        _folder.Make("layer");
+        string sleeper = Script($"""
+            echo >"$3"
+            exec setpriv --reuid {Bounds.User} --clear-groups sh -c '{script}'
+            """);
+        var cache = new RootImageCache(_folder.Path("cache"), sleeper, TimeSpan.FromSeconds(3));
+        var clock = Stopwatch.StartNew();
+        UsageException e = Assert.Throws<UsageException>(() => cache.Ensure(Chain("layer"), Bounds, out _));
+        Assert.Contains(reason, e.Message, StringComparison.Ordinal);
+        Assert.InRange(clock.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(100));
+        Assert.Equal(["work"], Cached());
+    }
+
     [Fact]
     public void A_name_that_is_too_long_for_mkfs_is_named()
     {
@@ -278,6 +296,14 @@ public sealed class RootImageCacheTests : IDisposable
         Assert.Equal(["a"], All().Select(static image => image.Key));
         Assert.Equal("0 B freed\n", Prune(keep: 1));
         Assert.Equal(["a.erofs", "d.lock"], Cached());
+    }
+
+    private string Script(string lines)
+    {
+        string path = _folder.Path("builder");
+        File.WriteAllText(path, "#!/bin/sh\n" + lines + "\n");
+        File.SetUnixFileMode(path, (UnixFileMode)Linux.Files.Permission.Program);
+        return path;
     }
 
     // 3 KiB each, the first one longest unused.
