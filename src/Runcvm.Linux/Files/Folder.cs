@@ -57,6 +57,23 @@ public sealed unsafe class Folder : IDisposable
         }
     }
 
+    /// <summary>Gives an entry these permissions and no access list; see <see cref="Node.SetPermissionsAlone"/>. A
+    /// link is not followed.</summary>
+    public void SetPermissionsAlone(byte[] name, uint permissions)
+    {
+        byte* text = Terminated(name);
+        try
+        {
+            using SafeFileHandle file =
+                FileDescriptor.OpenBeneath(_file, text, OpenFlags.Path | OpenFlags.NoFollow);
+            Node.SetPermissionsAlone(FileDescriptor.PathOf(file), permissions);
+        }
+        finally
+        {
+            NativeMemory.Free(text);
+        }
+    }
+
     /// <summary>getdents64(2) to the end, with the status of each entry; can be read once.</summary>
     public List<FolderEntry> Read()
     {

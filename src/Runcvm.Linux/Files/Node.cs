@@ -28,6 +28,19 @@ public static class Node
     public static void SetPermissions(string path, uint permissions)
         => SystemCall.Check(Libc.chmod(path, permissions), $"change the mode of {path}");
 
+    /// <summary>chmod(2) of what is no link. Lists of others who may use it (acl(5)) are taken away.</summary>
+    public static void SetPermissionsAlone(string path, uint permissions)
+    {
+        foreach (string list in (string[])["system.posix_acl_access", "system.posix_acl_default"])
+        {
+            int result = Libc.removexattr(path, list);
+            if (result < 0 && SystemCall.LastError is Errno.ENODATA or Errno.EOPNOTSUPP) continue;
+            SystemCall.Check(result, $"take the access list of {path} away");
+        }
+
+        SetPermissions(path, permissions);
+    }
+
     /// <summary>lchown(2)</summary>
     public static void SetOwner(string path, uint owner, uint group)
         => SystemCall.Check(Libc.lchown(path, owner, group), $"change the owner of {path}");

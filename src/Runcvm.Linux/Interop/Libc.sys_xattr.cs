@@ -19,4 +19,8 @@ internal static unsafe partial class Libc
     /// <summary>removexattr(2)</summary>
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int removexattr(byte* path, byte* name);
+
+    /// <summary>removexattr(2)</summary>
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int removexattr(string path, string name);
 }

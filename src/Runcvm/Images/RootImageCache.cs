@@ -138,6 +138,8 @@ internal sealed class RootImageCache(
     private void Publish(string unfinished, string image)
     {
         Node.SetOwner(unfinished, 0, 0);
+        // Its maker could have let everybody write to it.
+        Node.SetPermissionsAlone(unfinished, Permission.PlainFile);
         using (SafeFileHandle file = FileDescriptor.Open(unfinished, OpenFlags.ReadWrite)) FileDescriptor.Sync(file);
         if (ErofsImage.FaultOf(unfinished) is { } fault) throw new UsageException($"mkfs.erofs made a file that is no image: {fault}");
         File.Move(unfinished, image, overwrite: true);

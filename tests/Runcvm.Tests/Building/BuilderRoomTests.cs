@@ -87,6 +87,31 @@ public sealed class BuilderRoomTests : IDisposable
         Assert.EndsWith("\n19998\n19999\n", end.Errors, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void What_it_let_everybody_write_nobody_else_may_write_afterwards()
+    {
+        BuilderEnd end = Run("""
+            mkdir -m 777 made; echo x >made/file; chmod 6777 made/file; chmod 777 .
+            exec python3 -c '
+            import os, struct
+            def acl(*entries): return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in entries)
+            none = 0xffffffff
+            everybody = acl((1, 7, none), (2, 7, 1234), (4, 7, none), (16, 7, none), (32, 7, none))
+            for name, path in ("access", "made/file"), ("access", "made"), ("default", "made"), ("default", "."):
+                try: os.setxattr(path, "system.posix_acl_" + name, everybody)
+                except OSError as e: assert e.errno == 95, e
+            '
+            """);
+        Assert.Equal(("", new ExitStatus(0, 0)), (end.Errors, end.Status));
+        BuiltFolder.TakeBack(Work, User);
+        Assert.Equal(
+            [Permission.PlainFolder, Permission.PlainFolder, Permission.PlainFile],
+            from name in (string[])["", "/made", "/made/file"] select FileStatus.TryOf(Work + name)!.Value.Permissions);
+        Assert.Equal("", _folder.Shell("""
+            python3 -c 'import os; [print(p) for p in ("work", "work/made", "work/made/file") if os.listxattr(p)]'
+            """));
+    }
+
     // Of this process; one of them is the room's, and the same user.
     private static string Threads()
         => string.Join(' ', Directory.GetDirectories("/proc/self/task").Select(Path.GetFileName));

@@ -124,6 +124,19 @@ public sealed class RootImageCacheTests : IDisposable
     }
 
     [Fact]
+    public void What_it_let_everybody_write_nobody_else_may_write_afterwards()
+    {
+        _folder.Make("layer");
+        string generous = Script($"""
+            {Builder} "$@" && chmod 666 "$3"
+            """);
+        string image =
+            new RootImageCache(_folder.Path("cache"), generous).Ensure(Chain("layer"), Bounds, out BuildReport? built);
+        Assert.NotNull(built);
+        Assert.Equal(Linux.Files.Permission.PlainFile, Linux.Files.FileStatus.TryOf(image)!.Value.Permissions);
+    }
+
+    [Fact]
     public void A_name_that_is_too_long_for_mkfs_is_named()
     {
         _folder.Shell("mkdir -p only/d; touch only/d/$(printf 'x%.0s' $(seq 255))");
