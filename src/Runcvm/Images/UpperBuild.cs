@@ -16,6 +16,9 @@ internal static class UpperBuild
     // no more than that: nothing can be mounted and no namespace made.
     private static readonly string[] Reading = ["CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN"];
 
+    /// <summary>How large an image in that folder may be.</summary>
+    internal static long MostBytesIn(string folder) => new DriveInfo(folder).AvailableFreeSpace / 2;
+
     /// <summary>Makes the image.</summary>
     /// <param name="upper">the layer</param>
     /// <param name="image">to be made</param>
@@ -47,10 +50,10 @@ internal static class UpperBuild
         }
     }
 
-    private static IEnumerable<string> Limits(string folder)
+    /// <summary>prlimit's arguments. The folder lies in memory, and other machines need room there, too.</summary>
+    internal static IEnumerable<string> Limits(string folder)
     {
-        long room = new DriveInfo(folder).AvailableFreeSpace;
-        yield return string.Create(CultureInfo.InvariantCulture, $"--fsize={room}");
+        yield return string.Create(CultureInfo.InvariantCulture, $"--fsize={MostBytesIn(folder)}");
         yield return string.Create(CultureInfo.InvariantCulture, $"--cpu={MostSeconds}:{MostSeconds + 1}");
         yield return string.Create(CultureInfo.InvariantCulture, $"--as={MostMemory}");
     }

@@ -45,7 +45,7 @@ internal static class UpperLayer
     {
         try
         {
-            TreeSize.Check(upper, new DriveInfo(folder).AvailableFreeSpace / 2);
+            TreeSize.Check(upper, UpperBuild.MostBytesIn(folder));
         }
         catch (UsageException e)
         {

@@ -79,6 +79,22 @@ public sealed class UpperLayerTests : IDisposable
         _folder.Shell("rm -r upper/d");
     }
 
+    [Fact]
+    public void An_image_fills_half_of_the_room_in_the_state_folder_at_most()
+    {
+        Assert.SkipUnless(CurrentProcess.IsRoot, "mounts need root");
+        string state = _folder.Make("state");
+        Linux.Mounts.MountPoint.Add("tmpfs", state, "tmpfs", data: "size=8m");
+        try
+        {
+            Assert.Equal($"--fsize={4 << 20}", UpperBuild.Limits(state).First());
+        }
+        finally
+        {
+            Linux.Mounts.MountPoint.Remove(state, detach: true);
+        }
+    }
+
     private static void SkipWithoutTools() => Assert.SkipUnless(File.Exists("/usr/bin/mkfs.erofs"), "needs mkfs.erofs");
 
     private PackedUpper? Pack(long? lastApplied)
