@@ -46,7 +46,7 @@ internal static class UpperBuild
         }
         finally
         {
-            Directory.Delete(folder, recursive: true);
+            TreeRemoval.Remove(folder);
         }
     }
 

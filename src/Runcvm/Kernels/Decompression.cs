@@ -35,7 +35,7 @@ internal static class Decompression
         File.WriteAllBytes(packed, data);
         RunTool(compression, folder, packed, unpacked);
         byte[] result = File.ReadAllBytes(unpacked);
-        Directory.Delete(folder, recursive: true);
+        TreeRemoval.Remove(folder);
         return result;
     }
 

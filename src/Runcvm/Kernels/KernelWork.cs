@@ -16,7 +16,7 @@ internal sealed class KernelWork : IDisposable
         Node.MakeDirectory(store.Root);
         _oneAtATime = FileDescriptor.Open(Path.Combine(store.Root, ".lock"), OpenFlags.WriteOnly | OpenFlags.Create, Permission.OwnersFile);
         FileDescriptor.Lock(_oneAtATime);
-        if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
+        TreeRemoval.Remove(Folder);
         Node.MakeDirectory(Folder);
     }
 
@@ -69,7 +69,7 @@ internal sealed class KernelWork : IDisposable
 
     public void Dispose()
     {
-        Directory.Delete(Folder, recursive: true);
+        TreeRemoval.Remove(Folder);
         _oneAtATime.Dispose();
     }
 
