@@ -44,7 +44,7 @@ internal static class Tool
         ExitStatus end = builder.Status;
         if (end is { Code: 0, Signal: 0 }) return null;
         // The first process of a PID namespace gets the error in place of the signal.
-        if (end.Signal == SignalNumber.FileSize || errors.Contains("File too large", StringComparison.Ordinal))
+        if (end.Signal == SignalNumber.FileSize || builder.Errors.Contains("File too large", StringComparison.Ordinal))
             return $"{name} wrote more than it may";
         if (end.Signal == SignalNumber.ProcessorTime) return $"{name} took more time than it may";
         if (end.Signal == SignalNumber.Kill)

@@ -112,7 +112,7 @@ internal static class Tool
         BuiltFolder.Give(folder, user);
         using var room = new BuilderRoom(program, user, CapabilitySet.Empty, [(folder, true)]);
         BuilderEnd end = room.Run(program, ["prlimit", .. arguments], TimeSpan.FromSeconds(2 * MostSeconds));
-        if (end.Late != null) return (SignalBase + SignalNumber.Kill, "it " + end.Late);
+        if (end.Late != null) return (SignalBase, "it " + end.Late);
         BuiltFolder.TakeBack(folder, user);
         return (end.Status.ShellCode, end.Errors);
     }
