@@ -33,7 +33,7 @@ internal static class CreateVerb
         if (Directory.Exists(Path.Combine(command.Root ?? LowLevelRuntime.DefaultRoot(config.LowLevelRuntime), id)))
             throw new UsageException($"a container with the id {id} exists already");
         var bundle = new Bundle(command.ValueOf(FlagsWithValue, "--bundle", "-b") ?? Environment.CurrentDirectory);
-        PodRole role = PodRole.Of(bundle.Spec);
+        PodRole role = PodRole.Of(bundle.Spec, bundle.IsPodmans);
         if (role.Part == PodPart.Container) return PodContainerVerb.Run(command, config, bundle, id, role);
         if (folder.IsThere) LayerMark.Settle(folder);
         try
@@ -103,7 +103,7 @@ internal static class CreateVerb
         NetworkChoice network, Timeline timeline)
     {
         JsonObject process = bundle.Spec["process"] as JsonObject ?? throw new UsageException("config.json describes no process");
-        bool isPod = PodRole.Of(bundle.Spec).Part == PodPart.Sandbox;
+        bool isPod = PodRole.Of(bundle.Spec, bundle.IsPodmans).Part == PodPart.Sandbox;
         string[] environment = isPod ? PodRules.Options(bundle.Spec) : ProcessReader.Texts(process["env"]);
         bool isSystemd = WorkloadKind.IsSystemd(bundle.RootPath, ProcessReader.Texts(process["args"]));
         InstalledFiles installed = InstalledFiles.Own(config);

@@ -10,25 +10,37 @@ internal sealed record PodRole(PodPart Part, string Sandbox)
 {
     private const string OptionPrefix = "io.runcvm/";
 
-    // containerd's (pkg/cri/annotations), and CRI-O's (pkg/annotations).
-    private static readonly string[] TypeNames =
-        ["io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType"];
+    // containerd's (pkg/cri/annotations). It lets no pod write them.
+    private const string TypeName = "io.kubernetes.cri.container-type";
+    private const string SandboxName = "io.kubernetes.cri.sandbox-id";
 
-    private static readonly string[] SandboxNames = ["io.kubernetes.cri.sandbox-id", "io.kubernetes.cri-o.SandboxID"];
+    // CRI-O's (pkg/annotations), which copies all that a pod's author writes.
+    private const string OfCrio = "io.kubernetes.cri-o.";
 
     /// <summary>What the spec says.</summary>
-    /// <exception cref="UsageException">it is a container of a pod, and does not say of which</exception>
-    internal static PodRole Of(JsonObject spec)
+    /// <param name="spec">the container's</param>
+    /// <param name="isPodmans">Podman made it, which gives its containers, of pods or not, names of CRI-O's</param>
+    /// <exception cref="UsageException">it is of a pod of another engine, or does not say of which</exception>
+    internal static PodRole Of(JsonObject spec, bool isPodmans)
     {
-        PodPart part = First(spec, TypeNames) switch
+        // Beside these the names of containerd are the author's word.
+        if ((spec["annotations"] as JsonObject ?? [])
+            .Any(static item => item.Key.StartsWith(OfCrio, StringComparison.Ordinal)))
+            return isPodmans ? new PodRole(PodPart.None, "")
+                : throw new UsageException("pods of CRI-O are not supported in this version; "
+                    + "use containerd's CRI plugin, or another runtime class");
+        JsonNode? type = spec["annotations"]?[TypeName];
+        if (type == null) return new PodRole(PodPart.None, "");
+        PodPart part = Text(type) switch
         {
             "sandbox" => PodPart.Sandbox,
             "container" => PodPart.Container,
-            _ => PodPart.None,
+            _ => throw new UsageException(
+                $"the annotation {TypeName} is neither 'sandbox' nor 'container', but {type.ToJsonString()}"),
         };
-        string sandbox = part == PodPart.None ? "" : First(spec, SandboxNames) ?? "";
+        string sandbox = Text(spec["annotations"]?[SandboxName]) ?? "";
         return part == PodPart.Container && sandbox.Length == 0
-            ? throw new UsageException($"a container of a pod names no sandbox (annotation {SandboxNames[0]})")
+            ? throw new UsageException($"a container of a pod names no sandbox (annotation {SandboxName})")
             : new PodRole(part, sandbox);
     }
 
@@ -42,10 +54,7 @@ internal sealed record PodRole(PodPart Part, string Sandbox)
     /// <summary>A number that an engine says by an annotation; null where it does not, or says that there is no
     /// limit.</summary>
     internal static long? Number(JsonObject spec, string name)
-        => long.TryParse(First(spec, [name]), out long number) && number > 0 ? number : null;
-
-    private static string? First(JsonObject spec, string[] names)
-        => names.Select(name => Text(spec["annotations"]?[name])).FirstOrDefault(static text => text != null);
+        => long.TryParse(Text(spec["annotations"]?[name]), out long number) && number > 0 ? number : null;
 
     private static string? Text(JsonNode? node)
         => node is JsonValue value && value.TryGetValue(out string? text) ? text : null;

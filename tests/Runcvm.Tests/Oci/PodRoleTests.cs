@@ -5,28 +5,48 @@ namespace Runcvm.Tests.Oci;
 
 public class PodRoleTests
 {
-    [Theory]
-    [InlineData("io.kubernetes.cri.container-type", "io.kubernetes.cri.sandbox-id")]
-    [InlineData("io.kubernetes.cri-o.ContainerType", "io.kubernetes.cri-o.SandboxID")]
-    public void Both_engines_of_Kubernetes_say_what_a_container_is(string type, string sandbox)
+    private const string TypeName = "io.kubernetes.cri.container-type";
+    private const string SandboxName = "io.kubernetes.cri.sandbox-id";
+
+    [Fact]
+    public void Containerd_says_what_a_container_is()
     {
-        Assert.Equal(new PodRole(PodPart.Sandbox, "s1"), Of((type, "sandbox"), (sandbox, "s1")));
-        Assert.Equal(new PodRole(PodPart.Container, "s1"), Of((type, "container"), (sandbox, "s1")));
+        Assert.Equal(new PodRole(PodPart.Sandbox, "s1"), Of((TypeName, "sandbox"), (SandboxName, "s1")));
+        Assert.Equal(new PodRole(PodPart.Container, "s1"), Of((TypeName, "container"), (SandboxName, "s1")));
+    }
+
+    [Theory]
+    [InlineData("io.kubernetes.cri-o.ContainerType")]
+    [InlineData("io.kubernetes.cri-o.Created")]
+    public void Where_CRIO_is_the_engine_nobody_is_of_a_pod_by_containerds_names(string name)
+    {
+        (string, string)[] annotations = [(TypeName, "container"), (SandboxName, "s1"), (name, "container")];
+        Assert.Contains(
+            "use containerd's CRI plugin", Assert.Throws<UsageException>(() => Of(annotations)).Message,
+            StringComparison.Ordinal);
+        Assert.Equal(new PodRole(PodPart.None, ""), PodRole.Of(Spec(annotations), isPodmans: true));
     }
 
     [Fact]
     public void What_says_nothing_is_of_no_pod()
     {
-        Assert.Equal(PodPart.None, PodRole.Of(new JsonObject()).Part);
-        Assert.Equal(PodPart.None, Of(("io.kubernetes.cri.container-type", "else")).Part);
-        var number = new JsonObject { ["annotations"] = new JsonObject { ["io.kubernetes.cri.container-type"] = 1 } };
-        Assert.Equal(PodPart.None, PodRole.Of(number).Part);
+        Assert.Equal(PodPart.None, PodRole.Of(new JsonObject(), isPodmans: false).Part);
+        Assert.Equal(PodPart.None, Of(("another", "sandbox")).Part);
+    }
+
+    [Fact]
+    public void A_part_that_is_not_known_is_refused()
+    {
+        Assert.Contains(
+            "else", Assert.Throws<UsageException>(() => Of((TypeName, "else"))).Message, StringComparison.Ordinal);
+        var number = new JsonObject { ["annotations"] = new JsonObject { [TypeName] = 1 } };
+        Assert.Throws<UsageException>(() => PodRole.Of(number, isPodmans: false));
     }
 
     [Fact]
     public void A_container_of_no_sandbox_is_refused()
         => Assert.Contains("names no sandbox", Assert.Throws<UsageException>(
-            () => Of(("io.kubernetes.cri.container-type", "container"))).Message, StringComparison.Ordinal);
+            () => Of((TypeName, "container"))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Options_are_annotations()
@@ -41,7 +61,7 @@ public class PodRoleTests
     public void A_number_that_is_no_limit_is_none(string text, int? expected)
         => Assert.Equal(expected, PodRole.Number(Spec(("size", text)), "size"));
 
-    private static PodRole Of(params (string, string)[] annotations) => PodRole.Of(Spec(annotations));
+    private static PodRole Of(params (string, string)[] annotations) => PodRole.Of(Spec(annotations), isPodmans: false);
 
     private static JsonObject Spec(params (string Name, string Value)[] annotations) => new()
     {
