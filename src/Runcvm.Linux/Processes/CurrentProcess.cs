@@ -165,6 +165,27 @@ public static unsafe class CurrentProcess
         FileDescriptor.WriteAll(file, Encoding.UTF8.GetBytes(adjust.ToString(System.Globalization.CultureInfo.InvariantCulture)));
     }
 
+    /// <summary>The score that this process can give itself, or what takes its place: a lower one than it has takes
+    /// CAP_SYS_RESOURCE. Its own stays as it is.</summary>
+    /// <returns>what is wanted, or the score that this process has</returns>
+    public static int PossibleOomScore(int wanted)
+    {
+        int own = int.Parse(
+            File.ReadAllText("/proc/self/oom_score_adj"), System.Globalization.CultureInfo.InvariantCulture);
+        if (wanted >= own) return wanted;
+        try
+        {
+            SetOomScore(wanted);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.EACCES)
+        {
+            return own;
+        }
+
+        SetOomScore(own);
+        return wanted;
+    }
+
     /// <summary>Takes that much memory, page by page, and keeps it.</summary>
     public static void TouchMemory(long bytes)
     {

@@ -9,7 +9,6 @@ using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
-using Runcvm.Supervisor;
 
 namespace Runcvm.Cli;
 
@@ -41,7 +40,7 @@ internal static class ExecVerb
         };
         string key = OwnMachine.FolderOf(command, config, id).Key;
         SafeFileHandle connection = PodConnection.Open(pod, new JoinContainer(key, spec), [], patience: null);
-        SandboxSpec.RewriteProcess(process, [SandboxSpec.Program, StandInVerb.Name, $"{HandedFiles.First}"], []);
+        StandInSpec.RewriteProcess(process, [$"{HandedFiles.First}"], StandInSpec.OomScore);
         return HandOn(command, process, connection);
     }
 

@@ -189,6 +189,7 @@ internal sealed record PlannedMachine
         SharesAddresses = SharesAddresses,
         Limits = Limits,
         Cgroups = Cgroups,
+        OomScore = IsPod ? CurrentProcess.PossibleOomScore(PodRules.OomScore(Spec)) : null,
         OpenFiles = OpenFiles,
     };
 

@@ -19,11 +19,12 @@ internal static class PodContainerVerb
         MachineFolder pod = OwnMachine.FolderOf(command, config, role.Sandbox);
         try
         {
-            ContainerPlan plan = ContainerPlan.Of(bundle, HasInput());
+            ContainerPlan plan = ContainerPlan.Of(bundle, role.Sandbox, HasInput());
             SafeFileHandle connection = Join(config, pod, key, plan);
             PodRecord.Write(key, pod.Key);
             HostCgroups cgroups = command.HasNoCgroups ? HostCgroups.None : HostCgroups.Of(MountInfo.ReadAll());
-            StandInSpec.Rewrite(bundle.Spec, SandboxSkeleton.Place, InstalledFiles.Own(config).Host, cgroups);
+            StandInSpec.Rewrite(
+                bundle.Spec, SandboxSkeleton.Place, InstalledFiles.Own(config).Host, cgroups, StandInSpec.OomScore);
             SandboxSkeleton.Ensure();
             string sandbox = bundle.SaveForSandbox();
             HandedFiles.Place([connection]);

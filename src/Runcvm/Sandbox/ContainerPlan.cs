@@ -10,10 +10,9 @@ namespace Runcvm.Sandbox;
 internal sealed class ContainerPlan
 {
     private readonly List<GuestMount> _mounts = [];
+    private readonly string _pod;
 
-    private ContainerPlan()
-    {
-    }
+    private ContainerPlan(string pod) => _pod = pod;
 
     /// <summary>Files and folders of the host, in the order of the shares in <see cref="Setup"/>.</summary>
     internal List<(string Path, bool Recursive, bool ReadOnly)> Sources { get; } = [];
@@ -22,9 +21,10 @@ internal sealed class ContainerPlan
 
     /// <summary>Reads a container's spec.</summary>
     /// <param name="bundle">its bundle</param>
+    /// <param name="pod">id of the pod's sandbox</param>
     /// <param name="hasInput">whether anything will come on its standard input</param>
     /// <exception cref="UsageException">it asks for what a machine cannot give</exception>
-    internal static ContainerPlan Of(Bundle bundle, bool hasInput)
+    internal static ContainerPlan Of(Bundle bundle, string pod, bool hasInput)
     {
         JsonObject spec = bundle.Spec;
         JsonNode? linux = spec["linux"];
@@ -40,7 +40,7 @@ internal sealed class ContainerPlan
         if (own != null)
             throw new UsageException($"{own.Split('=')[0]} is the machine's, which is the pod's: "
                 + "set it as an annotation of the pod (io.runcvm/…)");
-        var plan = new ContainerPlan();
+        var plan = new ContainerPlan(pod);
         // Mount points are made in it, as by every runtime; what the container may do to it the guest decides.
         plan.Sources.Add((bundle.RootPath, true, false));
         foreach (JsonNode? mount in ProcessReader.Items(spec["mounts"])) plan.Add(mount!);
@@ -101,7 +101,8 @@ internal sealed class ContainerPlan
     private void AddBind(string source, string target, string[] options)
     {
         (MountFlags flags, _) = MountOptions.Split(options);
-        if (target == "/dev/shm")
+        // The engine's is in a folder of the sandbox; another is a volume.
+        if (target == "/dev/shm" && source.Split('/').Contains(_pod))
         {
             _mounts.Add(new GuestMount(GuestMount.OfPod, "shm", target, 0, ""));
             return;

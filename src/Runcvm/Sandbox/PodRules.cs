@@ -80,6 +80,11 @@ internal static class PodRules
             saysMemory ? null : memory, PodRole.Number(spec, Quota), PodRole.Number(spec, Period), null, false);
     }
 
+    /// <summary>How soon the host's kernel ends the machine when the host is short of memory. Engines give a sandbox
+    /// the score of a program that does nothing, which would be the last to go; all of the pod is in this
+    /// one.</summary>
+    internal static int OomScore(JsonObject spec) => PodRole.Number(spec, Memory) == null ? 1000 : 0;
+
     private static bool Has(JsonObject spec, string type) => Find(spec, type) != null;
 
     private static JsonNode? Find(JsonObject spec, string type)

@@ -48,6 +48,9 @@ internal sealed record SandboxParts
     /// <summary>what of that the host can limit</summary>
     internal required HostCgroups Cgroups { get; init; }
 
+    /// <summary>oom_score_adj on the host; null: as the engine says</summary>
+    internal int? OomScore { get; init; }
+
     /// <summary>files that one of its processes may have open</summary>
     internal required long OpenFiles { get; init; }
 }

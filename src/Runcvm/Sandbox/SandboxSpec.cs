@@ -39,6 +39,7 @@ internal static class SandboxSpec
         RewriteDevices(linux, parts);
         parts.Limits.Set(Child(linux, "resources"), parts.Cgroups);
         Child(spec, "process")["rlimits"] = OpenFiles(parts.OpenFiles);
+        if (parts.OomScore is { } score) Child(spec, "process")["oomScoreAdj"] = score;
         HideKernel(linux);
         linux["sysctl"] = new JsonObject
         {

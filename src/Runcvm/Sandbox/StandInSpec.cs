@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Runcvm.Linux.Processes;
 using Runcvm.Supervisor;
 
 namespace Runcvm.Sandbox;
@@ -12,15 +13,20 @@ internal static class StandInSpec
     /// engine which learns of a lack of memory from the cgroup alone can be told with little.</summary>
     internal const long Memory = 64L * 1024 * 1024;
 
+    // As the engines' own programs that do nothing: to end it frees no memory, and would end what it stands for.
+    private const int UsualOomScore = -998;
+
     /// <param name="spec">of the container</param>
     /// <param name="skeleton">the empty root of every sandbox</param>
     /// <param name="program">this program on the host</param>
     /// <param name="cgroups">what the host can limit</param>
-    internal static void Rewrite(JsonObject spec, string skeleton, string program, HostCgroups cgroups)
+    /// <param name="oomScore">see <see cref="OomScore"/></param>
+    internal static void Rewrite(
+        JsonObject spec, string skeleton, string program, HostCgroups cgroups, int oomScore)
     {
         JsonObject linux = SandboxSpec.Child(spec, "linux");
         spec["root"] = new JsonObject { ["path"] = skeleton, ["readonly"] = true };
-        SandboxSpec.RewriteProcess(SandboxSpec.Child(spec, "process"), [SandboxSpec.Program, StandInVerb.Name], []);
+        RewriteProcess(SandboxSpec.Child(spec, "process"), [], oomScore);
         spec["mounts"] = new JsonArray
         {
             SpecMount.Of("proc", "proc", "/proc", "nosuid", "noexec", "nodev"),
@@ -39,6 +45,19 @@ internal static class StandInSpec
         spec.Remove("hooks");
         spec.Remove("hostname");
         spec.Remove("domainname");
+    }
+
+    /// <summary>What stand-ins have on this host. Engines without CAP_SYS_RESOURCE can lower no score.</summary>
+    internal static int OomScore => CurrentProcess.PossibleOomScore(UsualOomScore);
+
+    /// <summary>The same of one process.</summary>
+    /// <param name="process">of the container</param>
+    /// <param name="arguments">of the stand-in</param>
+    /// <param name="oomScore">see <see cref="OomScore"/></param>
+    internal static void RewriteProcess(JsonObject process, string[] arguments, int oomScore)
+    {
+        SandboxSpec.RewriteProcess(process, [SandboxSpec.Program, StandInVerb.Name, .. arguments], []);
+        process["oomScoreAdj"] = oomScore;
     }
 
     // What the container may use its guest decides.

@@ -59,6 +59,15 @@ public sealed class ContainerPlanTests : IDisposable
     }
 
     [Fact]
+    public void Memory_of_the_pod_is_the_engines_and_no_volume_of_its_author()
+    {
+        ContainerPlan plan = Plan(spec => Mount(spec, "/dev/shm")["source"] = Path.Combine(_folder, "volume"));
+        GuestMount memory = Assert.Single(plan.Setup.Mounts, static mount => mount.Target == "/dev/shm");
+        Assert.Equal(("fuse", 2u), (memory.Type, memory.Share));
+        Assert.Equal(Path.Combine(_folder, "volume"), plan.Sources[1].Path);
+    }
+
+    [Fact]
     public void A_PID_namespace_with_a_path_is_the_pods()
         => Assert.True(Plan(static spec => Namespace(spec, "pid")["path"] = "/proc/7/ns/pid").Setup.SharesProcesses);
 
@@ -96,7 +105,7 @@ public sealed class ContainerPlanTests : IDisposable
     public void The_stand_in_has_nothing_of_the_container()
     {
         JsonObject spec = Bundle(null).Spec;
-        StandInSpec.Rewrite(spec, "/skeleton", "/usr/bin/runcvm", new HostCgroups(true, true, true));
+        StandInSpec.Rewrite(spec, "/skeleton", "/usr/bin/runcvm", new HostCgroups(true, true, true), oomScore: -998);
         Assert.Equal(["/runcvm", "stand-in"], ProcessReader.Texts(spec["process"]!["args"]));
         Assert.Empty(ProcessReader.Texts(spec["process"]!["capabilities"]!["bounding"]));
         Assert.DoesNotContain("SECRET=1", ProcessReader.Texts(spec["process"]!["env"]));
@@ -107,14 +116,15 @@ public sealed class ContainerPlanTests : IDisposable
         // The engine's: it accounts and ends by these.
         Assert.Equal("/kubepods/c", spec["linux"]!["cgroupsPath"]!.GetValue<string>());
         Assert.True(spec["linux"]!["resources"]!["memory"]!["limit"]!.GetValue<long>() <= 64 << 20);
-        Assert.Equal(1000, spec["process"]!["oomScoreAdj"]!.GetValue<int>());
+        Assert.Equal(-998, spec["process"]!["oomScoreAdj"]!.GetValue<int>());
         Assert.Null(spec["hooks"]);
     }
 
     private void Refused(string word, Action<JsonObject> change)
         => Assert.Contains(word, Assert.Throws<UsageException>(() => Plan(change)).Message, StringComparison.Ordinal);
 
-    private ContainerPlan Plan(Action<JsonObject>? change = null) => ContainerPlan.Of(Bundle(change), hasInput: false);
+    private ContainerPlan Plan(Action<JsonObject>? change = null)
+        => ContainerPlan.Of(Bundle(change), "s1", hasInput: false);
 
     private Bundle Bundle(Action<JsonObject>? change)
     {
@@ -145,7 +155,7 @@ public sealed class ContainerPlanTests : IDisposable
             {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": ["nosuid"]},
             {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "ro"]},
             {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"]},
-            {"destination": "/dev/shm", "type": "bind", "source": "/run/shm", "options": ["rbind"]},
+            {"destination": "/dev/shm", "type": "bind", "source": "/run/sandboxes/s1/shm", "options": ["rbind"]},
             {"destination": "/data", "type": "bind", "source": "{{_folder}}/volume",
              "options": ["rbind", "rprivate", "ro"]},
             {"destination": "/etc/hosts", "type": "bind", "source": "{{_folder}}/hosts", "options": ["rbind", "rw"]}

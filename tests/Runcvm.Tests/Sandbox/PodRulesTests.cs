@@ -26,6 +26,14 @@ public class PodRulesTests
         Assert.Null(PodRules.Resources(Spec(), ["RUNCVM_MEM_SIZE=4G"], Usual).MemoryLimitBytes);
     }
 
+    [Fact]
+    public void A_pod_without_a_limit_is_the_first_to_go_where_the_host_has_no_memory()
+    {
+        Assert.Equal(0, PodRules.OomScore(Spec(("io.kubernetes.cri.sandbox-memory", "268435456"))));
+        Assert.Equal(1000, PodRules.OomScore(Spec(("io.kubernetes.cri.sandbox-memory", "0"))));
+        Assert.Equal(1000, PodRules.OomScore(Spec()));
+    }
+
     [Theory]
     [InlineData("io.runcvm/hypervisor", "firecracker")]
     [InlineData("io.runcvm/rootfs", "block")]
