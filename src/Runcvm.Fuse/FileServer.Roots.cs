@@ -30,19 +30,25 @@ public sealed partial class FileServer
 
     private int LookupRoot(RequestBody body, ref Reply reply)
     {
+        NodeStatus status = default;
         int error = body.Read(out EntryName name);
         if (error < 0) return error;
         if (!Utf8Parser.TryParse(name.Bytes, out uint number, out int length) || length != name.Bytes.Length
-            || _nodes.RootOf(number) is not { } found)
+            || _nodes.LookupRoot(number) is not { } found)
             return Fail(Errno.ENOENT);
         using NodeLease root = _nodes.Lease(found.Id);
-        // It went in between.
-        if (root.Node == null) return Fail(Errno.ENOENT);
-        error = FileCall.Status(root.File, out NodeStatus status);
+        // Else it went in between.
+        error = root.Node == null ? Fail(Errno.ENOENT) : FileCall.Status(root.File, out status);
+        if (error < 0)
+        {
+            _nodes.Forget(found.Id, 1);
+            return error;
+        }
+
         // One that may go is asked for each time, so that the guest's kernel finds out when it has, and forgets it.
         ulong validity = found.IsPassing ? 0 : Day;
-        if (error == 0) reply.Put(new EntryOut(root.Node.Id, 0, validity, Validity, 0, 0, AttrOf(status)));
-        return error;
+        reply.Put(new EntryOut(found.Id, 0, validity, Validity, 0, 0, AttrOf(status)));
+        return 0;
     }
 
     /// <summary>Serves one more root, below the folder of the roots. May be called while requests are
@@ -66,12 +72,14 @@ public sealed partial class FileServer
         throw new LinuxException((Errno)(-error), $"serve one more root");
     }
 
-    /// <summary>Serves a root no longer, and lets go of all that it had open for it but what the guest has
-    /// open.</summary>
+    /// <summary>Serves a root no longer, and lets go of all that it had open for it, whatever of that the guest has
+    /// open: the host unmounts it now.</summary>
     /// <param name="number">its name in the folder of the roots</param>
     public void RemoveRoot(uint number)
     {
-        if (_nodes.RemoveRoot(number) is { } root) ForgetMounts(root);
+        if (_nodes.RemoveRoot(number) is not { } root) return;
+        _handles.RemoveOf(root);
+        ForgetMounts(root);
     }
 
     private static int GetattrOfRoots(ref Reply reply)

@@ -20,11 +20,20 @@ internal sealed class HandleTable(NodeTable nodes) : IDisposable
     internal ulong Add(OpenHandle handle)
     {
         nodes.Opened(handle.Node, handle.File);
+        ulong number;
         lock (_lock)
         {
-            _open.Add(++_last, handle);
-            return _last;
+            number = ++_last;
+            if (!handle.Node.IsGone)
+            {
+                _open.Add(number, handle);
+                return number;
+            }
         }
+
+        // Its root went while it was opened: to the guest it is one that was closed.
+        Close(handle);
+        return number;
     }
 
     internal HandleLease<T> Lease<T>(ulong number)
@@ -44,9 +53,21 @@ internal sealed class HandleTable(NodeTable nodes) : IDisposable
             _open.Remove(number);
         }
 
-        nodes.Closed(handle.Node, handle.File);
-        handle.File.Dispose();
+        Close(handle);
         return (T)handle;
+    }
+
+    /// <summary>Closes all of a root that is served no longer.</summary>
+    internal void RemoveOf(ServedNode root)
+    {
+        KeyValuePair<ulong, OpenHandle>[] closed;
+        lock (_lock)
+        {
+            closed = [.. _open.Where(item => item.Value.Node.Root == root)];
+            foreach ((ulong number, _) in closed) _open.Remove(number);
+        }
+
+        foreach ((_, OpenHandle handle) in closed) Close(handle);
     }
 
     public void Dispose()
@@ -56,5 +77,11 @@ internal sealed class HandleTable(NodeTable nodes) : IDisposable
             foreach (OpenHandle handle in _open.Values) handle.File.Dispose();
             _open.Clear();
         }
+    }
+
+    private void Close(OpenHandle handle)
+    {
+        nodes.Closed(handle.Node, handle.File);
+        handle.File.Dispose();
     }
 }

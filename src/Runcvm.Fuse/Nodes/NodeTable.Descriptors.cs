@@ -30,6 +30,8 @@ internal sealed partial class NodeTable
         lock (_lock)
         {
             if (!_byId.TryGetValue(id, out node)) return default;
+            // Whatever of it the guest has open.
+            if (node.IsGone) return new NodeLease(-(int)Errno.ESTALE);
             if (node.File != null || node.Opened != null) return Use(node);
         }
 

@@ -72,7 +72,6 @@ internal sealed partial class NodeTable : IDisposable
         {
             var node = new ServedNode(++_last, KeyOf(status), status.Kind, readOnly)
             {
-                Lookups = 1,
                 File = file,
                 Hidden = hidden,
                 IsPassing = isPassing,
@@ -90,12 +89,24 @@ internal sealed partial class NodeTable : IDisposable
         lock (_lock) return _roots.GetValueOrDefault(number);
     }
 
-    /// <summary>Serves a root no longer: it and all below it lose their descriptors and get none any more. Their
-    /// numbers stay until the guest forgets them.</summary>
+    /// <summary>The same, and counts the look.</summary>
+    internal ServedNode? LookupRoot(uint number)
+    {
+        lock (_lock)
+        {
+            if (!_roots.TryGetValue(number, out ServedNode? root)) return null;
+            root.Lookups++;
+            return root;
+        }
+    }
+
+    /// <summary>Serves a root no longer: it and all below it lose their descriptors and locks and get none any more.
+    /// Their numbers stay until the guest forgets them.</summary>
     /// <returns>the root; null where there is none with this number</returns>
     internal ServedNode? RemoveRoot(uint number)
     {
         var closed = new List<SafeFileHandle>();
+        var locked = new List<ServedNode>();
         ServedNode? root;
         lock (_lock)
         {
@@ -106,10 +117,15 @@ internal sealed partial class NodeTable : IDisposable
                 node.IsGone = true;
                 if (_byKey.GetValueOrDefault(node.Key) == node) _byKey.Remove(node.Key);
                 if (Take(node) is { } file) closed.Add(file);
+                if (node.Locks != null) locked.Add(node);
             }
+
+            // The guest never asked for it, or has forgotten it.
+            if (root.Lookups == 0) _byId.Remove(root.Id);
         }
 
         foreach (SafeFileHandle file in closed) file.Dispose();
+        foreach (ServedNode node in locked) node.ReleaseLocks();
         return root;
     }
 
@@ -164,7 +180,14 @@ internal sealed partial class NodeTable : IDisposable
     /// <summary>The locks on a node's file.</summary>
     internal NodeLocks LocksOf(ServedNode node)
     {
-        lock (_lock) return node.Locks ??= new NodeLocks(_highest);
+        lock (_lock)
+        {
+            if (node.Locks != null) return node.Locks;
+            node.Locks = new NodeLocks(_highest);
+            // Its root went while it was asked for.
+            if (node.IsGone) node.ReleaseLocks();
+            return node.Locks;
+        }
     }
 
     /// <summary>A node has another name now.</summary>
@@ -176,16 +199,17 @@ internal sealed partial class NodeTable : IDisposable
         }
     }
 
-    /// <summary>FUSE_FORGET: takes back <paramref name="lookups"/> looks; never more than there were.</summary>
+    /// <summary>FUSE_FORGET: takes back <paramref name="lookups"/> looks; never more than there were. A root stays as
+    /// long as it is served.</summary>
     internal void Forget(ulong id, ulong lookups)
     {
         ServedNode? node;
         SafeFileHandle? file;
         lock (_lock)
         {
-            if (!_byId.TryGetValue(id, out node) || (node.IsRoot && !node.IsGone)) return;
+            if (!_byId.TryGetValue(id, out node)) return;
             node.Lookups -= Math.Min(lookups, node.Lookups);
-            if (node.Lookups > 0) return;
+            if (node.Lookups > 0 || (node.IsRoot && !node.IsGone)) return;
             _byId.Remove(id);
             if (!node.IsRoot) _limit.Remove();
             if (_byKey.GetValueOrDefault(node.Key) == node) _byKey.Remove(node.Key);

@@ -132,6 +132,49 @@ public sealed class RootsTests : IDisposable
     }
 
     [Fact]
+    public void A_root_that_goes_takes_along_what_the_guest_has_open_of_it()
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(_place, "later")).FullName;
+        string path = Path.Combine(folder, "file");
+        File.WriteAllText(path, "");
+        _server.AddRoot(7, FileDescriptor.Open(folder, OpenFlags.Path), readOnly: false);
+        (ulong node, OpenOut open) = Opened("7", "file", 2);
+        byte[] set = new byte[Unsafe.SizeOf<LkIn>()];
+        MemoryMarshal.Write(set, new LkIn(open.Fh, 5, new FileLock(0, long.MaxValue, 1, 1), 0, 0));
+        Assert.Equal(Errno.None, Send(Opcode.Setlk, node, set, out EntryOut _));
+        Assert.Contains(path, OpenFiles());
+
+        _server.RemoveRoot(7);
+        Assert.Equal(0, _server.OpenHandles);
+        Assert.DoesNotContain(path, OpenFiles());
+        Assert.DoesNotContain(folder, OpenFiles());
+        Assert.Equal(Errno.ESTALE, Send(Opcode.Getattr, node, new byte[16], out AttrOut _));
+        Assert.Equal(Errno.EBADF, Send(Opcode.Setlk, node, set, out EntryOut _));
+        Assert.Equal(Errno.EBADF, Send(Opcode.Release, node, new byte[24], out EntryOut _));
+    }
+
+    private static string?[] OpenFiles()
+        => [.. Directory.GetFiles("/proc/self/fd").Select(static file => new FileInfo(file).LinkTarget)];
+
+    [Fact]
+    public void A_root_that_the_guest_forgot_while_it_was_served_leaves_nothing()
+    {
+        int before = _server.Nodes;
+        for (uint number = 7; number < 9; number++)
+            _server.AddRoot(number, FileDescriptor.Open(Path.Combine(_place, "file"), OpenFlags.Path), readOnly: false);
+        for (int i = 0; i < 2; i++)
+        {
+            Assert.Equal(Errno.None, Send(Opcode.Lookup, Top, Name("7"), out EntryOut root));
+            Send(Opcode.Forget, root.Nodeid, BitConverter.GetBytes(1ul), out EntryOut _);
+            Assert.Equal(Errno.None, Send(Opcode.Getattr, root.Nodeid, new byte[16], out AttrOut _));
+        }
+
+        // The other one was never looked at.
+        for (uint number = 7; number < 9; number++) _server.RemoveRoot(number);
+        Assert.Equal(before, _server.Nodes);
+    }
+
+    [Fact]
     public void The_same_folder_in_two_roots_is_gone_from_one_of_them_only()
     {
         _server.AddRoot(7, FileDescriptor.Open(Path.Combine(_place, "a"), OpenFlags.Path), readOnly: false);
