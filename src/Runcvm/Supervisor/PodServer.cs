@@ -37,6 +37,11 @@ internal sealed class PodServer(
     private readonly Dictionary<uint, PodProcess> _processes = [];
     private readonly HashSet<Task> _connections = [];
     private readonly HashSet<Task> _words = [];
+    private readonly HashSet<Task> _removals = [];
+
+    /// <summary>How long the guest may take to say that nothing is left of a container. What that had of the host is
+    /// taken from it then.</summary>
+    internal TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Whether root outside of the sandbox has connected: it has no number in here, and who is in here has
     /// one.</summary>
@@ -150,13 +155,36 @@ internal sealed class PodServer(
         {
             // Its stand-in is no more, or it is itself.
             client.Dispose();
-            if (wasAdded) await RemoveAsync(process);
-            _containers.Remove(order.Key);
-            await shares.ReleaseAsync(taken);
+            try
+            {
+                if (wasAdded) await RemoveAsync(process);
+            }
+            finally
+            {
+                _containers.Remove(order.Key);
+                await shares.ReleaseAsync(taken);
+            }
         }
     }
 
     private async Task RemoveAsync(PodProcess process)
+    {
+        _removals.RemoveWhere(static task => task.IsCompleted);
+        Task removal = HaveRemovedAsync(process);
+        using var removed = new CancellationTokenSource();
+        Task<bool> timeout = loop.DelayAsync(Patience, removed.Token);
+        if (await Task.WhenAny(removal, timeout) == timeout)
+        {
+            log.Info($"the guest has not removed a container for {Patience.TotalSeconds} s; it loses its files");
+            _removals.Add(removal);
+            return;
+        }
+
+        removed.Cancel();
+        await removal;
+    }
+
+    private async Task HaveRemovedAsync(PodProcess process)
     {
         await link.SendAsync(new RemoveContainer(process.Id));
         // It owes all of these, in whatever order.

@@ -37,24 +37,27 @@ internal sealed class PodShares(PassingRoots roots, GuestLink link)
     /// <summary>Gives up what a container had. What no other has is served no longer.</summary>
     internal async Task ReleaseAsync(IReadOnlyList<uint> shares)
     {
-        using Turns.Turn turn = _one.NotYet();
-        await turn.TakeAsync();
         var lost = new List<uint>();
-        foreach (uint share in shares)
+        using (Turns.Turn turn = _one.NotYet())
         {
-            (int users, (ulong, ulong, bool) key) = _users[share];
-            if (users > 1)
+            await turn.TakeAsync();
+            foreach (uint share in shares)
             {
-                _users[share] = (users - 1, key);
-                continue;
-            }
+                (int users, (ulong, ulong, bool) key) = _users[share];
+                if (users > 1)
+                {
+                    _users[share] = (users - 1, key);
+                    continue;
+                }
 
-            _users.Remove(share);
-            _byFile.Remove(key);
-            await roots.RemoveAsync(share - 1);
-            lost.Add(share);
+                _users.Remove(share);
+                _byFile.Remove(key);
+                await roots.RemoveAsync(share - 1);
+                lost.Add(share);
+            }
         }
 
+        // After the turn: a guest that does not listen keeps nobody else waiting.
         if (lost.Count > 0) await link.SendAsync(new LoseShares(lost));
     }
 

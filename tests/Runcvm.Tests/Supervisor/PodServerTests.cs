@@ -97,6 +97,27 @@ public sealed class PodServerTests : IDisposable
     });
 
     [Fact]
+    public void A_guest_that_does_not_let_go_of_a_container_loses_its_files_all_the_same()
+        => Run(Everybody, LetGoAsync, TimeSpan.FromMilliseconds(50));
+
+    private async Task LetGoAsync(PodServer pod)
+    {
+        using AsyncFile client = Connect();
+        await JoinAsync(client, "c1", _folder);
+        uint id = (await GuestAsync<AddContainer>()).Id;
+        client.Dispose();
+        await GuestAsync<RemoveContainer>();
+        Assert.Equal([2u], (await GuestAsync<LoseShares>()).Shares);
+        Assert.Equal(["+1", "-1"], _served);
+        // Another of the same name may come, and the guest's words of the first are still those of a container.
+        using AsyncFile next = Connect();
+        await JoinAsync(next, "c1", _folder);
+        Assert.Equal(3u, (await GuestAsync<AddContainer>()).Container.RootShare);
+        Say(pod, new Prepared(id));
+        Say(pod, new Removed(id));
+    }
+
+    [Fact]
     public void A_second_container_of_one_id_is_refused() => Run(Everybody, async _ =>
     {
         using AsyncFile first = Connect();
@@ -147,13 +168,18 @@ public sealed class PodServerTests : IDisposable
 
     private static bool Everybody(SafeFileHandle socket) => true;
 
-    private void Run(Func<SafeFileHandle, bool>? isHosts, Func<PodServer, Task> test)
+    private void Run(Func<SafeFileHandle, bool>? isHosts, Func<PodServer, Task> test, TimeSpan? patience = null)
     {
+        TimeSpan most = patience ?? TimeSpan.FromMinutes(10);
         SafeFileHandle listener = UnixSocket.Listen(SocketPath);
         var log = new MachineLog(0);
         using PodServer pod = isHosts == null
-            ? new PodServer(_loop, _link, log, Task.CompletedTask, _shares, listener)
-            : new PodServer(_loop, _link, log, Task.CompletedTask, _shares, listener) { IsHosts = isHosts };
+            ? new PodServer(_loop, _link, log, Task.CompletedTask, _shares, listener) { Patience = most }
+            : new PodServer(_loop, _link, log, Task.CompletedTask, _shares, listener)
+            {
+                IsHosts = isHosts,
+                Patience = most,
+            };
         _loop.Run(async () =>
         {
             Task serving = pod.RunAsync();
