@@ -36,8 +36,9 @@ internal static class PodConnection
             return loop.Run(async () =>
             {
                 using var file = new AsyncFile(loop, FileDescriptor.Duplicate(socket));
-                await SendAsync(file, message, files);
-                if (patience is { } most) await AwaitAsync(loop, file, most);
+                Task sending = SendAsync(file, message, files);
+                if (patience is { } most) await AwaitAsync(loop, file, sending, most);
+                else await sending;
                 return socket;
             });
         }
@@ -55,16 +56,22 @@ internal static class PodConnection
         await file.WriteAsync(message.AsMemory(sent));
     }
 
-    private static async Task AwaitAsync(EventLoop loop, AsyncFile file, TimeSpan patience)
+    private static async Task AwaitAsync(EventLoop loop, AsyncFile file, Task sending, TimeSpan patience)
     {
         using var answered = new CancellationTokenSource();
         Task<bool> timeout = loop.DelayAsync(patience, answered.Token);
-        Task<ReceivedMessage?> answer = new MessageReader(file.ReadAsync).ReadAsync().AsTask();
+        Task<ReceivedMessage?> answer = AnswerAsync(file, sending);
         if (await Task.WhenAny(answer, timeout) != answer)
             throw new UsageException($"the machine of the pod has not answered for {patience.TotalSeconds} s");
         answered.Cancel();
         if (await answer is not { } message) throw new UsageException("the machine of the pod has ended");
         if (message.Kind == MessageKind.Prepared) return;
         throw new UsageException(message.Read<StartFailed>().Message);
+    }
+
+    private static async Task<ReceivedMessage?> AnswerAsync(AsyncFile file, Task sending)
+    {
+        await sending;
+        return await new MessageReader(file.ReadAsync).ReadAsync();
     }
 }
