@@ -30,6 +30,10 @@ internal sealed class PodContainers(EventLoop loop, ControlChannel control, Func
         {
             failure = new StartFailed(order.Id, 125, e.Message);
         }
+        catch (ObjectDisposedException)
+        {
+            failure = new StartFailed(order.Id, 125, "the container was removed while it was made");
+        }
 
         if (failure == null) await control.SendAsync(new Prepared(order.Id));
         else await control.SendAsync(failure);

@@ -67,7 +67,9 @@ internal static class SpawnedProcess
         {
             Report(report, e.Code, e.Message);
         }
-        catch (Exception e) when (e is LinuxException or IOException or WireFormatException or UnauthorizedAccessException)
+        catch (Exception e) when (
+            e is LinuxException or IOException or InvalidDataException or WireFormatException
+                or UnauthorizedAccessException)
         {
             Report(report, 126, $"unable to start container process: {e.Message}");
         }
