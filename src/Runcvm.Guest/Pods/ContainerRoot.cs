@@ -87,7 +87,7 @@ internal static class ContainerRoot
             Mount(root, new GuestMount(
                 "tmpfs", "tmpfs", Folder, (ulong)(MountFlags.NoSuid | MountFlags.NoDev), "mode=755,size=65536k"));
             foreach (string name in Nodes)
-                Bind(root, $"{Folder}/{name}", $"{Folder}/{name}", isFile: true, MountFlags.None);
+                Bind(root, $"{Folder}/{name}", $"{Folder}/{name}", isFile: true, PodGround.OfDevices);
         }
 
         using SafeFileHandle folder = root.Directory(Folder);

@@ -96,24 +96,29 @@ internal sealed class PodContainer : IDisposable
         if (_namespaces is not [SafeFileHandle mounts, SafeFileHandle pids, SafeFileHandle cgroups])
             return new StartFailed(process.Id, 125, "the container is not running");
         ProcessStreams streams = Streams(spec);
-        (SafeFileHandle report, SafeFileHandle reportEnd) = FileDescriptor.Pipe();
-        bool becomesTheProgram = Launcher.LimitsHinderSpawning(spec);
-        using Spawner spawner = becomesTheProgram ? Spawner.StartIn(pids) : spare.Take();
-        using AsyncFile reading = AsyncFile.NonBlocking(_loop, report);
-        using (reportEnd)
+        Spawner? spawner = null;
+        try
         {
-            _cgroup.Add(spawner.Process.Id);
-            var launch = new LaunchSpec(MountAction.Enter, !becomesTheProgram, false, false, false, spec);
-            if (!spawner.TryOrder(
-                launch, streams.Input, streams.Output, streams.Error, reportEnd, mounts, pids, cgroups))
+            (SafeFileHandle report, SafeFileHandle reportEnd) = FileDescriptor.Pipe();
+            using AsyncFile reading = AsyncFile.NonBlocking(_loop, report);
+            using (reportEnd)
             {
-                streams.Dispose();
-                return new StartFailed(process.Id, 125, SpawnedProcess.Died);
+                SafeFileHandle[] files =
+                    [streams.Input, streams.Output, streams.Error, reportEnd, mounts, pids, cgroups];
+                spawner = Order(spec, spare, pids, files);
+            }
+
+            if (spawner == null) return new StartFailed(process.Id, 125, SpawnedProcess.Died);
+            using (spawner)
+            {
+                streams.Attach(process);
+                return await Launcher.AwaitReportAsync(_loop, process, spawner, reading);
             }
         }
-
-        streams.Attach(process);
-        return await Launcher.AwaitReportAsync(_loop, process, spawner, reading);
+        finally
+        {
+            if (spawner == null) streams.Dispose();
+        }
     }
 
     /// <summary>Kills those that are left, and waits for their end.</summary>
@@ -139,8 +144,37 @@ internal sealed class PodContainer : IDisposable
         _cgroup.Remove();
     }
 
+    // Null if the machine cannot even start a small program.
+    private Spawner? Order(ProcessSpec spec, SpareSpawner spare, SafeFileHandle pids, SafeFileHandle[] files)
+    {
+        bool becomesTheProgram = Launcher.LimitsHinderSpawning(spec);
+        var launch = new LaunchSpec(MountAction.Enter, !becomesTheProgram, false, false, false, spec);
+        for (int attempt = 0; attempt < 2; attempt++)
+        {
+            // A spare one may have fallen victim to a machine without memory.
+            Spawner spawner = becomesTheProgram ? Spawner.StartIn(pids) : spare.Take();
+            bool isOrdered = false;
+            try
+            {
+                _cgroup.Add(spawner.Process.Id);
+                isOrdered = spawner.TryOrder(launch, files);
+                if (isOrdered) return spawner;
+            }
+            finally
+            {
+                if (!isOrdered) spawner.End();
+            }
+        }
+
+        return null;
+    }
+
     private ProcessStreams Streams(ProcessSpec spec)
-        => spec.Terminal ? ProcessStreams.Terminal(Terminals + "/ptmx", spec) : ProcessStreams.Pipes(spec.HasInput);
+    {
+        if (spec.Terminal) return ProcessStreams.Terminal(Terminals + "/ptmx", spec);
+        using SafeFileHandle nothing = FileDescriptor.Open(PodGround.Nothing, OpenFlags.ReadWrite);
+        return ProcessStreams.Pipes(spec.HasInput, nothing);
+    }
 
     private StartFailed Failure(byte code, string message) => new(Id, code, message);
 }

@@ -19,6 +19,13 @@ internal static class PodGround
 
     internal const MountFlags Plain = MountFlags.NoSuid | MountFlags.NoDev | MountFlags.NoExec;
 
+    /// <summary>The null device for containers' streams.</summary>
+    internal const string Nothing = "/pod/null";
+
+    /// <summary>Of the machine's devices in containers: what is written to a device takes no writable mount, but its
+    /// mode, owner and times are the whole machine's.</summary>
+    internal const MountFlags OfDevices = MountFlags.ReadOnly | MountFlags.NoSuid | MountFlags.NoExec;
+
     internal static GuestRoot Prepare(
         Setup setup, BootTimes times, out NetworkCards cards, out IReadOnlyList<string> notices)
     {
@@ -32,8 +39,12 @@ internal static class PodGround
         Node.MakeDirectory(Path.GetDirectoryName(SharedMemory)!);
         Node.MakeDirectory(SharedMemory);
         MountPoint.Add("tmpfs", SharedMemory, "tmpfs", Plain, "mode=1777");
+        File.WriteAllBytes(Nothing, []);
+        MountPoint.Bind("/dev/null", Nothing);
+        MountPoint.Remount(Nothing, MountFlags.Bind | OfDevices);
         Node.MakeDirectory(Cgroups);
-        MountPoint.Add("cgroup2", Cgroups, "cgroup2", Plain);
+        // A container that may write to its groups does not change its own limits, nor leave them.
+        MountPoint.Add("cgroup2", Cgroups, "cgroup2", Plain, "nsdelegate");
         File.WriteAllText(Cgroups + "/cgroup.subtree_control", "+memory +cpu +pids");
         cards = RootAssembly.SetNetwork(setup, times, out notices);
         return new GuestRoot();

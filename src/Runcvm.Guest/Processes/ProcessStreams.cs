@@ -26,7 +26,9 @@ internal sealed class ProcessStreams : IDisposable
 
     internal SafeFileHandle Error => _theirs[2];
 
-    internal static ProcessStreams Pipes(bool hasInput)
+    /// <param name="hasInput">whether anything will come</param>
+    /// <param name="nothing">else it has this; null: the machine's own null device</param>
+    internal static ProcessStreams Pipes(bool hasInput, SafeFileHandle? nothing = null)
     {
         (SafeFileHandle inRead, SafeFileHandle inWrite) = FileDescriptor.Pipe();
         (SafeFileHandle outRead, SafeFileHandle outWrite) = FileDescriptor.Pipe();
@@ -35,7 +37,7 @@ internal sealed class ProcessStreams : IDisposable
         if (!hasInput)
         {
             inRead.Dispose();
-            input = FileDescriptor.Duplicate(OwnDevices.Null);
+            input = FileDescriptor.Duplicate(nothing ?? OwnDevices.Null);
         }
 
         return new ProcessStreams([input, outWrite, errWrite], [inWrite, outRead, errRead], process => process.Attach(inWrite, outRead, errRead));
