@@ -49,6 +49,10 @@ public class PodTests(DockerEngine engine) : MachineTest(engine)
         {
             string kernel = (await Engine.BesideAsync("uname", "-r")).Text;
             Assert.NotEqual((0, kernel), await pod.ExecAsync(reader, "uname", "-r"));
+            // These are every container's.
+            foreach (string device in (string[])["/dev/null", "/proc/1/fd/0"])
+                Assert.NotEqual(0, (await pod.ExecAsync(reader, "chmod", "0", device)).Code);
+            Assert.Equal((0, ""), await pod.ExecAsync(reader, "sh", "-c", "echo gone >/dev/null"));
         }
 
         Assert.Equal((0, "67108864"), await pod.ExecAsync(reader, "cat", "/sys/fs/cgroup/memory.max"));
@@ -116,6 +120,9 @@ public class PodTests(DockerEngine engine) : MachineTest(engine)
         string first = await pod.StartAsync("leaving", Sharing(), "sh", "-c", $"sleep 54321 & {Forever}");
         string second = await pod.StartAsync("looking", Sharing(), "sh", "-c", Forever);
         Assert.Contains("sleep 54321", (await pod.ExecAsync(second, "ps")).Output, StringComparison.Ordinal);
+        // Whoever may see into the pod's first process finds nothing of the machine there.
+        if (DockerEngine.RunsMachines)
+            Assert.Equal((0, "proc"), await pod.ExecAsync(second, "ls", "-A", "/proc/1/root/"));
         await pod.StopAsync(first, 0).WaitAsync(
             Patience.Times(Soon), TestContext.Current.CancellationToken);
         Assert.Equal(137, (await pod.EndAsync(first)).Code);
@@ -150,12 +157,13 @@ public class PodTests(DockerEngine engine) : MachineTest(engine)
     private static ProtoMessage Limited(ProtoMessage container)
         => container.With(15, Linux(1).With(1, new ProtoMessage().With(4, 64 * 1024 * 1024)));
 
-    private static ProtoMessage Sharing() => new ProtoMessage().With(15, Linux(0));
+    private static ProtoMessage Sharing() => new ProtoMessage().With(15, Linux(0, "SYS_PTRACE"));
 
-    // LinuxContainerConfig with its own PID namespace (1), or the pod's (0), and a path that is read-only.
-    private static ProtoMessage Linux(long processes)
-        => new ProtoMessage().With(2, new ProtoMessage().With(3, new ProtoMessage().With(2, processes))
-            .With(14, "/proc/sys"));
+    // LinuxContainerConfig with its own PID namespace (1), or the pod's (0), a path that is read-only, and capabilities
+    // more than the usual ones.
+    private static ProtoMessage Linux(long processes, params string[] capabilities)
+        => new ProtoMessage().With(2, new ProtoMessage().With(1, new ProtoMessage().With(1, capabilities))
+            .With(3, new ProtoMessage().With(2, processes)).With(14, "/proc/sys"));
 
     // Until somebody listens there.
     private static async Task<(long Code, string Output)> Retried(Pod pod, string id, params string[] command)
