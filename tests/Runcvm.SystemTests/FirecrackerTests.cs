@@ -48,7 +48,7 @@ public class FirecrackerTests(DockerEngine engine) : MachineTest(engine)
     private async Task<string> HypervisorAsync(string name, string line)
     {
         string supervisor = await Docker.InspectAsync(name, "{{.State.Pid}}");
-        string process = (await Engine.BesideAsync("pgrep", "-P", supervisor)).Text;
+        string process = (await Engine.BesideAsync("pgrep", "-P", supervisor, "-f", "firecracker")).Text;
         return (await Engine.BesideAsync("sh", "-c", line, "sh", process)).Succeeded().Text;
     }
 }
