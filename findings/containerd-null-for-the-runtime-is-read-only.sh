@@ -17,6 +17,7 @@ set -euo pipefail
 dir=$(mktemp -d)
 daemon=
 clean() {
+    # wait tells of the signal that ended it, which is no failure of ours.
     [ -z "$daemon" ] || { kill "$daemon" && wait "$daemon" || true; }
     rm -rf "$dir"
 }

@@ -17,16 +17,13 @@ trap 'rm -rf "$dir"' EXIT
 . "$(dirname "$0")/sid.sh"
 
 version=7.2.13+deb14-cloud-amd64
-apt-get -qq -y -d --no-install-recommends install qemu-system-x86=1:11.1.3+ds-1 > "$dir/log" 2>&1
 (cd "$dir/cache/archives" && apt-get -qq download "linux-binary-$version" "linux-modules-$version" busybox-static)
-for package in "$dir"/cache/archives/*.deb; do dpkg-deb -x "$package" "$dir/root"; done
-usr=$dir/root/usr
-libraries=$usr/lib/x86_64-linux-gnu
+. "$(dirname "$0")/qemu.sh"
 cd "$dir"
 
 # A guest that loads the balloon's driver and what it needs, and waits.
 mkdir -p guest/bin guest/proc guest/sys guest/dev
-cp "$usr/bin/busybox" guest/bin/busybox
+cp root/usr/bin/busybox guest/bin/busybox
 load=
 for module in virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_balloon; do
     file=$(find root -path "*/modules/$version/*" -name "$module.ko*" | head -n 1)
@@ -45,9 +42,7 @@ chmod +x guest/init
 kernel=$(find root -path "*/modules/$version/vmlinuz" -o -name "vmlinuz-$version" | head -n 1)
 
 qemu() { # BACKEND
-    timeout 240 "$usr/lib64/ld-linux-x86-64.so.2" --library-path "$libraries:$libraries/pulseaudio" \
-        "$usr/bin/qemu-system-x86_64" -L "$usr/share/qemu" -L "$usr/share/seabios" -L "$usr/share/qboot" \
-        -M q35,memory-backend=ram -accel tcg -m 256 -nodefaults -no-user-config -display none -no-reboot \
+    qemu_program -M q35,memory-backend=ram -accel tcg -m 256 -nodefaults -no-user-config -display none -no-reboot \
         -object "memory-backend-file,id=ram,size=256M,mem-path=$dir/memory,$1" \
         -kernel "$kernel" -initrd initramfs -append 'console=ttyS0 quiet panic=-1 tsc=unstable' \
         -serial file:console -device virtio-balloon-pci -qmp stdio 2> errors

@@ -12,16 +12,11 @@ set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 . "$(dirname "$0")/sid.sh"
+. "$(dirname "$0")/qemu.sh"
 
-apt-get -qq -y -d --no-install-recommends install qemu-system-x86=1:11.1.3+ds-1 > "$dir/log" 2>&1
-for package in "$dir"/cache/archives/*.deb; do dpkg-deb -x "$package" "$dir/root"; done
-
-usr=$dir/root/usr
-libraries=$usr/lib/x86_64-linux-gnu
 truncate -s 1M "$dir/disk"
 drive() {
-    echo '{"execute":"qmp_capabilities"}{"execute":"quit"}' | timeout 120 "$usr/lib64/ld-linux-x86-64.so.2" \
-        --library-path "$libraries:$libraries/pulseaudio" "$usr/bin/qemu-system-x86_64" -L "$usr/share/qemu" \
+    echo '{"execute":"qmp_capabilities"}{"execute":"quit"}' | qemu_program \
         -nodefaults -display none -machine none -qmp stdio -add-fd fd=9,set=1 \
         -drive "file=/dev/fdset/1,format=raw,if=none,id=a,$1" 9<> "$dir/disk" 2>&1
 }

@@ -15,18 +15,12 @@ set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 . "$(dirname "$0")/sid.sh"
+. "$(dirname "$0")/qemu.sh"
 
-apt-get -qq -y -d --no-install-recommends install qemu-system-x86=1:11.1.3+ds-1 > "$dir/log" 2>&1
-for package in "$dir"/cache/archives/*.deb; do dpkg-deb -x "$package" "$dir/root"; done
-
-usr=$dir/root/usr
-libraries=$usr/lib/x86_64-linux-gnu
 cd "$dir"
 truncate -s 1M disk
 qemu() { # BOARD OPTION…: QMP on standard input and output, until quit
-    timeout 300 "$usr/lib64/ld-linux-x86-64.so.2" --library-path "$libraries:$libraries/pulseaudio" \
-        "$usr/bin/qemu-system-x86_64" -L "$usr/share/qemu" -L "$usr/share/seabios" -L "$usr/share/qboot" \
-        -nodefaults -display none -accel tcg -m 64 -S -qmp stdio -M "$@" 2>&1
+    qemu_program -nodefaults -display none -accel tcg -m 64 -S -qmp stdio -M "$@" 2>&1
 }
 
 # Asks until the answer has these words, and quits.
@@ -44,7 +38,7 @@ save() { # BOARD OPTION…
         until_said query-migrate '"status": "completed"') | qemu "$@" > answers
 }
 
-# inmigrate is the state until all was loaded; QEMU ends where that fails.
+# inmigrate is the state until all was loaded; QEMU ends where that fails, and its answers say so.
 load() { # BOARD OPTION…
     rm -f answers
     (echo '{"execute":"qmp_capabilities"}'
