@@ -61,7 +61,8 @@ internal static class GuestBoot
     }
 
     /// <summary>Serves the host from the opening of the stream on until it takes the machine away.</summary>
-    internal static async Task ServeAsync(EventLoop loop, IReadOnlyList<string> moduleFailures, Spawner workload, BootTimes times)
+    internal static async Task ServeAsync(
+        EventLoop loop, IReadOnlyList<string> moduleFailures, Spawner workload, BootTimes times)
     {
         uint restored = 0;
         if (SavedPoint.IsAhead)

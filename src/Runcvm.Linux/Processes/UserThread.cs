@@ -3,8 +3,9 @@ using System.Runtime.ExceptionServices;
 
 namespace Runcvm.Linux.Processes;
 
-/// <summary>A thread that is somebody else than the rest of the process: another user, or one in other namespaces. To the kernel identity belongs to a thread and not to a process
-/// (credentials(7), nptl(7)), so what is started or opened here is that user's, and needs no program in between.</summary>
+/// <summary>A thread that is somebody else than the rest of the process: another user, or one in other namespaces. To
+/// the kernel identity belongs to a thread and not to a process (credentials(7), nptl(7)), so what is started or opened
+/// here is that user's, and needs no program in between.</summary>
 public sealed class UserThread : IDisposable
 {
     private readonly BlockingCollection<Action> _work = [];
