@@ -66,14 +66,16 @@ internal static class MachineSaver
         using var pipe = AsyncFile.NonBlocking(loop, ours);
         using var over = new CancellationTokenSource();
         Task<bool> late = loop.DelayAsync(patience, over.Token);
-        Task saving = machine.SaveAsync(theirs), copying = CopyAsync(pipe, output, most);
+        List<Task> left = [machine.SaveAsync(theirs), CopyAsync(pipe, output, most)];
         // One that fails leaves the other waiting: QEMU keeps the pipe open where it refuses to save.
-        Task first = await Task.WhenAny(saving, copying, late);
-        if (first == late) throw new UsageException("QEMU did not save the machine in time");
-        await first;
-        if (await Task.WhenAny(Task.WhenAll(saving, copying), late) == late)
-            throw new UsageException("QEMU did not save the machine in time");
-        await Task.WhenAll(saving, copying);
+        while (left.Count > 0)
+        {
+            Task first = await Task.WhenAny([.. left, late]);
+            if (first == late) throw new UsageException("QEMU did not save the machine in time");
+            await first;
+            left.Remove(first);
+        }
+
         over.Cancel();
     }
 
