@@ -36,11 +36,16 @@ internal static class AttachVerb
 
     private static byte[] Read(string number)
     {
-        if (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int descriptor))
-            throw new WireFormatException($"'{number}' is no open file; this is what RunCVM's own parts call");
-        using SafeFileHandle file = FileDescriptor.Inherited(descriptor);
+        using SafeFileHandle file = Inherited(number);
         return FileDescriptor.ReadToEnd(file);
     }
+
+    /// <summary>The open file that was handed on under this number.</summary>
+    /// <exception cref="WireFormatException">it is no number</exception>
+    internal static SafeFileHandle Inherited(string number)
+        => int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int descriptor)
+            ? FileDescriptor.Inherited(descriptor)
+            : throw new WireFormatException($"'{number}' is no open file; this is what RunCVM's own parts call");
 
     private static async Task<int> RunAsync(EventLoop loop, byte[] process)
     {
@@ -51,8 +56,13 @@ internal static class AttachVerb
         signals.Dispose();
         await forwarding;
         if (answer is not { } end) throw new WireFormatException("the machine has ended");
-        if (end.Kind == MessageKind.Exited) return end.Read<Exited>().Code;
-        StartFailed failure = end.Read<StartFailed>();
+        return end.Kind == MessageKind.Exited ? end.Read<Exited>().Code : Tell(end.Read<StartFailed>());
+    }
+
+    /// <summary>Says why the process did not start, in runc's words.</summary>
+    /// <returns>the code to end with</returns>
+    internal static int Tell(StartFailed failure)
+    {
         Console.Error.WriteLine($"OCI runtime exec failed: exec failed: {failure.Message}");
         return failure.Code;
     }
@@ -64,7 +74,7 @@ internal static class AttachVerb
         SafeFileHandle socket = UnixSocket.Connect(MachineFolder.InSandbox.ControlSocket);
         byte[] message = MessageReader.Frame(MessageKind.Start, process);
         // The files travel with the first byte; the rest may be longer than the socket's buffer.
-        UnixSocket.SendWithFiles(socket, message.AsSpan(0, 1), [Standard(0), Standard(1), Standard(2)]);
+        UnixSocket.SendWithFiles(socket, message.AsSpan(0, 1), StandardFiles());
         FileDescriptor.WriteAll(socket, message.AsSpan(1));
         return AsyncFile.NonBlocking(loop, socket);
     }
@@ -92,5 +102,7 @@ internal static class AttachVerb
         }
     }
 
-    private static SafeFileHandle Standard(int number) => new(number, ownsHandle: false);
+    /// <summary>Standard input, output and error.</summary>
+    internal static SafeFileHandle[] StandardFiles()
+        => [.. Enumerable.Range(0, 3).Select(static number => new SafeFileHandle(number, ownsHandle: false))];
 }

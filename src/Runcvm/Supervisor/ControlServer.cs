@@ -19,8 +19,11 @@ internal sealed class ControlServer(
     // and the guest may never take it.
     private const int MostLarge = 4;
 
+    // Standard input, output and error.
+    private const int FilesOfProcess = 3;
+
     private readonly AsyncFile _listener = AsyncFile.NonBlocking(loop, listener);
-    private readonly Dictionary<uint, (ProcessSession Session, AsyncFile Client)> _sessions = [];
+    private readonly Dictionary<uint, (ProcessSession Session, ClientConnection Client)> _sessions = [];
     private readonly HashSet<Task> _connections = [];
     private readonly AnnouncedProcesses _announced = new(loop, link);
     private readonly Turns _large = new(MostLarge);
@@ -48,7 +51,7 @@ internal sealed class ControlServer(
             MessageKind.StartFailed => End(message.Read<StartFailed>()),
             _ => (message.Read<Started>().Id, null),
         };
-        if (!_sessions.TryGetValue(id, out (ProcessSession Session, AsyncFile Client) entry))
+        if (!_sessions.TryGetValue(id, out (ProcessSession Session, ClientConnection Client) entry))
         {
             throw new WireFormatException(
                 $"it sent message {(byte)message.Kind} about process {id}, which does not run");
@@ -62,64 +65,54 @@ internal sealed class ControlServer(
     public void Dispose()
     {
         _listener.Dispose();
-        foreach ((_, AsyncFile client) in _sessions.Values) client.Dispose();
+        foreach ((_, ClientConnection client) in _sessions.Values) client.Close();
     }
 
-    private async Task ServeAsync(AsyncFile client)
+    private async Task ServeAsync(AsyncFile connection)
     {
-        var files = new List<SafeFileHandle>();
-        using Turns.Turn large = _large.NotYet();
-        using (client)
+        using var client = new ClientConnection(connection, _large, FilesOfProcess);
+        try
         {
-            try
+            if (await client.ReadAsync() is not { } first) return;
+            if (first.Kind == MessageKind.Prepare)
             {
-                bool isLater = false;
-                var messages = new MessageReader(
-                    buffer => ReceiveAsync(client, buffer, files),
-                    admit: length => isLater
-                        ? throw new WireFormatException($"a request has {length} bytes")
-                        : large.TakeAsync());
-                if (await messages.ReadAsync() is not { } first) return;
-                if (first.Kind == MessageKind.Prepare)
-                {
-                    if (workloadStarted.IsCompleted) await _announced.AddAsync(first.Body);
-                    return;
-                }
+                if (workloadStarted.IsCompleted) await _announced.AddAsync(first.Body);
+                return;
+            }
 
-                if (first.Kind != MessageKind.Start)
-                {
-                    await observation.AnswerAsync(first, client);
-                    return;
-                }
+            if (first.Kind != MessageKind.Start)
+            {
+                await observation.AnswerAsync(first, connection);
+                return;
+            }
 
-                // Processes come after the workload, whose namespaces they enter.
-                await workloadStarted;
-                if (files.Count != 3) throw new WireFormatException($"an exec came with {files.Count} files instead of 3");
-                long begun = Stopwatch.GetTimestamp();
-                uint? ready = _announced.Take(first.Body);
-                ProcessSession session = await BeginAsync(first, ready ?? link.NextId(), files, client);
-                // Of 2 MiB, perhaps, and the process may run for days.
-                first = default;
-                isLater = true;
-                large.Dispose();
-                Task relays = session.RunAsync();
-                Task requests = TakeRequestsAsync(messages, session);
-                ProcessEnd end = await session.Ended;
-                log.Debug($"exec {session.Id} took {Stopwatch.GetElapsedTime(begun).TotalMilliseconds:F1} ms in the guest{(ready == null ? "" : ", which had it ready")}");
-                await ReportAsync(client, session.Id, end);
-                client.Dispose();
-                await requests;
-                // A process that outlives this session may still hold the streams.
-                await relays;
-            }
-            catch (Exception e) when (e is WireFormatException or LinuxException or ObjectDisposedException or ChannelClosedException)
-            {
-                // One exec has failed, not the machine; attach reports that its connection was closed.
-            }
-            finally
-            {
-                foreach (SafeFileHandle file in files) file.Dispose();
-            }
+            // Processes come after the workload, whose namespaces they enter.
+            await workloadStarted;
+            if (client.Files.Count != FilesOfProcess)
+                throw new WireFormatException($"an exec came with {client.Files.Count} files instead of 3");
+            long begun = Stopwatch.GetTimestamp();
+            uint? ready = _announced.Take(first.Body);
+            ProcessSession session = await BeginAsync(first, ready ?? link.NextId(), client);
+            // Of 2 MiB, perhaps, and the process may run for days.
+            first = default;
+            client.EndFirst();
+            Task relays = session.RunAsync();
+            Task requests = client.TakeRequestsAsync(session);
+            ProcessEnd end = await session.Ended;
+            double milliseconds = Stopwatch.GetElapsedTime(begun).TotalMilliseconds;
+            string how = ready == null ? "" : ", which had it ready";
+            log.Debug($"exec {session.Id} took {milliseconds:F1} ms in the guest{how}");
+            await client.ReportAsync(session.Id, end);
+            client.Close();
+            // If the engine has killed the client, the process has gone on, as with runc.
+            await requests;
+            // A process that outlives this session may still hold the streams.
+            await relays;
+        }
+        catch (Exception e) when (
+            e is WireFormatException or LinuxException or ObjectDisposedException or ChannelClosedException)
+        {
+            // One exec has failed, not the machine; attach reports that its connection was closed.
         }
     }
 
@@ -128,14 +121,14 @@ internal sealed class ControlServer(
     private static (uint Id, ProcessEnd End) End(StartFailed failed)
         => (failed.Id, new ProcessEnd(failed.Code, TextRing.Printable(failed.Message)));
 
-    private async Task<ProcessSession> BeginAsync(
-        ReceivedMessage start, uint id, List<SafeFileHandle> files, AsyncFile client)
+    private async Task<ProcessSession> BeginAsync(ReceivedMessage start, uint id, ClientConnection client)
     {
         ProcessSpec process = start.Read<Start>().Process;
         ProcessSession session;
         try
         {
-            session = new ProcessSession(loop, link, id, process.Terminal, files[0], files[1], files[2]);
+            session = new ProcessSession(
+                loop, link, id, process.Terminal, client.Files[0], client.Files[1], client.Files[2]);
         }
         catch (LinuxException)
         {
@@ -146,32 +139,5 @@ internal sealed class ControlServer(
 
         await session.StartAsync(process, () => _sessions.Add(id, (session, client)));
         return session;
-    }
-
-    private static async Task TakeRequestsAsync(MessageReader messages, ProcessSession session)
-    {
-        try
-        {
-            while (await messages.ReadAsync() is { } message)
-            {
-                if (message.Kind == MessageKind.Signal) await session.SignalAsync(message.Read<Signal>().Number);
-                else if (message.Kind == MessageKind.Resize) await session.ResizeAsync();
-            }
-        }
-        catch (Exception e) when (e is ObjectDisposedException or LinuxException or WireFormatException)
-        {
-            // The client is gone. As with runc, the process goes on.
-        }
-    }
-
-    private static ValueTask ReportAsync(AsyncFile client, uint id, ProcessEnd end)
-        => end.Failure == null ? client.SendAsync(new Exited(id, (byte)end.Code))
-            : client.SendAsync(new StartFailed(id, (byte)end.Code, end.Failure));
-
-    private static async ValueTask<int> ReceiveAsync(AsyncFile client, Memory<byte> buffer, List<SafeFileHandle> files)
-    {
-        int n;
-        while ((n = UnixSocket.TryReceiveWithFiles(client.Handle, buffer.Span, files)) < 0) await client.ReadableAsync();
-        return n;
     }
 }

@@ -74,45 +74,28 @@ internal sealed class PodServer(
         else connection.Dispose();
     }
 
-    private async Task ServeAsync(AsyncFile client)
+    private async Task ServeAsync(AsyncFile connection)
     {
-        var files = new List<SafeFileHandle>();
-        using Turns.Turn large = _large.NotYet();
-        using (client)
+        using var client = new ClientConnection(connection, _large, JoinPod.MostShares);
+        try
         {
-            try
-            {
-                bool isLater = false;
-                // What a stand-in has to say is short.
-                var messages = new MessageReader(
-                    buffer => ReceiveAsync(client, buffer, files),
-                    admit: length => isLater
-                        ? throw new WireFormatException($"a request has {length} bytes")
-                        : large.TakeAsync());
-                if (await messages.ReadAsync() is not { } first) return;
-                isLater = true;
-                await podStarted;
-                large.Dispose();
-                if (first.Kind == MessageKind.JoinPod)
-                    await ServeContainerAsync(client, messages, first.Read<JoinPod>(), files);
-                else await ServeProcessAsync(client, messages, first.Read<JoinContainer>(), files);
-            }
-            catch (Exception e) when (
-                e is WireFormatException or LinuxException or ObjectDisposedException or ChannelClosedException)
-            {
-                // One container or process has failed, not the machine; its stand-in reports that the connection was
-                // closed.
-                log.Info($"a container was given up: {e.Message}");
-            }
-            finally
-            {
-                foreach (SafeFileHandle file in files) file.Dispose();
-            }
+            if (await client.ReadAsync() is not { } first) return;
+            await podStarted;
+            // What a stand-in has to say is short.
+            client.EndFirst();
+            if (first.Kind == MessageKind.JoinPod) await ServeContainerAsync(client, first.Read<JoinPod>());
+            else await ServeProcessAsync(client, first.Read<JoinContainer>());
+        }
+        catch (Exception e) when (
+            e is WireFormatException or LinuxException or ObjectDisposedException or ChannelClosedException)
+        {
+            // One container or process has failed, not the machine; its stand-in reports that the connection was
+            // closed.
+            log.Info($"a container was given up: {e.Message}");
         }
     }
 
-    private async Task ServeContainerAsync(
-        AsyncFile client, MessageReader messages, JoinPod order, List<SafeFileHandle> files)
+    private async Task ServeContainerAsync(ClientConnection client, JoinPod order)
     {
         var process = new PodProcess(link.NextId());
         if (_containers.Count == MostContainers)
@@ -131,12 +114,12 @@ internal sealed class PodServer(
         bool wasAdded = false;
         try
         {
-            ContainerSetup setup = await ShareAsync(order, files, taken);
+            ContainerSetup setup = await ShareAsync(order, client, taken);
             _processes.Add(process.Id, process);
             wasAdded = true;
             await link.SendAsync(new AddContainer(process.Id, setup));
             // What comes next is the stand-in's, or the end of the connection.
-            Task<ReceivedMessage?> next = messages.ReadAsync().AsTask();
+            Task<ReceivedMessage?> next = client.ReadAsync().AsTask();
             if (await Task.WhenAny(process.Prepared, next) == next) return;
             if (await process.Prepared is { } failure)
             {
@@ -145,7 +128,7 @@ internal sealed class PodServer(
             }
 
             await client.SendAsync(new Prepared(process.Id));
-            await RunAsync(client, messages, next, process, process.Id, setup.Process, files);
+            await RunAsync(client, next, process, process.Id, setup.Process);
         }
         catch (UsageException e)
         {
@@ -154,7 +137,7 @@ internal sealed class PodServer(
         finally
         {
             // Its stand-in is no more, or it is itself.
-            client.Dispose();
+            client.Close();
             try
             {
                 if (wasAdded) await RemoveAsync(process);
@@ -194,13 +177,13 @@ internal sealed class PodServer(
         _processes.Remove(process.Id);
     }
 
-    private async Task<ContainerSetup> ShareAsync(JoinPod order, List<SafeFileHandle> files, List<uint> taken)
+    private async Task<ContainerSetup> ShareAsync(JoinPod order, ClientConnection client, List<uint> taken)
     {
+        List<SafeFileHandle> files = client.Files;
         if (files.Count != order.Shares.Count || files.Count is 0 or > JoinPod.MostShares)
             throw new WireFormatException($"a container came with {files.Count} files instead of {order.Shares.Count}");
         await shares.TakeAsync(files.Zip(order.Shares), taken);
-        foreach (SafeFileHandle file in files) file.Dispose();
-        files.Clear();
+        client.CloseFiles();
         return order.Container with
         {
             RootShare = NumberOf(order.Container.RootShare),
@@ -212,10 +195,9 @@ internal sealed class PodServer(
             : throw new WireFormatException($"a container wants share {place} of {taken.Count}");
     }
 
-    private async Task ServeProcessAsync(
-        AsyncFile client, MessageReader messages, JoinContainer order, List<SafeFileHandle> files)
+    private async Task ServeProcessAsync(ClientConnection client, JoinContainer order)
     {
-        Task<ReceivedMessage?> next = messages.ReadAsync().AsTask();
+        Task<ReceivedMessage?> next = client.ReadAsync().AsTask();
         if (!_containers.TryGetValue(order.Key, out PodProcess? container))
         {
             await RefuseAsync(client, "the container is not running");
@@ -234,7 +216,7 @@ internal sealed class PodServer(
         _processes.Add(process.Id, process);
         try
         {
-            await RunAsync(client, messages, next, process, container.Id, order.Process, files);
+            await RunAsync(client, next, process, container.Id, order.Process);
         }
         finally
         {
@@ -251,10 +233,10 @@ internal sealed class PodServer(
 
     // From the stand-in's first word to the end of either side.
     private async Task RunAsync(
-        AsyncFile client, MessageReader messages, Task<ReceivedMessage?> next, PodProcess process,
-        uint container, ProcessSpec spec, List<SafeFileHandle> files)
+        ClientConnection client, Task<ReceivedMessage?> next, PodProcess process, uint container, ProcessSpec spec)
     {
         if (await next is not { } start) return;
+        List<SafeFileHandle> files = client.Files;
         if (start.Kind != MessageKind.Start || files.Count != 3)
             throw new WireFormatException(
                 $"a stand-in began with message {(byte)start.Kind} and {files.Count} files");
@@ -264,7 +246,7 @@ internal sealed class PodServer(
         };
         await session.StartAsync(spec, () => process.Session = session);
         Task relays = session.RunAsync();
-        Task requests = TakeRequestsAsync(messages, session);
+        Task requests = client.TakeRequestsAsync(session);
         try
         {
             if (await Task.WhenAny(process.Ended, requests) == requests) return;
@@ -272,45 +254,20 @@ internal sealed class PodServer(
             // Engines wait for the end of the streams, which others in the guest may hold.
             session.CloseOutputs();
             await relays;
-            foreach (SafeFileHandle file in files) file.Dispose();
-            if (end.Failure == null) await client.SendAsync(new Exited(process.Id, (byte)end.Code, end.OutOfMemory));
-            else await client.SendAsync(new StartFailed(process.Id, (byte)end.Code, end.Failure));
+            client.CloseFiles();
+            await client.ReportAsync(process.Id, end);
         }
         finally
         {
-            client.Dispose();
+            client.Close();
             await requests;
             session.CloseOutputs();
         }
     }
 
-    private static async Task TakeRequestsAsync(MessageReader messages, ProcessSession session)
-    {
-        try
-        {
-            while (await messages.ReadAsync() is { } message)
-            {
-                if (message.Kind == MessageKind.Signal) await session.SignalAsync(message.Read<Signal>().Number);
-                else if (message.Kind == MessageKind.Resize) await session.ResizeAsync();
-            }
-        }
-        catch (Exception e) when (e is ObjectDisposedException or LinuxException or WireFormatException)
-        {
-            // The stand-in is gone, as at the end.
-        }
-    }
-
-    private static Task RefuseAsync(AsyncFile client, string reason)
+    private static Task RefuseAsync(ClientConnection client, string reason)
     {
         const byte Failed = 125;
         return client.SendAsync(new StartFailed(0, Failed, reason)).AsTask();
-    }
-
-    private static async ValueTask<int> ReceiveAsync(AsyncFile client, Memory<byte> buffer, List<SafeFileHandle> files)
-    {
-        int n;
-        while ((n = UnixSocket.TryReceiveWithFiles(client.Handle, buffer.Span, files)) < 0)
-            await client.ReadableAsync();
-        return files.Count <= JoinPod.MostShares ? n : throw new WireFormatException($"{files.Count} files came");
     }
 }

@@ -1,8 +1,6 @@
-using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
-using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Linux.Sockets;
 using Runcvm.Oci;
@@ -28,7 +26,7 @@ internal static class StandInVerb
         SuperviseVerb.BlockSignals([Name, .. arguments]);
         try
         {
-            SafeFileHandle connection = arguments is [var number] ? Inherited(number)
+            SafeFileHandle connection = arguments is [var number] ? AttachVerb.Inherited(number)
                 : HandedFiles.Take() is [var first, ..] ? first
                 : throw new WireFormatException("there is no connection; this is what RunCVM's own parts call");
             using var loop = new EventLoop();
@@ -41,35 +39,24 @@ internal static class StandInVerb
         }
     }
 
-    private static SafeFileHandle Inherited(string number)
-        => int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int descriptor)
-            ? FileDescriptor.Inherited(descriptor)
-            : throw new WireFormatException($"'{number}' is no open file; this is what RunCVM's own parts call");
-
     private static async Task<int> RunAsync(EventLoop loop, SafeFileHandle connection, bool isFirst)
     {
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using AsyncFile supervisor = AsyncFile.NonBlocking(loop, connection);
         byte[] start = MessageReader.Frame(MessageKind.Start, []);
-        UnixSocket.SendWithFiles(supervisor.Handle, start, [Standard(0), Standard(1), Standard(2)]);
+        UnixSocket.SendWithFiles(supervisor.Handle, start, AttachVerb.StandardFiles());
         Task forwarding = AttachVerb.ForwardSignalsAsync(signals, supervisor);
         ReceivedMessage? answer = await AnswerAsync(supervisor);
         signals.Dispose();
         await forwarding;
         // As with a container whose sandbox goes: all of it was killed.
         if (answer is not { } message) return 128 + SignalNumber.Kill;
-        if (message.Kind == MessageKind.Exited)
-        {
-            Exited exited = message.Read<Exited>();
-            // Engines learn of it from the cgroup, whose limit this exceeds: the kernel kills this process as it would
-            // have killed the container.
-            if (exited.OutOfMemory && isFirst) CurrentProcess.TouchMemory(StandInSpec.Memory);
-            return exited.Code;
-        }
-
-        StartFailed failure = message.Read<StartFailed>();
-        Console.Error.WriteLine($"OCI runtime exec failed: exec failed: {failure.Message}");
-        return failure.Code;
+        if (message.Kind != MessageKind.Exited) return AttachVerb.Tell(message.Read<StartFailed>());
+        Exited exited = message.Read<Exited>();
+        // Engines learn of it from the cgroup, whose limit this exceeds: the kernel kills this process as it would have
+        // killed the container.
+        if (exited.OutOfMemory && isFirst) CurrentProcess.TouchMemory(StandInSpec.Memory);
+        return exited.Code;
     }
 
     private static async Task<ReceivedMessage?> AnswerAsync(AsyncFile supervisor)
@@ -83,6 +70,4 @@ internal static class StandInVerb
             return null;
         }
     }
-
-    private static SafeFileHandle Standard(int number) => new(number, ownsHandle: false);
 }
