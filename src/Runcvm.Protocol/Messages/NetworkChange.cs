@@ -18,11 +18,7 @@ public sealed record NetworkChange(
     /// <inheritdoc/>
     public void Write(WireWriter w)
     {
-        w.List(Cards, static (w, card) =>
-        {
-            w.Flag(card != null);
-            card?.Write(w);
-        });
+        w.List(Cards, NetworkInterface.WriteOptional);
         w.List(Sysctls, Setup.WriteSysctl);
         w.List(Files, static (w, file) => w.Bytes(file));
         w.Flag(DnsRelay);
@@ -30,7 +26,7 @@ public sealed record NetworkChange(
 
     /// <inheritdoc/>
     public static NetworkChange Read(ref WireReader r)
-        => new(r.List(ReadCard), r.List(Setup.ReadSysctl), r.List(static (ref r) => r.Bytes()), r.Flag());
-
-    private static NetworkInterface? ReadCard(ref WireReader r) => r.Flag() ? NetworkInterface.Read(ref r) : null;
+        => new(
+            r.List(NetworkInterface.ReadOptional), r.List(Setup.ReadSysctl), r.List(static (ref r) => r.Bytes()),
+            r.Flag());
 }

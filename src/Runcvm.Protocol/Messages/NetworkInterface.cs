@@ -25,6 +25,16 @@ public sealed record NetworkInterface(
     /// <inheritdoc/>
     public static NetworkInterface Read(ref WireReader r)
         => new(r.Text(), r.Bytes(), r.UInt32(), r.List(InterfaceAddress.Read), r.List(Route.Read));
+
+    /// <summary>Writes one that may be missing.</summary>
+    public static void WriteOptional(WireWriter w, NetworkInterface? item)
+    {
+        w.Flag(item != null);
+        item?.Write(w);
+    }
+
+    /// <summary>Reads what <see cref="WriteOptional"/> wrote.</summary>
+    public static NetworkInterface? ReadOptional(ref WireReader r) => r.Flag() ? Read(ref r) : null;
 }
 
 /// <summary>An address of an interface.</summary>

@@ -8,13 +8,13 @@ using Runcvm.Sandbox;
 namespace Runcvm.Brokering;
 
 /// <summary>What the broker is for: the first message to it, sent before anything of the guest was read.</summary>
-internal sealed record BrokerOrder
+internal sealed record BrokerOrder : IWireValue<BrokerOrder>
 {
     // More than any number of interfaces comes to.
     private const int MostBytes = 1024 * 1024;
 
     /// <summary>how many taps lead nowhere yet; none where the network cannot change</summary>
-    internal int Spares { get; init; }
+    internal ushort Spares { get; init; }
 
     /// <summary>the machine's first interfaces</summary>
     internal IReadOnlyList<NetworkInterface> Interfaces { get; init; } = [];
@@ -23,13 +23,13 @@ internal sealed record BrokerOrder
     internal bool MaySpoof { get; init; }
 
     /// <summary>how many policies came as files</summary>
-    internal int Policies { get; init; }
+    internal ushort Policies { get; init; }
 
     /// <summary>how many sockets for shared ports came as files</summary>
-    internal int Ports { get; init; }
+    internal ushort Ports { get; init; }
 
     /// <summary>how many sockets of the host are forwarded</summary>
-    internal int Sockets { get; init; }
+    internal ushort Sockets { get; init; }
 
     /// <summary>Whether it looks after the network.</summary>
     internal bool FollowsNetwork => Spares > 0;
@@ -48,40 +48,38 @@ internal sealed record BrokerOrder
     internal static BrokerOrder Of(MachineDescription description, SandboxNetwork network, int policies, int ports)
         => new()
         {
-            Spares = network.Spares.Count,
+            Spares = (ushort)network.Spares.Count,
             Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
             MaySpoof = description.MaySpoof,
-            Policies = policies,
-            Ports = ports,
-            Sockets = description.Sockets.Count,
+            Policies = (ushort)policies,
+            Ports = (ushort)ports,
+            Sockets = (ushort)description.Sockets.Count,
         };
 
-    internal void Send(SafeFileHandle socket)
-    {
-        var w = new WireWriter();
-        w.UInt16((ushort)Spares);
-        w.List(Interfaces, static (w, item) => item.Write(w));
-        w.Flag(MaySpoof);
-        w.UInt16((ushort)Policies);
-        w.UInt16((ushort)Ports);
-        w.UInt16((ushort)Sockets);
-        SizedMessage.Send(socket, w.Written);
-    }
+    internal void Send(SafeFileHandle socket) => SizedMessage.Send(socket, this);
 
     /// <exception cref="WireFormatException">it is none</exception>
-    internal static BrokerOrder Receive(SafeFileHandle socket)
+    internal static BrokerOrder Receive(SafeFileHandle socket) => SizedMessage.Receive<BrokerOrder>(socket, MostBytes);
+
+    /// <inheritdoc/>
+    public void Write(WireWriter w)
     {
-        var r = new WireReader(SizedMessage.Receive(socket, MostBytes));
-        var order = new BrokerOrder
-        {
-            Spares = r.UInt16(),
-            Interfaces = r.List(NetworkInterface.Read),
-            MaySpoof = r.Flag(),
-            Policies = r.UInt16(),
-            Ports = r.UInt16(),
-            Sockets = r.UInt16(),
-        };
-        r.End();
-        return order;
+        w.UInt16(Spares);
+        w.List(Interfaces, static (w, item) => item.Write(w));
+        w.Flag(MaySpoof);
+        w.UInt16(Policies);
+        w.UInt16(Ports);
+        w.UInt16(Sockets);
     }
+
+    /// <inheritdoc/>
+    public static BrokerOrder Read(ref WireReader r) => new()
+    {
+        Spares = r.UInt16(),
+        Interfaces = r.List(NetworkInterface.Read),
+        MaySpoof = r.Flag(),
+        Policies = r.UInt16(),
+        Ports = r.UInt16(),
+        Sockets = r.UInt16(),
+    };
 }

@@ -7,7 +7,7 @@ namespace Runcvm.FileServing;
 
 /// <summary>What the file server is to serve: the first message to it, and the only one that is more than a
 /// file.</summary>
-internal sealed record FileServingOrder
+internal sealed record FileServingOrder : IWireValue<FileServingOrder>
 {
     /// <summary>More than any number of mounts comes to.</summary>
     private const int MostBytes = 16 * 1024 * 1024;
@@ -34,9 +34,20 @@ internal sealed record FileServingOrder
     };
 
     /// <summary>Writes it with its length in front.</summary>
-    internal void Send(SafeFileHandle socket)
+    internal void Send(SafeFileHandle socket) => SizedMessage.Send(socket, this);
+
+    /// <summary>Reads exactly the order: what follows has a file with it.</summary>
+    /// <exception cref="WireFormatException">it is none</exception>
+    internal static FileServingOrder Receive(SafeFileHandle socket)
     {
-        var w = new WireWriter();
+        FileServingOrder order = SizedMessage.Receive<FileServingOrder>(socket, MostBytes);
+        return order.MemoryBytes >= 0 && order.Cache <= CachePolicy.Always && order.Roots.Count > 0 ? order
+            : throw new WireFormatException("an order that cannot be carried out");
+    }
+
+    /// <inheritdoc/>
+    public void Write(WireWriter w)
+    {
         w.Int64(MemoryBytes);
         w.Byte((byte)Cache);
         Identity.Write(w);
@@ -46,24 +57,14 @@ internal sealed record FileServingOrder
             w.Flag(root.ReadOnly);
             w.Text(root.Hidden);
         });
-        SizedMessage.Send(socket, w.Written);
     }
 
-    /// <summary>Reads exactly the order: what follows has a file with it.</summary>
-    /// <exception cref="WireFormatException">it is none</exception>
-    internal static FileServingOrder Receive(SafeFileHandle socket)
+    /// <inheritdoc/>
+    public static FileServingOrder Read(ref WireReader r) => new()
     {
-        byte[] body = SizedMessage.Receive(socket, MostBytes);
-        var r = new WireReader(body);
-        var order = new FileServingOrder
-        {
-            MemoryBytes = r.Int64(),
-            Cache = (CachePolicy)r.Byte(),
-            Identity = FileServerIdentity.Read(ref r),
-            Roots = r.List(static (ref WireReader r) => new SharedRoot(r.Text(), r.Flag(), r.Text())),
-        };
-        r.End();
-        if (order.MemoryBytes < 0 || order.Cache > CachePolicy.Always || order.Roots.Count == 0) throw new WireFormatException("an order that cannot be carried out");
-        return order;
-    }
+        MemoryBytes = r.Int64(),
+        Cache = (CachePolicy)r.Byte(),
+        Identity = FileServerIdentity.Read(ref r),
+        Roots = r.List(static (ref WireReader r) => new SharedRoot(r.Text(), r.Flag(), r.Text())),
+    };
 }

@@ -113,17 +113,15 @@ internal sealed class NetworkWatch
 /// <param name="Cards">what each of the machine's network cards is; null for one that is connected to nothing</param>
 /// <param name="Complaints">sentences for the container's log</param>
 internal sealed record NetworkState(IReadOnlyList<NetworkInterface?> Cards, IReadOnlyList<string> Complaints)
+    : IWireValue<NetworkState>
 {
-    internal void Write(WireWriter w)
+    /// <inheritdoc/>
+    public void Write(WireWriter w)
     {
-        w.List(Cards, static (w, card) =>
-        {
-            w.Flag(card != null);
-            card?.Write(w);
-        });
+        w.List(Cards, NetworkInterface.WriteOptional);
         w.Texts(Complaints);
     }
 
-    internal static NetworkState Read(ref WireReader r)
-        => new(r.List(static (ref WireReader r) => r.Flag() ? NetworkInterface.Read(ref r) : null), r.Texts());
+    /// <inheritdoc/>
+    public static NetworkState Read(ref WireReader r) => new(r.List(NetworkInterface.ReadOptional), r.Texts());
 }

@@ -9,6 +9,10 @@ namespace Runcvm.Sandbox;
 /// </summary>
 internal static class SizedMessage
 {
+    internal static void Send<T>(SafeFileHandle socket, T value)
+        where T : IWireValue<T>
+        => Send(socket, WireBytes.Of(value));
+
     internal static void Send(SafeFileHandle socket, ReadOnlySpan<byte> message)
     {
         Span<byte> length = stackalloc byte[sizeof(uint)];
@@ -18,14 +22,15 @@ internal static class SizedMessage
     }
 
     /// <summary>Reads exactly one, and nothing of what follows.</summary>
-    /// <exception cref="WireFormatException">it is longer than that, or has no end</exception>
-    internal static byte[] Receive(SafeFileHandle socket, int most)
+    /// <exception cref="WireFormatException">it is longer than that, has no end, or is no such value</exception>
+    internal static T Receive<T>(SafeFileHandle socket, int most)
+        where T : IWireValue<T>
     {
         Span<byte> length = stackalloc byte[sizeof(uint)];
         Fill(socket, length);
         byte[] message = new byte[LengthIn(length, most)];
         Fill(socket, message);
-        return message;
+        return WireBytes.Read<T>(message);
     }
 
     /// <summary>The length that stands in front.</summary>

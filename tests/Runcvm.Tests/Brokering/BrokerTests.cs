@@ -57,7 +57,7 @@ public sealed class BrokerTests : IDisposable
     [InlineData(0, 96, 0, "CAP_NET_BIND_SERVICE")]
     [InlineData(1, 0, 2, "CAP_NET_ADMIN CAP_DAC_OVERRIDE")]
     public void It_has_what_the_machine_needs_and_is_not_there_for_nothing(
-        int spares, int ports, int sockets, string capabilities)
+        ushort spares, ushort ports, ushort sockets, string capabilities)
     {
         var order = new BrokerOrder { Spares = spares, Ports = ports, Sockets = sockets };
         Assert.Equal(CapabilitySet.Of(capabilities.Split(' ')), order.Capabilities);

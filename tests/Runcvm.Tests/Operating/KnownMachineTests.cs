@@ -173,11 +173,16 @@ public sealed class KnownMachineTests : IDisposable
     private void Make(string id)
     {
         string folder = Directory.CreateDirectory(Path.Combine(_root, id)).FullName;
-        var description = new WireWriter();
-        new MachineDescription { Cpus = 2, MemoryBytes = 1 << 29, Hypervisor = "/usr/bin/qemu-system-x86_64", HypervisorUser = 1900000000, KernelCommandLine = "quiet" }.Write(description);
-        File.WriteAllBytes(Path.Combine(folder, "machine.bin"), description.Written.ToArray());
-        var record = new WireWriter();
-        new MachineRecord { Kernel = "debian/6.1", Bundle = "/bundle" }.Write(record);
-        File.WriteAllBytes(Path.Combine(folder, "record.bin"), record.Written.ToArray());
+        var description = new MachineDescription
+        {
+            Cpus = 2,
+            MemoryBytes = 1 << 29,
+            Hypervisor = "/usr/bin/qemu-system-x86_64",
+            HypervisorUser = 1900000000,
+            KernelCommandLine = "quiet",
+        };
+        File.WriteAllBytes(Path.Combine(folder, "machine.bin"), WireBytes.Of(description));
+        var record = new MachineRecord { Kernel = "debian/6.1", Bundle = "/bundle" };
+        File.WriteAllBytes(Path.Combine(folder, "record.bin"), WireBytes.Of(record));
     }
 }

@@ -90,10 +90,5 @@ public sealed class SupervisorSocketTests : IDisposable
         foreach (byte[] message in messages) FileDescriptor.WriteAll(_theirs, message);
     }
 
-    private static byte[] Frame(ReadOnlySpan<byte> text)
-    {
-        var writer = new WireWriter();
-        new ConsoleText(text.ToArray()).Write(writer);
-        return MessageReader.Frame(MessageKind.ConsoleText, writer.Written);
-    }
+    private static byte[] Frame(ReadOnlySpan<byte> text) => MessageReader.Frame(new ConsoleText(text.ToArray()));
 }

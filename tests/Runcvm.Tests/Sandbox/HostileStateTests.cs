@@ -188,11 +188,7 @@ public sealed class HostileStateTests : IDisposable
     }
 
     private static void Write(MachineFolder folder, MachineDescription description)
-    {
-        var writer = new WireWriter();
-        description.Write(writer);
-        File.WriteAllBytes(folder.Description, writer.Written.ToArray());
-    }
+        => File.WriteAllBytes(folder.Description, WireBytes.Of(description));
 
     private void Put(string path, string kind)
     {

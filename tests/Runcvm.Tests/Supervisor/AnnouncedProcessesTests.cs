@@ -43,8 +43,7 @@ public sealed class AnnouncedProcessesTests : IDisposable
 
     private static byte[] StartOf(string argument)
     {
-        var writer = new WireWriter();
-        new Start(0, new ProcessSpec { Arguments = [argument], Environment = [], WorkingDirectory = "/" }).Write(writer);
-        return writer.Written.ToArray();
+        var process = new ProcessSpec { Arguments = [argument], Environment = [], WorkingDirectory = "/" };
+        return WireBytes.Of(new Start(0, process)).ToArray();
     }
 }
