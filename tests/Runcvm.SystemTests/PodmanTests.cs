@@ -43,7 +43,7 @@ public class PodmanTests(DockerEngine engine) : MachineTest(engine)
         Assert.Equal("137", (await _podman.RunAsync("wait", name)).Text);
         (await _podman.RunAsync("rm", name)).Succeeded();
         Assert.Equal("", (await Engine.BesideAsync("ls", "/run/runcvm")).Text);
-        Assert.Equal("", (await Engine.BesideAsync("find", Engine.Folder, "-name", "runcvm-scratch*")).Text);
+        Assert.Equal("", (await Engine.BesideAsync("find", _podman.Storage, "-name", "runcvm-scratch*")).Text);
     }
 
     [Fact]

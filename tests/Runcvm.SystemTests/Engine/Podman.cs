@@ -12,6 +12,9 @@ internal sealed class Podman(DockerEngine engine)
         .. DockerEngine.RunsMachines ? ["-e", $"RUNCVM_HYPERVISOR={DockerEngine.Hypervisor}"] : (string[])[],
     ];
 
+    /// <summary>Where its images and containers lie.</summary>
+    public string Storage => _folder + "/root";
+
     public Task<CommandResult> RunAsync(params string[] arguments) => engine.BesideAsync(Line(arguments));
 
     /// <summary>With another file as the runtime's configuration.</summary>
@@ -36,7 +39,7 @@ internal sealed class Podman(DockerEngine engine)
 
     private string[] Line(string[] arguments) =>
     [
-        "podman", "--root", _folder + "/root", "--runroot", _folder + "/run", "--tmpdir", _folder + "/tmp", "--network-config-dir", _folder + "/networks",
+        "podman", "--root", Storage, "--runroot", _folder + "/run", "--tmpdir", _folder + "/tmp", "--network-config-dir", _folder + "/networks",
         "--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", DockerEngine.Runtime, .. arguments,
     ];
 }
