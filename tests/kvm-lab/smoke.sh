@@ -28,7 +28,7 @@ trap 'rm -f "$archive"' EXIT
 "$here/../../examples/dind/busybox.sh" >"$archive"
 attempt() {
     ended=0
-    "$here/run.sh" -t 300 -- "$here/smoke.sh" inside "$archive" || ended=$?
+    "$here/run.sh" -t 400 -- "$here/smoke.sh" inside "$archive" || ended=$?
 }
 
 attempt
