@@ -2,7 +2,7 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse.Handles;
 using Runcvm.Fuse.Wire;
 using Runcvm.Linux;
-using Runcvm.Linux.Forwarding;
+using Runcvm.Linux.FileCalls;
 
 namespace Runcvm.Fuse;
 

@@ -3,7 +3,7 @@ using Runcvm.Fuse.Locks;
 using Runcvm.Fuse.Nodes;
 using Runcvm.Fuse.Wire;
 using Runcvm.Linux;
-using Runcvm.Linux.Forwarding;
+using Runcvm.Linux.FileCalls;
 
 namespace Runcvm.Fuse;
 

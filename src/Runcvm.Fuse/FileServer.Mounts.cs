@@ -1,7 +1,7 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse.Nodes;
+using Runcvm.Linux.FileCalls;
 using Runcvm.Linux.Files;
-using Runcvm.Linux.Forwarding;
 
 namespace Runcvm.Fuse;
 

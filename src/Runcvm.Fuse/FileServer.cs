@@ -6,8 +6,8 @@ using Runcvm.Fuse.Locks;
 using Runcvm.Fuse.Nodes;
 using Runcvm.Fuse.Wire;
 using Runcvm.Linux;
+using Runcvm.Linux.FileCalls;
 using Runcvm.Linux.Files;
-using Runcvm.Linux.Forwarding;
 using Runcvm.Linux.Processes;
 
 namespace Runcvm.Fuse;

@@ -1,7 +1,7 @@
 using Runcvm.Guest.Boot;
 using Runcvm.Guest.Modules;
 using Runcvm.Guest.Pods;
-using Runcvm.Guest.Processes;
+using Runcvm.Guest.Spawned;
 using Runcvm.Linux.Processes;
 
 CurrentProcess.IgnoreBrokenPipes();

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Linux.Files;
+using Runcvm.Linux.Mappings;
 using Runcvm.VirtioFs;
 
 namespace Runcvm.Fuzz;

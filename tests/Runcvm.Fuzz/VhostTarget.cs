@@ -2,6 +2,7 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
+using Runcvm.Linux.Mappings;
 using Runcvm.Linux.Processes;
 using Runcvm.Linux.Sockets;
 using Runcvm.VirtioFs;

@@ -1,4 +1,4 @@
-using Runcvm.Guest.Processes;
+using Runcvm.Guest.Spawned;
 using Runcvm.Linux.Processes;
 using Runcvm.Tests.GuestTrials;
 

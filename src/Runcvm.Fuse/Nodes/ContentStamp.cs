@@ -1,4 +1,4 @@
-using Runcvm.Linux.Forwarding;
+using Runcvm.Linux.FileCalls;
 
 namespace Runcvm.Fuse.Nodes;
 

@@ -1,6 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse.Locks;
-using Runcvm.Linux.Forwarding;
+using Runcvm.Linux.FileCalls;
 
 namespace Runcvm.Fuse.Nodes;
 

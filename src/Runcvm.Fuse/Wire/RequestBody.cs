@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Runcvm.Linux;
-using Runcvm.Linux.Forwarding;
+using Runcvm.Linux.FileCalls;
 
 namespace Runcvm.Fuse.Wire;
 

@@ -1,8 +1,13 @@
+using Runcvm.Guest.Devices;
+using Runcvm.Guest.Host;
 using Runcvm.Guest.Modules;
 using Runcvm.Guest.Network;
+using Runcvm.Guest.Paths;
 using Runcvm.Guest.Pods;
 using Runcvm.Guest.Processes;
+using Runcvm.Guest.Root;
 using Runcvm.Guest.Shares;
+using Runcvm.Guest.Talk;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
@@ -106,10 +111,10 @@ internal static class GuestBoot
             : RootAssembly.Run(setup, times, sockets, out cards, out notices);
         using var network = new NetworkUpdate(loop, multiplexer, control, setup, cards);
         var ports = new PortReporter(loop, control, TimeSpan.FromMilliseconds(setup.PortsInterval));
-        var processes = new ProcessTable(loop, multiplexer, control, root, setup, workload, ports, network, sockets, times);
+        var talk = new HostTalk(loop, multiplexer, control, root, setup, workload, ports, network, sockets, times);
         // All at once, and not after one another: from the set-up on messages are looked at as they come, since what
         // follows the start of a process on its channels must find them.
-        Task serving = processes.RunAsync();
+        Task serving = talk.RunAsync();
         Task reporting = ports.RunAsync();
         foreach (string notice in notices) await control.SendAsync(new Notice(notice));
         // The reports go on as long as the stream: they end first only by a fault.

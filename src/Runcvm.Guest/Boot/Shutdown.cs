@@ -1,3 +1,5 @@
+using Runcvm.Guest.Paths;
+using Runcvm.Guest.Root;
 using Runcvm.Guest.Shares;
 using Runcvm.Linux;
 using Runcvm.Linux.Mounts;

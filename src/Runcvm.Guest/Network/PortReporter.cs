@@ -1,4 +1,4 @@
-using Runcvm.Guest.Boot;
+using Runcvm.Guest.Host;
 using Runcvm.Linux.Events;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Guest.Boot;
+using Runcvm.Guest.Paths;
 using Runcvm.Guest.Shares;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;

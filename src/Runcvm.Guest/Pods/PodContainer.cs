@@ -56,12 +56,12 @@ internal sealed class PodContainer : IDisposable
                 ContainerNumber = Id,
             };
             if (!_spawner.TryOrder(launch, _streams.Input, _streams.Output, _streams.Error, reportEnd))
-                return Failure(125, SpawnedProcess.Died);
+                return Failure(125, SpawnReport.Died);
         }
 
         byte[] message = new byte[4096];
-        if (await _report.ReadAsync(message.AsMemory(0, 1)) == 0) return Failure(125, SpawnedProcess.Died);
-        if (message[0] == SpawnedProcess.Ready) return null;
+        if (await _report.ReadAsync(message.AsMemory(0, 1)) == 0) return Failure(125, SpawnReport.Died);
+        if (message[0] == SpawnReport.Ready) return null;
         int length = 1;
         for (int n; length < message.Length && (n = await _report.ReadAsync(message.AsMemory(length))) > 0;)
             length += n;
@@ -108,7 +108,7 @@ internal sealed class PodContainer : IDisposable
                 spawner = Order(spec, spare, pids, files);
             }
 
-            if (spawner == null) return new StartFailed(process.Id, 125, SpawnedProcess.Died);
+            if (spawner == null) return new StartFailed(process.Id, 125, SpawnReport.Died);
             using (spawner)
             {
                 streams.Attach(process);

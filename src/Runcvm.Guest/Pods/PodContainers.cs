@@ -1,5 +1,5 @@
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Guest.Boot;
+using Runcvm.Guest.Host;
 using Runcvm.Guest.Shares;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;

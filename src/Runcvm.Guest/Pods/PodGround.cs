@@ -1,5 +1,6 @@
-using Runcvm.Guest.Boot;
 using Runcvm.Guest.Network;
+using Runcvm.Guest.Paths;
+using Runcvm.Guest.Root;
 using Runcvm.Guest.Shares;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;

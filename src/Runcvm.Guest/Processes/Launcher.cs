@@ -1,6 +1,6 @@
 using System.Text;
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Guest.Boot;
+using Runcvm.Guest.Paths;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
@@ -66,7 +66,7 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         if (!isWorkload && (_workloadMounts == null || _workloadPids == null)) return new StartFailed(process.Id, 125, "the container's own process is not running");
         if (!isWorkload && setup.Systemd) await _systemd.WaitAsync();
         OrderedProcess? ordered = TryRelease(process.Id) ?? OrderNow(process, spec, isWorkload);
-        if (ordered == null) return new StartFailed(process.Id, 125, SpawnedProcess.Died);
+        if (ordered == null) return new StartFailed(process.Id, 125, SpawnReport.Died);
         ordered.Streams.Attach(process);
         using (AsyncFile report = AsyncFile.NonBlocking(loop, ordered.Report))
         using (ordered.Spawner)
@@ -115,8 +115,8 @@ internal sealed class Launcher(EventLoop loop, GuestRoot root, Setup setup, Spaw
         // A child it has started is this process's only when it has ended itself.
         await AsyncFile.WaitForExitAsync(loop, spawner.Process);
         spawner.Process.Dispose();
-        if (length == 0) return new StartFailed(process.Id, 125, SpawnedProcess.Died);
-        if (message[0] != SpawnedProcess.Started)
+        if (length == 0) return new StartFailed(process.Id, 125, SpawnReport.Died);
+        if (message[0] != SpawnReport.Started)
             return new StartFailed(process.Id, message[0], Encoding.UTF8.GetString(message, 1, length - 1));
         process.Started(ChildProcess.Of(BitConverter.ToInt32(message, 1)));
         return null;

@@ -1,5 +1,5 @@
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Guest.Boot;
+using Runcvm.Guest.Devices;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Terminals;
 using Runcvm.Protocol.Messages;

@@ -1,5 +1,5 @@
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Guest.Boot;
+using Runcvm.Guest.Devices;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
@@ -31,7 +31,7 @@ internal sealed class Spawner : IDisposable
         using (theirs)
         {
             SafeFileHandle nothing = OwnDevices.Null;
-            var files = new List<(int, SafeFileHandle)> { (0, nothing), (1, nothing), (2, nothing), (SpawnedProcess.OrdersFile, theirs) };
+            var files = new List<(int, SafeFileHandle)> { (0, nothing), (1, nothing), (2, nothing), (SpawnReport.OrdersFile, theirs) };
             return new Spawner(ChildProcess.Start("/proc/self/exe", ["runcvm-init", "spawn"], [], files, newSession: true), ours) { BecomesTheProgram = becomesTheProgram };
         }
     }

@@ -1,6 +1,5 @@
-using Runcvm.Guest.Boot;
+using Runcvm.Guest.Paths;
 using Runcvm.Linux.Events;
-using Runcvm.Linux.Files;
 
 namespace Runcvm.Guest.Processes;
 

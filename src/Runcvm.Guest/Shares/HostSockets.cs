@@ -1,6 +1,7 @@
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Guest.Boot;
+using Runcvm.Guest.Host;
 using Runcvm.Guest.Network;
+using Runcvm.Guest.Paths;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Guest.Boot;
+using Runcvm.Guest.Devices;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Protocol.Shares;

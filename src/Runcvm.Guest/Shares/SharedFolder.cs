@@ -1,5 +1,6 @@
 using System.Globalization;
-using Runcvm.Guest.Boot;
+using Runcvm.Guest.Devices;
+using Runcvm.Guest.Host;
 using Runcvm.Guest.Modules;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;

@@ -64,7 +64,7 @@ public sealed class KernelMap : IDisposable
     public static KernelMap Array(string name, int valueSize, int entries)
         => Make(Libc.BPF_MAP_TYPE_ARRAY, name, sizeof(uint), valueSize, entries, 0);
 
-    /// <summary>One value, which who has the file can map, see <see cref="Files.SharedMapping.OfMap"/>.</summary>
+    /// <summary>One value, which who has the file can map, see <see cref="Mappings.SharedMapping.OfMap"/>.</summary>
     public static KernelMap Mapped(string name, int size)
         => Make(Libc.BPF_MAP_TYPE_ARRAY, name, sizeof(uint), size, 1, Libc.BPF_F_MMAPABLE);
 

@@ -1,5 +1,6 @@
 using Runcvm.Oci;
 using Runcvm.Options;
+using Runcvm.Planning;
 using Runcvm.Sandbox;
 
 namespace Runcvm.Cli;

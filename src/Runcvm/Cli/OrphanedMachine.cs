@@ -1,7 +1,7 @@
+using Runcvm.HostFiles;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Processes;
-using Runcvm.Operating;
 using Runcvm.Sandbox;
 
 namespace Runcvm.Cli;

@@ -7,10 +7,12 @@ using Runcvm.Linux.Files;
 using Runcvm.Machines.Firecracker;
 using Runcvm.Oci;
 using Runcvm.Options;
+using Runcvm.Planning;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
 using Runcvm.Supervisor;
+using Runcvm.Syntax;
 
 namespace Runcvm.Cli;
 

@@ -1,4 +1,4 @@
-using Runcvm.Options;
+using Runcvm.Syntax;
 
 namespace Runcvm.Egress;
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Linux.Files;
+using Runcvm.Linux.Mappings;
 
 namespace Runcvm.Egress;
 

@@ -1,4 +1,5 @@
 using System.Text;
+using Runcvm.HostFiles;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
 

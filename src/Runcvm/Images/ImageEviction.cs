@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.HostFiles;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Images;

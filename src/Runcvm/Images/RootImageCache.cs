@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Building;
+using Runcvm.HostFiles;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Images;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.HostFiles;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Images;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Runcvm.HostFiles;
 
 namespace Runcvm.Installation;
 

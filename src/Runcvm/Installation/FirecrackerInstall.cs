@@ -1,4 +1,5 @@
-using Runcvm.Cli;
+using Runcvm.HostFiles;
+using Runcvm.Hypervisors;
 using Runcvm.Images;
 
 namespace Runcvm.Installation;

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Runcvm.Cli;
 using Runcvm.Installation;
 using Runcvm.Kernels;
 using Runcvm.Options;

@@ -1,6 +1,7 @@
 using Runcvm.Installation;
 using Runcvm.Kernels;
 using Runcvm.Options;
+using Runcvm.Syntax;
 
 namespace Runcvm.Operating;
 
@@ -41,7 +42,7 @@ internal static class InstallationChecks
         InstalledFiles files = InstalledFiles.Own(config);
         string[] missing = [.. new[] { files.Host, files.Guest }.Where(static path => !Path.Exists(path))];
         return missing.Length == 0
-            ? Finding.Fine("installation", $"{files.Host}, version {VersionText.Number}")
+            ? Finding.Fine("installation", $"{files.Host}, version {OwnVersion.Number}")
             : Finding.Problem("installation", $"{string.Join(", ", missing)} missing", "runcvm install, from the folder that it was built in or unpacked to");
     }
 

@@ -1,3 +1,4 @@
+using Runcvm.HostFiles;
 using Runcvm.Linux;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;

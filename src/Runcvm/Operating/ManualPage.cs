@@ -9,7 +9,7 @@ internal static class ManualPage
     internal static string Text()
     {
         var page = new StringBuilder();
-        page.Append($".TH RUNCVM 8 \"\" \"runcvm {VersionText.Number}\" \"System administration\"\n");
+        page.Append($".TH RUNCVM 8 \"\" \"runcvm {OwnVersion.Number}\" \"System administration\"\n");
         page.Append($".SH NAME\nruncvm \\- {Escape(CommandTree.Summary)}\n");
         page.Append(".SH SYNOPSIS\n.B runcvm\n.I VERB\n[\\fIARGUMENT\\fR ...]\n");
         page.Append(".SH DESCRIPTION\n");

@@ -18,7 +18,7 @@ internal sealed class Metrics
     {
         IReadOnlyList<KnownMachine> machines = survey.Machines;
         var metrics = new Metrics();
-        metrics.Add("runcvm_info", "gauge", "This program.", [([("version", VersionText.Number)], 1)]);
+        metrics.Add("runcvm_info", "gauge", "This program.", [([("version", OwnVersion.Number)], 1)]);
         metrics.Add("runcvm_machines", "gauge", "Machines that run.", [([], machines.Count(static machine => machine.ProcessId != null))]);
         metrics.Add("runcvm_machines_broken", "gauge", "State folders that cannot be read; runcvm list says why.",
             [([], survey.Broken.Count)]);

@@ -1,5 +1,5 @@
 using System.Text;
-using Runcvm.Installation;
+using Runcvm.HostFiles;
 
 namespace Runcvm.Operating;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Runcvm.HostFiles;
 using Runcvm.Images;
 using Runcvm.Installation;
 using Runcvm.Linux.Processes;
@@ -77,7 +78,7 @@ internal static class TrialBoot
             return Finding.Problem(Subject, $"no end after {patience.TotalSeconds:F0} s", "RUNCVM_KERNEL_DEBUG=1 on a container shows how far its kernel comes");
         }
 
-        if (process.ExitCode == 0 && output.GetAwaiter().GetResult().Contains(VersionText.Number, StringComparison.Ordinal))
+        if (process.ExitCode == 0 && output.GetAwaiter().GetResult().Contains(OwnVersion.Number, StringComparison.Ordinal))
             return Finding.Fine(Subject, string.Create(CultureInfo.InvariantCulture, $"a machine booted, ran a program and ended in {clock.Elapsed.TotalSeconds:F1} s"));
         return Finding.Problem(
             Subject, $"exit code {process.ExitCode}: {errors.GetAwaiter().GetResult().Trim()}", "see the message; docs/troubleshooting.md knows the usual ones");

@@ -1,16 +1,14 @@
 namespace Runcvm.Operating;
 
-/// <summary>Which runcvm this is.</summary>
+/// <summary>What `runcvm version --json` says.</summary>
 internal static class VersionText
 {
-    internal static string Number { get; } = typeof(VersionText).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
-
     internal static int WriteJson(TextWriter output)
     {
         Json.Write(output, static json =>
         {
             json.WriteStartObject();
-            json.WriteString("version", Number);
+            json.WriteString("version", OwnVersion.Number);
             json.WriteNumber("protocol", Protocol.Messages.Hello.CurrentVersion);
             json.WriteEndObject();
         });

@@ -1,3 +1,5 @@
+using Runcvm.Syntax;
+
 namespace Runcvm.Options;
 
 /// <summary>A disk in a backing file, as the user asked for it.</summary>

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
+using Runcvm.Syntax;
 
 namespace Runcvm.Options;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Runcvm.Syntax;
 
 namespace Runcvm.Options;
 

@@ -1,4 +1,5 @@
 using Runcvm.Egress;
+using Runcvm.Syntax;
 
 namespace Runcvm.Options;
 

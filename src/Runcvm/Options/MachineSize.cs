@@ -1,3 +1,5 @@
+using Runcvm.Syntax;
+
 namespace Runcvm.Options;
 
 /// <summary>How large a machine is: what was asked for, else the container's own limit, else the host's usual size.</summary>

@@ -1,3 +1,5 @@
+using Runcvm.Syntax;
+
 namespace Runcvm.Options;
 
 /// <summary>One row of the catalogue, and one row of docs/options.md.</summary>

@@ -1,3 +1,5 @@
+using Runcvm.Syntax;
+
 namespace Runcvm.Options;
 
 internal static partial class OptionCatalogue

@@ -1,3 +1,5 @@
+using Runcvm.Syntax;
+
 namespace Runcvm.Options;
 
 /// <summary>Every option there is. The rows are in the other parts of this class, in the order of docs/options.md.</summary>

@@ -1,4 +1,4 @@
-using Runcvm.Images;
+using Runcvm.HostFiles;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Sandbox;

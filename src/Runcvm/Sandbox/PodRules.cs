@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Runcvm.Oci;
 using Runcvm.Options;
+using Runcvm.Syntax;
 
 namespace Runcvm.Sandbox;
 

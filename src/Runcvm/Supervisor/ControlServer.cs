@@ -12,7 +12,7 @@ namespace Runcvm.Supervisor;
 /// <summary>Listens for `runcvm attach`: each connection is one process to run beside the workload. It brings the files
 /// of the process's streams, so that they live as long as somebody in the guest holds them, and not only as long as it.</summary>
 internal sealed class ControlServer(
-    EventLoop loop, GuestLink link, MachineLog log, Task workloadStarted, Observation observation,
+    EventLoop loop, GuestLink link, MachineLog log, Task workloadStarted, ControlAnswers answers,
     SafeFileHandle listener) : IDisposable
 {
     // Execs with long arguments that are taken at a time. Each costs a multiple of them here until the guest has it,
@@ -82,7 +82,7 @@ internal sealed class ControlServer(
 
             if (first.Kind != MessageKind.Start)
             {
-                await observation.AnswerAsync(first, connection);
+                await answers.AnswerAsync(first, connection);
                 return;
             }
 

@@ -12,12 +12,12 @@ namespace Runcvm.Supervisor;
 /// <param name="description">what `create` decided</param>
 /// <param name="link">to the guest</param>
 /// <param name="workload">the container's process</param>
-/// <param name="observation">answers those who ask about the machine</param>
+/// <param name="answers">answers those who ask about the machine</param>
 /// <param name="timeline">where the time of the start goes</param>
 /// <param name="sinceStart">of the hypervisor</param>
 /// <param name="log">what users see of it</param>
 internal sealed class GuestSession(
-    EventLoop loop, MachineDescription description, GuestLink link, Workload workload, Observation observation, Timeline timeline, Stopwatch sinceStart,
+    EventLoop loop, MachineDescription description, GuestLink link, Workload workload, ControlAnswers answers, Timeline timeline, Stopwatch sinceStart,
     MachineLog log)
 {
     private Task _clock = Task.CompletedTask;
@@ -48,7 +48,7 @@ internal sealed class GuestSession(
         }
 
         BootSteps.AddHello(timeline, hello);
-        observation.KernelRelease = TextRing.Printable(hello.KernelRelease);
+        answers.KernelRelease = TextRing.Printable(hello.KernelRelease);
         log.Info($"guest kernel {TextRing.Printable(hello.KernelRelease)} was up {hello.BootMilliseconds} ms after its start, "
             + $"{sinceStart.ElapsedMilliseconds} ms after the hypervisor's");
     }
@@ -111,7 +111,7 @@ internal sealed class GuestSession(
                     sockets.Dial(link, message.Read<DialSocket>());
                     break;
                 case MessageKind.KernelLog or MessageKind.Flushed:
-                    observation.Deliver(message);
+                    answers.Deliver(message);
                     break;
                 case MessageKind.Failed:
                     string reason = TextRing.Printable(message.Read<Failed>().Message);

@@ -10,12 +10,12 @@ using Runcvm.Linux.Processes;
 using Runcvm.Linux.Sockets;
 using Runcvm.Machines;
 using Runcvm.Network;
-using Runcvm.Options;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
 using Runcvm.Sandbox.SystemCalls;
+using Runcvm.Syntax;
 
 namespace Runcvm.Supervisor;
 
@@ -96,14 +96,14 @@ internal sealed class MachineLife(
     private async Task<int> RunAsync(IMachine machine, Workload workload, PassingRoots? roots)
     {
         var limits = new RunningLimits(machine, _link, description, workload.Started);
-        var observation = new Observation(_words.Console, timeline, _link, workload.Started, limits);
-        var session = new GuestSession(loop, description, _link, workload, observation, timeline, _sinceStart, _log);
+        var answers = new ControlAnswers(_words.Console, timeline, _link, workload.Started, limits);
+        var session = new GuestSession(loop, description, _link, workload, answers, timeline, _sinceStart, _log);
         Task pump = PumpAsync(machine);
         try
         {
             using PodServer? containers = pod == null ? null
                 : new PodServer(loop, _link, _log, workload.Started, new PodShares(roots!, _link), pod);
-            using var server = new ControlServer(loop, _link, _log, workload.Started, observation, control)
+            using var server = new ControlServer(loop, _link, _log, workload.Started, answers, control)
             {
                 Pod = containers,
             };

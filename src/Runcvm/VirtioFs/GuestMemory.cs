@@ -1,4 +1,4 @@
-using Runcvm.Linux.Files;
+using Runcvm.Linux.Mappings;
 
 namespace Runcvm.VirtioFs;
 

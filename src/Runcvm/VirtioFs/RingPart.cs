@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Runcvm.Linux.Files;
+using Runcvm.Linux.Mappings;
 
 namespace Runcvm.VirtioFs;
 

@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.FileCalls;
 using Runcvm.Linux.Files;
-using Runcvm.Linux.Forwarding;
+using Runcvm.Linux.Mappings;
 using Runcvm.Linux.Sockets;
 
 namespace Runcvm.VirtioFs;

@@ -1,11 +1,10 @@
 using System.Globalization;
 using System.Text;
-using Runcvm.Images;
+using Runcvm.HostFiles;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Machines;
 using Runcvm.Machines.Qemu;
-using Runcvm.Operating;
 
 namespace Runcvm.WarmStarts;
 
@@ -19,7 +18,7 @@ internal static class SavedMachineKey
     /// <param name="files">hypervisor, kernel and initramfs, whose size and time stand for what is in them</param>
     internal static string Of(MachineSettings settings, IEnumerable<string> files)
     {
-        var text = new StringBuilder($"{Layout}\n{VersionText.Number}\n{settings.Version}\n");
+        var text = new StringBuilder($"{Layout}\n{OwnVersion.Number}\n{settings.Version}\n");
         foreach (string argument in QemuArguments.BuildToSave(settings)) text.Append(argument).Append('\n');
         foreach (string file in files)
         {

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Cli;
-using Runcvm.Images;
+using Runcvm.HostFiles;
+using Runcvm.Hypervisors;
 using Runcvm.Installation;
 using Runcvm.Kernels;
 using Runcvm.Linux.Events;

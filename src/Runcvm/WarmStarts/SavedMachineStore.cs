@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Images;
+using Runcvm.HostFiles;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
 

@@ -1,10 +1,11 @@
 using System.Runtime.InteropServices;
-using Runcvm.Cli;
+using Runcvm.Hypervisors;
 using Runcvm.Installation;
 using Runcvm.Kernels;
 using Runcvm.Machines;
 using Runcvm.Options;
 using Runcvm.Sandbox;
+using Runcvm.Syntax;
 
 namespace Runcvm.WarmStarts;
 

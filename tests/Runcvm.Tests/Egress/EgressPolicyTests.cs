@@ -1,5 +1,6 @@
 using Runcvm.Egress;
 using Runcvm.Options;
+using Runcvm.Syntax;
 
 namespace Runcvm.Tests.Egress;
 

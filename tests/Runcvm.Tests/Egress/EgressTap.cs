@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Egress;
 using Runcvm.Linux.Files;
 using Runcvm.Network;
-using Runcvm.Options;
+using Runcvm.Syntax;
 using Runcvm.Tests.Network;
 
 namespace Runcvm.Tests.Egress;

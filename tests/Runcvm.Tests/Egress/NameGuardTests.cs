@@ -3,8 +3,8 @@ using System.Diagnostics;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Egress;
-using Runcvm.Linux.Files;
-using Runcvm.Options;
+using Runcvm.Linux.Mappings;
+using Runcvm.Syntax;
 
 namespace Runcvm.Tests.Egress;
 

@@ -2,8 +2,8 @@ using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse.Locks;
 using Runcvm.Linux;
+using Runcvm.Linux.FileCalls;
 using Runcvm.Linux.Files;
-using Runcvm.Linux.Forwarding;
 
 namespace Runcvm.Tests.Fuse;
 

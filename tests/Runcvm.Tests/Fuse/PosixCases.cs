@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.FileCalls;
 using Runcvm.Linux.Files;
-using Runcvm.Linux.Forwarding;
 using static Runcvm.Tests.Fuse.PosixRun;
 
 namespace Runcvm.Tests.Fuse;

@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
+using Runcvm.Linux.FileCalls;
 using Runcvm.Linux.Files;
-using Runcvm.Linux.Forwarding;
 using Runcvm.Linux.Interop;
 using Runcvm.Linux.Processes;
 

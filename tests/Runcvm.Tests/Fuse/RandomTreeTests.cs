@@ -1,7 +1,7 @@
 using System.Text;
 using CsCheck;
+using Runcvm.Linux.FileCalls;
 using Runcvm.Linux.Files;
-using Runcvm.Linux.Forwarding;
 
 namespace Runcvm.Tests.Fuse;
 

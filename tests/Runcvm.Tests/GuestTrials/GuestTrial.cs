@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Runcvm.Guest;
 using Runcvm.Guest.Boot;
 using Runcvm.Guest.Processes;
 using Runcvm.Linux.Events;

@@ -1,3 +1,4 @@
+using Runcvm.HostFiles;
 using Runcvm.Images;
 using Runcvm.Linux.Mounts;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Runcvm.HostFiles;
 using Runcvm.Images;
 using Runcvm.Kernels;
 using Runcvm.Linux.Processes;

@@ -27,7 +27,7 @@ public class LayoutTests
     [Fact]
     public void Types_and_namespaces_have_names_that_say_something()
     {
-        Assembly[] ours = [typeof(UsageException).Assembly, typeof(Guest.Boot.Disk).Assembly, typeof(Runcvm.Linux.LinuxException).Assembly, typeof(Runcvm.Fuse.FileServer).Assembly, typeof(Runcvm.Protocol.Wire.WireReader).Assembly];
+        Assembly[] ours = [typeof(UsageException).Assembly, typeof(Guest.Root.Disk).Assembly, typeof(Runcvm.Linux.LinuxException).Assembly, typeof(Runcvm.Fuse.FileServer).Assembly, typeof(Runcvm.Protocol.Wire.WireReader).Assembly];
         foreach (Type type in ours.SelectMany(static assembly => assembly.GetTypes()).Where(static type => type.Namespace?.StartsWith("Runcvm", StringComparison.Ordinal) == true))
         {
             Assert.DoesNotContain(Meaningless, word => type.Name.EndsWith(word, StringComparison.Ordinal));

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Cli;
+using Runcvm.Hypervisors;
 using Runcvm.Machines;
 using Runcvm.Machines.Qemu;
 

@@ -1,3 +1,4 @@
+using Runcvm.HostFiles;
 using Runcvm.Operating;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
@@ -161,7 +162,7 @@ public sealed class KnownMachineTests : IDisposable
     [InlineData("nonsense", "nonsense\n")]
     [InlineData("6,1,x,-;text\n", "text\n")]
     public void A_kernels_message_looks_as_dmesg_shows_it(string record, string line)
-        => Assert.Equal(line, Guest.Processes.KernelMessages.Line(record));
+        => Assert.Equal(line, Guest.Talk.KernelMessages.Line(record));
 
     [Theory]
     [InlineData("6.1.0-13-cloud-amd64", 6, 1)]

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Runcvm.Cli;
+using Runcvm.Planning;
 using Runcvm.Sandbox;
 
 namespace Runcvm.Tests.Sandbox;

@@ -36,9 +36,9 @@ internal sealed class SupervisorTrial : IDisposable
             MemoryBytes = 1 << 30,
         };
         var limits = new RunningLimits(new SilentMachine(), Link, description, _workloadStarted.Task);
-        Observation = new Observation(Console, Timeline, Link, _workloadStarted.Task, limits);
+        Answers = new ControlAnswers(Console, Timeline, Link, _workloadStarted.Task, limits);
         Server = new ControlServer(
-            _loop, Link, new MachineLog(0), _workloadStarted.Task, Observation, UnixSocket.Listen(SocketPath));
+            _loop, Link, new MachineLog(0), _workloadStarted.Task, Answers, UnixSocket.Listen(SocketPath));
     }
 
     internal GuestLink Link { get; }
@@ -47,7 +47,7 @@ internal sealed class SupervisorTrial : IDisposable
 
     internal Timeline Timeline { get; } = new();
 
-    internal Observation Observation { get; }
+    internal ControlAnswers Answers { get; }
 
     internal ControlServer Server { get; }
 
@@ -92,7 +92,7 @@ internal sealed class SupervisorTrial : IDisposable
         where T : IMessage<T>
     {
         var received = new ReceivedMessage(T.Kind, WireBytes.Of(message).ToArray());
-        if (T.Kind is MessageKind.KernelLog or MessageKind.Flushed) Observation.Deliver(received);
+        if (T.Kind is MessageKind.KernelLog or MessageKind.Flushed) Answers.Deliver(received);
         else Server.Deliver(received);
     }
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse;
 using Runcvm.Linux.Files;
+using Runcvm.Linux.Mappings;
 using Runcvm.VirtioFs;
 
 namespace Runcvm.Tests.VirtioFs;

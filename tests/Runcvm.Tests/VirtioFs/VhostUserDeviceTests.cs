@@ -1,6 +1,7 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
+using Runcvm.Linux.Mappings;
 using Runcvm.VirtioFs;
 
 namespace Runcvm.Tests.VirtioFs;

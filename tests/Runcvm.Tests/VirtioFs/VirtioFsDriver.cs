@@ -5,6 +5,7 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Fuse;
 using Runcvm.Fuse.Wire;
 using Runcvm.Linux.Files;
+using Runcvm.Linux.Mappings;
 using Runcvm.VirtioFs;
 
 namespace Runcvm.Tests.VirtioFs;

@@ -1,4 +1,4 @@
-using Runcvm.Cli;
+using Runcvm.Hypervisors;
 using Runcvm.Machines.Firecracker;
 using Runcvm.Options;
 

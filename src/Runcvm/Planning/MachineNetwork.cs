@@ -1,0 +1,52 @@
+using System.Text.Json.Nodes;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Egress;
+using Runcvm.Images;
+using Runcvm.Linux;
+using Runcvm.Linux.Netlink;
+using Runcvm.Network;
+using Runcvm.Oci;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Planning;
+
+/// <summary>Namespaces that a machine shares: joined by `create`, left by `delete`.</summary>
+internal static class MachineNetwork
+{
+    /// <summary>If the spec names a namespace that is not the container's own, it gets one beside it.</summary>
+    /// <returns>sockets of the shared namespace to hand on, or none</returns>
+    internal static IReadOnlyList<SafeFileHandle> Join(JsonObject spec, NetworkChoice choice, string machine)
+    {
+        if (!choice.IsShared) return [];
+        RemoveLeftOvers();
+        (string path, IReadOnlyList<SafeFileHandle> sockets) =
+            Uplink.Make(machine, choice.Path, Tool.Find("iptables-restore", "iptables"));
+        NetworkChoice.Set(spec, path);
+        return sockets;
+    }
+
+    /// <summary>Loads policies into the kernel. They go with the last copy of these files, and with the filters that
+    /// they become.</summary>
+    internal static IEnumerable<SafeFileHandle> Load(IReadOnlyList<EgressPolicy> policies)
+    {
+        if (policies.Count == 0) return [];
+        using var netlink = new RouteNetlink();
+        AddressPrefix[] host = [.. netlink.Addresses().Select(static item => AddressPrefix.Of(item.Address))];
+        return [.. policies.SelectMany(policy => EgressPrograms.Load(policy, host).All)];
+    }
+
+    /// <summary>Takes away what is left of machines whose state folder is gone, however they ended. What cannot be taken away now is tried
+    /// again by the next call: neither another machine's start nor any container's end may depend on it.</summary>
+    internal static void RemoveLeftOvers()
+    {
+        try
+        {
+            Uplink.RemoveWhere(static machine => !MachineFolder.OfKey(machine).IsThere,
+                static () => Tool.Find("iptables-restore", "iptables"));
+        }
+        catch (Exception e) when (e is UsageException or LinuxException or IOException or UnauthorizedAccessException)
+        {
+            Journal.Write(Journal.Error, $"what machines left in shared networks could not be removed: {Reason.Of(e)}", [("RUNCVM_EVENT", "leftover")]);
+        }
+    }
+}
