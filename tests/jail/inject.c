@@ -249,7 +249,8 @@ static void become_root_of_container(void)
     struct __user_cap_data_struct sets[2] = { { kept, kept, 0 }, { kept >> 32, kept >> 32, 0 } };
     if (setgroups(0, NULL) < 0 || syscall(SYS_capset, &header, sets) < 0) die("capabilities");
     if (filter_count == 0) return;
-    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filters[filter_count - 1], 0, 0) < 0) die("filter");
+    // Contrary to ptrace(2) the oldest one has index 0: runc's.
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filters[0], 0, 0) < 0) die("filter");
 }
 
 // The first child is in the PID namespace; what it does after this is done for us, and it ends with us.
