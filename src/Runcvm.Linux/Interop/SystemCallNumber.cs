@@ -30,4 +30,7 @@ internal sealed class SystemCallNumber(bool arm64)
     internal const nint pidfd_open = 434;
     internal const nint openat2 = 437;
     internal const nint mount_setattr = 442;
+    internal const nint landlock_create_ruleset = 444;
+    internal const nint landlock_add_rule = 445;
+    internal const nint landlock_restrict_self = 446;
 }

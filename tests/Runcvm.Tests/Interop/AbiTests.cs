@@ -26,7 +26,7 @@ public class AbiTests
         // The kernel's struct termios, which the ioctls take; that of the C library is another.
         "asm/termbits.h",
         "linux/audit.h", "linux/bpf.h", "linux/bpf_common.h", "linux/capability.h", "linux/filter.h", "linux/fs.h", "linux/if.h", "linux/if_addr.h", "linux/if_link.h", "linux/if_tun.h", "linux/netlink.h",
-        "linux/openat2.h", "linux/pkt_cls.h", "linux/pkt_sched.h", "linux/random.h", "linux/rtnetlink.h", "linux/seccomp.h", "linux/tc_act/tc_mirred.h", "linux/veth.h",
+        "linux/landlock.h", "linux/openat2.h", "linux/pkt_cls.h", "linux/pkt_sched.h", "linux/random.h", "linux/rtnetlink.h", "linux/seccomp.h", "linux/tc_act/tc_mirred.h", "linux/veth.h",
     ];
 
     // Ours, without a name in C; they are asserted by what they stand for.
@@ -54,6 +54,26 @@ public class AbiTests
         (OpenFlags.TemporaryFile, "O_TMPFILE"),
     ];
 
+    private static readonly Dictionary<FileRights, string> RightNames = new()
+    {
+        [FileRights.Execute] = "EXECUTE",
+        [FileRights.Write] = "WRITE_FILE",
+        [FileRights.Read] = "READ_FILE",
+        [FileRights.ListFolder] = "READ_DIR",
+        [FileRights.RemoveFolder] = "REMOVE_DIR",
+        [FileRights.RemoveFile] = "REMOVE_FILE",
+        [FileRights.MakeCharacterDevice] = "MAKE_CHAR",
+        [FileRights.MakeFolder] = "MAKE_DIR",
+        [FileRights.MakeFile] = "MAKE_REG",
+        [FileRights.MakeSocket] = "MAKE_SOCK",
+        [FileRights.MakePipe] = "MAKE_FIFO",
+        [FileRights.MakeBlockDevice] = "MAKE_BLOCK",
+        [FileRights.MakeLink] = "MAKE_SYM",
+        [FileRights.Refer] = "REFER",
+        [FileRights.Truncate] = "TRUNCATE",
+        [FileRights.ControlDevice] = "IOCTL_DEV",
+    };
+
     [Theory]
     [MemberData(nameof(Architectures))]
     public void Constants_of_the_C_library(Architecture machine) => Check(machine, typeof(Libc).GetFields(Static)
@@ -76,6 +96,19 @@ public class AbiTests
     {
         Assert.Equal(Enum.GetValues<OpenFlags>().Order(), OpenNames.Select(static pair => pair.Flag).Order());
         Check(machine, OpenNames.Select(pair => Equal(pair.Name, OpenFlagValues.ToNative(pair.Flag, machine == Architecture.Arm64))));
+    }
+
+    // Headers of a distribution know the rights of its kernel, and newer ones not.
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void Rights_of_landlock(Architecture machine)
+    {
+        Assert.Equal(Enum.GetValues<FileRights>().Where(static right => right != 0), RightNames.Keys);
+        Check(machine, RightNames.Select(static pair => $"""
+            #ifdef LANDLOCK_ACCESS_FS_{pair.Value}
+            {Equal("LANDLOCK_ACCESS_FS_" + pair.Value, (ulong)pair.Key)}
+            #endif
+            """));
     }
 
     [Theory]
