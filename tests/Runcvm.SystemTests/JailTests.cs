@@ -11,6 +11,7 @@ public sealed class JailTests(DockerEngine engine) : MachineTest(engine)
 {
     private readonly TemporaryFolder _folder = new();
     private readonly JailTable _table = new();
+    private int _landlock;
 
     private string Tool => Path.Combine(_folder.Path, "inject");
 
@@ -52,6 +53,8 @@ public sealed class JailTests(DockerEngine engine) : MachineTest(engine)
             kind != "without capabilities", kind == "in the host's network")) _table.Note(what, must, now, holds);
 
         Inhabitant supervisor = all.Single(static process => process.Who == Who.Supervisor);
+        await using (Injector root = await Injector.AsRootAsync(Tool, supervisor.Id))
+            _landlock = await LandlockAttempts.VersionAsync(root);
         foreach (Inhabitant process in all.Where(static process
             => process.Who is not null)) await AttackAsync(process.Who!.Value, process, process.Id);
         if (supervisor.Threads.Count() > 1) await AttackAsync(Who.OtherThread, supervisor,
@@ -99,7 +102,8 @@ public sealed class JailTests(DockerEngine engine) : MachineTest(engine)
     {
         await using Injector at = who == Who.Root ? await Injector.AsRootAsync(Tool,
             process.Id) : await Injector.InThreadAsync(Tool, process.Id, thread, process.InnerId);
-        foreach (Attempt attempt in Attempts.Where(attempt => attempt.Who.HasFlag(who)))
+        foreach (Attempt attempt in Attempts.Where(attempt
+            => attempt.Who.HasFlag(who) && attempt.Landlock <= _landlock))
         {
             Answer answer = await attempt.MakeAsync(at);
             _table.Note($"{who}: {attempt.What}", "refused", answer.Name, attempt.IsRefused(answer));
@@ -110,14 +114,16 @@ public sealed class JailTests(DockerEngine engine) : MachineTest(engine)
     }
 
     private static IEnumerable<Attempt> Attempts
-        => [.. FileAttempts.All(Prefix), .. KernelAttempts.All, .. IdentityAttempts.All, .. NetworkAttempts.All];
+        => [.. FileAttempts.All(Prefix), .. KernelAttempts.All, .. IdentityAttempts.All, .. NetworkAttempts.All,
+            .. LandlockAttempts.All];
 
     /// <summary>Where each is meant to write.</summary>
-    private static bool MayWrite(Who who, string folder) => who switch
+    private bool MayWrite(Who who, string folder) => who switch
     {
         // Its root holds the shares by their numbers, and nothing else.
         Who.FileServer => char.IsAsciiDigit(folder.ElementAtOrDefault(1)),
-        Who.Hypervisor => DockerEngine.Hypervisor == "firecracker" && folder == "/run/hypervisor",
+        // Its sockets alone, where Landlock tells them from files.
+        Who.Hypervisor => _landlock == 0 && DockerEngine.Hypervisor == "firecracker" && folder == "/run/hypervisor",
         // In the sandbox's own memory, each of a bounded size.
         _ => folder is "/run/sandbox" or "/run/sandbox/hypervisor" or "/vmm/run/hypervisor"
             or "/dev" or "/dev/net" or "/run/runcvm-mounts"

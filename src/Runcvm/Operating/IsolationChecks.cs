@@ -1,5 +1,6 @@
 using System.Globalization;
 using Runcvm.Installation;
+using Runcvm.Linux.Processes;
 using Runcvm.Options;
 
 namespace Runcvm.Operating;
@@ -9,6 +10,8 @@ namespace Runcvm.Operating;
 /// <param name="root">below which the host's files are looked up: empty for this host, a folder for a test</param>
 internal sealed class IsolationChecks(string root = "")
 {
+    private const int VersionWithTcp = 4, VersionWithScopes = 6;
+
     internal static IReadOnlyList<Func<HostConfig, Finding?>> All { get; } = Of(new IsolationChecks());
 
     private static Func<HostConfig, Finding?>[] Of(IsolationChecks host) =>
@@ -21,6 +24,7 @@ internal sealed class IsolationChecks(string root = "")
         _ => host.Tracing(),
         _ => host.UserNamespaces(),
         config => host.HypervisorUsers(config.HypervisorUsers),
+        static _ => Landlock(LandlockRules.Version),
     ];
 
     internal static Finding Boundary(HostFacts host) => host.RunsGuests
@@ -110,6 +114,18 @@ internal sealed class IsolationChecks(string root = "")
                 "hypervisors' users", $"{range} has also {taken}: a hypervisor and that user may signal each other",
                 $"give RunCVM another range: vmm_users in {HostConfig.File}");
     }
+
+    /// <param name="version">that the kernel answers with; 0 is none</param>
+    internal static Finding Landlock(int version) => version switch
+    {
+        0 => Finding.Warning(
+            "Landlock",
+            "the kernel has none, or it is off: what hypervisors and builders reach is bounded by mounts alone",
+            "boot a kernel of 5.13 or later with CONFIG_SECURITY_LANDLOCK, and landlock among lsm= where that is set"),
+        < VersionWithTcp => Finding.Fine("Landlock", $"version {version}, for files; TCP since Linux 6.7"),
+        < VersionWithScopes => Finding.Fine("Landlock", $"version {version}, for files and TCP"),
+        _ => Finding.Fine("Landlock", $"version {version}, for files, TCP, signals and abstract sockets"),
+    };
 
     private static ulong? Number(string text)
         => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) ? number : null;

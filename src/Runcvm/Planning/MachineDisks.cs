@@ -65,7 +65,8 @@ internal sealed record MachineDisks(
         return (file.Path, Disk(MachineDisk.SerialOfBacked(index), false) with { FileSystem = file.FileSystem, Inode = file.Inode });
     }
 
-    private static MachineDisk Disk(string serial, bool readOnly) => new(serial, $"/disks/{serial}", readOnly);
+    private static MachineDisk Disk(string serial, bool readOnly)
+        => new(serial, $"{HypervisorTree.Disks}/{serial}", readOnly);
 
     private static PackedUpper? PackUpper(
         LayerChain chain, ScratchDisk scratch, MachineFolder folder, uint user)

@@ -169,6 +169,7 @@ internal sealed record PlannedMachine
         CountsProcesses = MostProcesses > 0,
         IsPodmans = Bundle.IsPodmans,
         TurnPatience = Options.UseKvm ? 0 : BootTurns.PatienceOfNew(),
+        HasLandlock = LandlockRules.Version > 0,
     };
 
     /// <summary>For the sandbox.</summary>

@@ -14,6 +14,9 @@ internal static class HypervisorTree
     internal const string Initramfs = "/boot/initramfs";
     internal const string Firecracker = "/boot/firecracker";
 
+    /// <summary>Firecracker's disks. QEMU's are there in the sandbox, and not in its tree.</summary>
+    internal const string Disks = "/disks";
+
     /// <summary>Firecracker's configuration and sockets; also written by the supervisor.</summary>
     internal const string Folder = "/run/hypervisor";
 

@@ -106,6 +106,9 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
     /// <summary>whether it is a pod's machine, to which containers come</summary>
     internal bool IsPod { get; init; }
 
+    /// <summary>whether the host's kernel has Landlock. In the sandbox a filter may say otherwise.</summary>
+    internal bool HasLandlock { get; init; }
+
     public void Write(WireWriter w)
     {
         w.Flag(IsFirecracker);
@@ -154,6 +157,7 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
         w.Flag(IsPodmans);
         w.Int32(TurnPatience);
         w.Flag(IsPod);
+        w.Flag(HasLandlock);
     }
 
     /// <summary>Itself, where its numbers are such as `create` decides: verbs set limits of the host by them.</summary>
@@ -204,6 +208,7 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
         IsPodmans = r.Flag(),
         TurnPatience = r.Int32(),
         IsPod = r.Flag(),
+        HasLandlock = r.Flag(),
     };
 }
 

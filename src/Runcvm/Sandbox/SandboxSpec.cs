@@ -103,7 +103,7 @@ internal static class SandboxSpec
         if (parts.Firecracker == null)
         {
             // QEMU gets its disks as open files.
-            mounts.Add(SpecMount.Tmpfs("/disks", "64k", "noexec"));
+            mounts.Add(SpecMount.Tmpfs(HypervisorTree.Disks, "64k", "noexec"));
             foreach ((string source, MachineDisk disk) in parts.Disks)
                 mounts.Add(SpecMount.Bind(source, disk.Path, disk.ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec"));
         }

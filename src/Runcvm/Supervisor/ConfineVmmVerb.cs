@@ -6,18 +6,23 @@ using Runcvm.Sandbox.SystemCalls;
 
 namespace Runcvm.Supervisor;
 
-/// <summary>`runcvm confine-vmm [later|with-parent] LIST PROGRAM NAME ARGUMENT…`: the hypervisor's last step into its
-/// compartment. It puts the filter on system calls before itself and becomes the hypervisor. A thread of the supervisor
-/// cannot do that: filters of its threads could then no longer be made one.</summary>
+/// <summary>`runcvm confine-vmm [later|with-parent] LIST landlock|without PROGRAM NAME ARGUMENT…`: the hypervisor's
+/// last step into its compartment. It puts Landlock's rules and the filter on system calls before itself and becomes
+/// the hypervisor. A thread of the supervisor cannot do that: filters of its threads could then no longer be made
+/// one.</summary>
 internal static class ConfineVmmVerb
 {
     internal const string Name = "confine-vmm";
     private const string Later = "later";
     private const string WithParent = "with-parent";
+    private const string WithLandlock = "landlock";
+    private const string WithoutLandlock = "without";
 
     /// <summary>What comes before the hypervisor's own arguments.</summary>
     internal static IReadOnlyList<string> Arguments(MachineDescription description)
-        => ["runcvm", Name, ListOf(description), description.Hypervisor];
+        => ["runcvm", Name, ListOf(description), Landlock(description.HasLandlock), description.Hypervisor];
+
+    private static string Landlock(bool isThere) => isThere ? WithLandlock : WithoutLandlock;
 
     // Firecracker without KVM is the test double, which runs QEMU.
     private static string ListOf(MachineDescription description)
@@ -26,11 +31,14 @@ internal static class ConfineVmmVerb
     /// <summary>The same for one that is kept ready: it starts when something comes on its standard input, and not at
     /// all when that ends.</summary>
     internal static IReadOnlyList<string> ArgumentsLater(MachineDescription description)
-        => ["runcvm", Name, Later, ListOf(description), description.Hypervisor];
+        =>
+        [
+            "runcvm", Name, Later, ListOf(description), Landlock(description.HasLandlock), description.Hypervisor,
+        ];
 
     /// <summary>The same for one whose machine is saved, which ends with the thread that started it.</summary>
     internal static IReadOnlyList<string> ArgumentsToSave(string hypervisor)
-        => ["runcvm", Name, WithParent, "qemu-tcg", hypervisor];
+        => ["runcvm", Name, WithParent, "qemu-tcg", Landlock(LandlockRules.Version > 0), hypervisor];
 
     internal static int Run(IReadOnlyList<string> arguments)
     {
@@ -51,17 +59,23 @@ internal static class ConfineVmmVerb
             arguments = [.. arguments.Skip(1)];
         }
 
-        SystemCallList? list = arguments.Count < 3 ? null : arguments[0] switch
+        if (arguments is not [var kind, WithLandlock or WithoutLandlock, var program, var name, ..])
+            throw NotForPeople();
+        (SystemCallList Calls, Func<string, LandlockRules> Files) walls = kind switch
         {
-            "qemu-kvm" => QemuCalls.List(emulates: false),
-            "qemu-tcg" => QemuCalls.List(emulates: true),
-            "firecracker-kvm" => FirecrackerCalls.List,
-            "firecracker-tcg" => FirecrackerCalls.OfTheDouble,
-            _ => null,
+            "qemu-kvm" => (QemuCalls.List(emulates: false), HypervisorRules.OfQemu),
+            "qemu-tcg" => (QemuCalls.List(emulates: true), HypervisorRules.OfQemu),
+            "firecracker-kvm" => (FirecrackerCalls.List, HypervisorRules.OfFirecracker),
+            "firecracker-tcg" => (FirecrackerCalls.OfTheDouble, HypervisorRules.OfTheDouble),
+            _ => throw NotForPeople(),
         };
-        if (list == null) throw new UsageException($"'{Name}' is what RunCVM's own parts call; see runcvm help");
-        SystemCallFilter.Of(list).Install(allThreads: true);
-        CurrentProcess.Execute(arguments[1], [.. arguments.Skip(2)], []);
+        // First, because no list of calls has Landlock's. What is open already stays so.
+        if (arguments[1] == WithLandlock) walls.Files(program).Enforce();
+        SystemCallFilter.Of(walls.Calls).Install(allThreads: true);
+        CurrentProcess.Execute(program, [name, .. arguments.Skip(4)], []);
         return 1;
     }
+
+    private static UsageException NotForPeople()
+        => new($"'{Name}' is what RunCVM's own parts call; see runcvm help");
 }

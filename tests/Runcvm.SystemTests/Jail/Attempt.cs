@@ -36,5 +36,8 @@ internal sealed record Attempt(string What, Who Who, Func<Injector, Task<Answer>
     /// <summary>More answers that are as good, each for its own reason.</summary>
     internal string[] AlsoFine { get; init; } = [];
 
+    /// <summary>What refuses it alone is Landlock, of this version or a later one; 0 where it takes none.</summary>
+    internal int Landlock { get; init; }
+
     internal bool IsRefused(Answer answer) => Refusals.Contains(answer.Name) || AlsoFine.Contains(answer.Name);
 }

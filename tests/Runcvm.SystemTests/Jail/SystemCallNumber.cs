@@ -6,7 +6,8 @@ namespace Runcvm.SystemTests.Jail;
 internal enum SystemCallNumber
 {
     write = 1, close = 3, mmap = 9, munmap = 11, ioctl = 16, socket = 41, connect = 42, bind = 49, fork = 57,
-    wait4 = 61, kill = 62, ptrace = 101,
+    execve = 59,
+    wait4 = 61, kill = 62, mkdir = 83, ptrace = 101,
     syslog = 103, setuid = 105, setgid = 106, setgroups = 116, setresuid = 117, capset = 126, mknod = 133,
     personality = 135, setpriority = 141,
     sched_setscheduler = 144, vhangup = 153, pivot_root = 155, prctl = 157, adjtimex = 159, chroot = 161, acct = 163,
@@ -21,5 +22,5 @@ internal enum SystemCallNumber
     kexec_file_load = 320, memfd_create = 319, bpf = 321,
     execveat = 322, userfaultfd = 323, io_uring_setup = 425, open_tree = 428, move_mount = 429, fsopen = 430,
     pidfd_open = 434, clone3 = 435, pidfd_getfd = 438,
-    process_madvise = 440, mount_setattr = 442, memfd_secret = 447,
+    process_madvise = 440, mount_setattr = 442, landlock_create_ruleset = 444, memfd_secret = 447,
 }

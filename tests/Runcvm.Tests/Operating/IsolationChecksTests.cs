@@ -23,6 +23,18 @@ public sealed class IsolationChecksTests : IDisposable
     }
 
     [Theory]
+    [InlineData(0, Verdict.Warning, "the kernel has none")]
+    [InlineData(1, Verdict.Fine, "version 1, for files;")]
+    [InlineData(5, Verdict.Fine, "version 5, for files and TCP")]
+    [InlineData(7, Verdict.Fine, "version 7, for files, TCP, signals")]
+    public void The_kernel_has_Landlock_or_not(int version, object verdict, string text)
+    {
+        Finding finding = IsolationChecks.Landlock(version);
+        Assert.Equal(verdict, finding.Verdict);
+        Assert.StartsWith(text, finding.Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("1", true)]
     [InlineData("0", false)]
     public void Sibling_threads_and_merged_pages_are_seen(string text, bool warned)
