@@ -75,6 +75,8 @@ internal sealed class BuilderRoom : IDisposable
         MountPoint.Remount(Place, MountFlags.ReadOnly | MountFlags.NoSuid | MountFlags.NoDev);
         MountPoint.Confine(Place);
         BuilderIdentity.Become(user, kept);
+        // Without signals: this thread is one of several, and what it starts sees nobody else.
+        BuilderRules.EnforceIfPossible(BuilderRules.Of(program, folders));
         SystemCallFilter.Of(BuilderCalls.List).Install(allThreads: false);
     }
 }

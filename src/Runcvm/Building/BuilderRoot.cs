@@ -15,9 +15,16 @@ internal static class BuilderRoot
     /// <param name="program">without links</param>
     internal static void ShowPrograms(string tree, string program)
     {
+        foreach (string folder in FoldersOf(program)) ShowProgramsIn(tree, folder);
+    }
+
+    /// <summary>Where the program and all that belongs to it lie, as far as this root has them.</summary>
+    internal static IEnumerable<string> FoldersOf(string program)
+    {
         // A distribution may keep its programs elsewhere, as /nix/store.
         string own = "/" + program.Split('/')[1];
-        foreach (string folder in ProgramFolders.Append(own).Distinct()) ShowProgramsIn(tree, folder);
+        return ProgramFolders.Append(own).Distinct()
+            .Where(static folder => FileStatus.TryOf(folder, followLinks: true) != null);
     }
 
     /// <summary>Shows a folder of the host by its own name.</summary>
@@ -31,8 +38,7 @@ internal static class BuilderRoot
 
     private static void ShowProgramsIn(string tree, string folder)
     {
-        if (FileStatus.TryOf(folder) is not { } status) return;
-        if (status.Kind == FileKind.Link)
+        if (FileStatus.TryOf(folder) is { Kind: FileKind.Link })
         {
             File.CreateSymbolicLink(tree + folder, new FileInfo(folder).LinkTarget!);
             return;

@@ -41,7 +41,7 @@ internal static class BuildVerb
             TreeSize.Check(root, bounds.MostBytes);
             string program = RealPath.Of(mkfs) ?? mkfs;
             string made = BuilderTree.Furnish(workFolder, program, output, bounds.User);
-            BuilderTree.Enter(workFolder, bounds);
+            BuilderTree.Enter(workFolder, bounds, program, ("/" + Joined, false), (made, true));
             // Survives execve: mkfs.erofs does not go on writing for a builder that was killed, now or just before.
             CurrentProcess.SignalWhenParentEnds(SignalNumber.Kill);
             if (CurrentProcess.ParentId != parent) return CannotBuild;

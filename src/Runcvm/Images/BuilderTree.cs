@@ -40,13 +40,19 @@ internal static class BuilderTree
 
     /// <summary>Makes it the root of this thread, and takes from the thread all but what it takes to read any file
     /// there and to write its own. The kernel ends a program that goes beyond its bounds.</summary>
-    internal static void Enter(string tree, BuildBounds bounds)
+    /// <param name="tree">a mount point</param>
+    /// <param name="bounds">of the build</param>
+    /// <param name="program">that will be executed</param>
+    /// <param name="places">the layers and the output as the program sees them, and which of them it may write</param>
+    internal static void Enter(
+        string tree, BuildBounds bounds, string program, params IReadOnlyList<(string Path, bool IsWritable)> places)
     {
         CurrentProcess.SetLimit(Rlimit.FileSize, (ulong)bounds.MostBytes, (ulong)bounds.MostBytes);
         CurrentProcess.SetLimit(Rlimit.ProcessorTime, MostSeconds, MostSeconds + 1);
         CurrentProcess.SetLimit(Rlimit.Data, MostMemory, MostMemory);
         MountPoint.Confine(tree);
         BuilderIdentity.Become(bounds.User, CapabilitySet.Of(["CAP_DAC_READ_SEARCH"]));
+        BuilderRules.EnforceIfPossible(BuilderRules.Of(program, places) with { KeepsSignals = true });
         SystemCallFilter.Of(BuilderCalls.List).Install(allThreads: false);
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Runcvm.Building;
 using Runcvm.Linux.Files;
+using Runcvm.Linux.Mounts;
 using Runcvm.Linux.Processes;
 using Runcvm.Tests.Images;
 
@@ -50,9 +51,45 @@ public sealed class BuilderRoomTests : IDisposable
     [InlineData("echo >made; ln made other")]
     public void What_would_lead_root_elsewhere_is_refused(string script)
     {
-        Run(script);
+        // As a builder could make it where the kernel has no Landlock.
+        _folder.Shell($"cd work; ({script}); chown -hR {User} .");
         string message = Assert.Throws<UsageException>(() => BuiltFolder.TakeBack(Work, User)).Message;
         Assert.Equal("what was to be unpacked made something that is no plain file", message);
+    }
+
+    [Theory]
+    [InlineData("ln -s /etc/shadow made")]
+    [InlineData("mkfifo made")]
+    public void It_makes_plain_files_and_folders_alone(string script)
+    {
+        Assert.SkipUnless(LandlockRules.Version > 0, "the kernel has no Landlock");
+        BuilderEnd end = Run($"mkdir folder; echo >folder/file; mv folder/file moved; rm -r folder; {script}");
+        Assert.NotEqual(0, end.Status.Code);
+        Assert.Contains("Permission denied", end.Errors, StringComparison.Ordinal);
+        Assert.Equal(["moved"], Directory.EnumerateFileSystemEntries(Work).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void What_everybody_may_write_below_its_programs_it_may_not()
+    {
+        Assert.SkipUnless(LandlockRules.Version > 0, "the kernel has no Landlock");
+        // A mount of the host's there comes along, and is not read-only.
+        string open = _folder.Make("open");
+        string shell = _folder.Path("shell");
+        File.Copy(RealPath.Of("/bin/sh")!, shell);
+        Node.SetPermissions(_folder.Path(""), Permission.PlainFolder);
+        MountPoint.Add("tmpfs", open, "tmpfs", MountFlags.None, "mode=777");
+        try
+        {
+            BuilderEnd end = Run(shell, $"[ -w {open} ] && echo 'may write' >&2; echo >{open}/made");
+            Assert.StartsWith("may write\n", end.Errors, StringComparison.Ordinal);
+            Assert.Contains("Permission denied", end.Errors, StringComparison.Ordinal);
+            Assert.Empty(Directory.EnumerateFileSystemEntries(open));
+        }
+        finally
+        {
+            MountPoint.Remove(open);
+        }
     }
 
     [Fact]
@@ -118,12 +155,13 @@ public sealed class BuilderRoomTests : IDisposable
 
     private BuilderEnd Run(string script) => Run(script, TimeSpan.FromMinutes(5));
 
-    private BuilderEnd Run(string script, TimeSpan most)
+    private BuilderEnd Run(string script, TimeSpan most) => Run(RealPath.Of("/bin/sh")!, script, most);
+
+    private BuilderEnd Run(string shell, string script, TimeSpan? most = null)
     {
         BuiltFolder.Give(Work, User);
-        string shell = RealPath.Of("/bin/sh")!;
         using var room = new BuilderRoom(shell, User, CapabilitySet.Empty, [(Work, true)]);
         string inside = $"cd {Work}; OTHERS='{Threads()}'; {script}";
-        return room.Run(shell, ["sh", "-c", inside], most);
+        return room.Run(shell, ["sh", "-c", inside], most ?? TimeSpan.FromMinutes(5));
     }
 }
