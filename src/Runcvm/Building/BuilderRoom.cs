@@ -36,25 +36,29 @@ internal sealed class BuilderRoom : IDisposable
     /// <param name="path">the program's file</param>
     /// <param name="arguments">argv, its first the program's name</param>
     /// <param name="most">how long it may take, asleep or not</param>
-    internal BuilderEnd Run(string path, IReadOnlyList<string> arguments, TimeSpan most)
+    /// <param name="mostMemory">bytes, of all its processes together</param>
+    internal BuilderEnd Run(
+        string path, IReadOnlyList<string> arguments, TimeSpan most, long mostMemory = BuilderGroup.MostMemory)
     {
         (SafeFileHandle read, SafeFileHandle write) = FileDescriptor.Pipe();
         using SafeFileHandle stderr = read;
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
-        using ChildProcess child = Start(path, arguments, nothing, write);
+        using var group = BuilderGroup.Make(mostMemory);
+        using ChildProcess child = Start(group, path, arguments, nothing, write);
         return BuilderEnd.Await(child, stderr, most, () => _inside.Run(OtherProcess.TryKillAllOfUser));
     }
 
     public void Dispose() => _inside.Dispose();
 
     private ChildProcess Start(
-        string path, IReadOnlyList<string> arguments, SafeFileHandle nothing, SafeFileHandle stderr)
+        BuilderGroup group, string path, IReadOnlyList<string> arguments, SafeFileHandle nothing,
+        SafeFileHandle stderr)
     {
         // Our copy of the writing end must be closed, or the end of the output would never be seen.
         using (stderr)
         {
-            return _inside.Run(() => ChildProcess.Start(
-                path, arguments, Environment, [(0, nothing), (1, nothing), (2, stderr)]));
+            return group.Start(() => _inside.Run(() => ChildProcess.Start(
+                path, arguments, Environment, [(0, nothing), (1, nothing), (2, stderr)])));
         }
     }
 

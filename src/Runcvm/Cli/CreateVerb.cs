@@ -130,6 +130,7 @@ internal static class CreateVerb
         var systems = GuestFileSystems.From(mounts, options.Disks, options.SharesSockets);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options, systems.HasInit, bundle.IsPodmans);
         timeline.Ended("options");
+        BuilderGroup.Parent = CgroupParent.Of(bundle.Spec["linux"]);
         Kernel kernel = ChooseKernel(options, installed, bundle.RootPath, folder, config.ImageCacheBytes);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InstalledFiles.InitramfsCache);
         timeline.Ended("kernel and initramfs");

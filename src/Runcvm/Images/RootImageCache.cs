@@ -117,7 +117,8 @@ internal sealed class RootImageCache(
             // First, so that people see which image is being built.
             File.WriteAllLines(LayersOf(chain.Key), chain.Layers);
             // Nobody may go on writing to what is about to be everybody's image.
-            string? failure = Tool.Run(builder, arguments, longestBuild ?? BuilderTree.Longest,
+            using var group = BuilderGroup.Make();
+            string? failure = Tool.Run(builder, arguments, longestBuild ?? BuilderTree.Longest, group,
                 () => BuilderIdentity.EndAllOf(bounds.User));
             if (failure != null) throw Explain(chain, failure);
             Publish(unfinished, image);

@@ -20,20 +20,23 @@ internal static class Tool
     /// <summary>Runs a program to its end that reads nothing of a stranger's.</summary>
     /// <returns>null on success, else the last line it wrote to stderr</returns>
     internal static string? Run(string path, IReadOnlyList<string> arguments)
-        => Run(path, arguments, TimeSpan.MaxValue, static () => { });
+        => Run(path, arguments, TimeSpan.MaxValue, group: null, static () => { });
 
     /// <summary>Runs a program to its end.</summary>
     /// <param name="path">the program's file</param>
     /// <param name="arguments">argv, its first the program's name</param>
     /// <param name="most">how long it may take, asleep or not</param>
+    /// <param name="group">in which it runs; null: with its starter</param>
     /// <param name="endOthers">ends what it left behind</param>
     /// <returns>null on success, else the last line it wrote to stderr, or what took too long</returns>
-    internal static string? Run(string path, IReadOnlyList<string> arguments, TimeSpan most, Action endOthers)
+    internal static string? Run(
+        string path, IReadOnlyList<string> arguments, TimeSpan most, BuilderGroup? group, Action endOthers)
     {
         (SafeFileHandle read, SafeFileHandle write) = FileDescriptor.Pipe();
         using SafeFileHandle stderr = read;
         using SafeFileHandle nothing = FileDescriptor.Open("/dev/null", OpenFlags.ReadWrite);
-        using ChildProcess child = Start(path, arguments, nothing, write);
+        ChildProcess Begin() => Start(path, arguments, nothing, write);
+        using ChildProcess child = group == null ? Begin() : group.Start(Begin);
         return FailureIn(BuilderEnd.Await(child, stderr, most, endOthers), Path.GetFileName(arguments[0]));
     }
 
@@ -48,7 +51,7 @@ internal static class Tool
             return $"{name} wrote more than it may";
         if (end.Signal == SignalNumber.ProcessorTime) return $"{name} took more time than it may";
         if (end.Signal == SignalNumber.Kill)
-            return $"{name} was killed: it took more time than it may, or the host's memory did not suffice";
+            return $"{name} was killed: it took more time or memory than it may, or the host's memory did not suffice";
         if (end.Signal != 0) return $"{name} was killed by signal {end.Signal}";
         const StringSplitOptions Lines = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
         return builder.Errors.Split('\n', Lines).LastOrDefault() ?? $"{name} ended with code {end.Code}";

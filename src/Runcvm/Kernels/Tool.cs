@@ -95,7 +95,7 @@ internal static class Tool
         if (code == SignalBase + SignalNumber.FileSize || errors.Contains("File too large", StringComparison.Ordinal))
             return $"it writes more than {mostBytes >> 20} MiB";
         return code == SignalBase + SignalNumber.Kill
-            ? $"it was killed: it computed for more than {MostSeconds} s, or the host's memory did not suffice" : null;
+            ? $"it was killed: it computed for more than {MostSeconds} s, or took more memory than it may" : null;
     }
 
     private static (int Code, string Errors) ExecuteIn(string folder, string program, string[] arguments)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Runcvm.Building;
 using Runcvm.Hypervisors;
 using Runcvm.Installation;
 using Runcvm.Kernels;
@@ -102,6 +103,9 @@ internal sealed record PlannedMachine
     private string[] LimitNotices => Cgroups.Memory ? []
         : ["nothing limits the sandbox's memory: no cgroup of this host counts it"];
 
+    private static string[] BuilderNotices => BuilderGroup.Missing is { } reason
+        ? [$"what built something for this machine had its own limits and no cgroup: {reason}"] : [];
+
     /// <summary>For the guest's init.</summary>
     internal Setup Setup() => new()
     {
@@ -158,7 +162,10 @@ internal sealed record PlannedMachine
         SharesAddresses = SharesAddresses,
         MaySpoof = MaySpoof,
         Egress = [.. Options.Egress.Select(static policy => policy.Text)],
-        Notices = [.. Warnings, .. LimitNotices, .. WarmNotices, .. Systems.Notices, .. Disks.Notices],
+        Notices =
+        [
+            .. Warnings, .. LimitNotices, .. BuilderNotices, .. WarmNotices, .. Systems.Notices, .. Disks.Notices,
+        ],
         Shares = [.. Systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly, share.Hidden))],
         IsPod = IsPod,
         FileServer = IsPod ? FileServerIdentity.OfPod : FileServerIdentity.Of(Spec["process"]),

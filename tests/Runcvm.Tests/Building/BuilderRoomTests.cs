@@ -116,6 +116,26 @@ public sealed class BuilderRoomTests : IDisposable
         Assert.InRange(clock.Elapsed, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(100));
     }
 
+    [Theory]
+    [InlineData(64L << 20, false)]
+    [InlineData(512L << 20, true)]
+    public void All_its_processes_together_have_no_more_memory_than_that(long most, bool suffices)
+    {
+        using (var group = BuilderGroup.Make(most))
+            Assert.SkipUnless(group.Exists, $"this process makes no cgroup: {BuilderGroup.Missing}");
+        string home = File.ReadAllText("/proc/self/cgroup");
+        // As much may be swapped out.
+        BuilderEnd end = Run(RealPath.Of("/bin/sh")!, """
+            exec python3 -c '
+            import subprocess, sys
+            eaten = b"x" * (90 << 20)
+            sys.exit(subprocess.call([sys.executable, "-c", "import sys; sys.exit(len(b\"x\" * (90 << 20)) % 2)"]) != 0)
+            '
+            """, null, most);
+        Assert.Equal(suffices, end.Status == new ExitStatus(0, 0));
+        Assert.Equal(home, File.ReadAllText("/proc/self/cgroup"));
+    }
+
     [Fact]
     public void Of_many_messages_the_last_are_kept()
     {
@@ -157,11 +177,12 @@ public sealed class BuilderRoomTests : IDisposable
 
     private BuilderEnd Run(string script, TimeSpan most) => Run(RealPath.Of("/bin/sh")!, script, most);
 
-    private BuilderEnd Run(string shell, string script, TimeSpan? most = null)
+    private BuilderEnd Run(
+        string shell, string script, TimeSpan? most = null, long mostMemory = BuilderGroup.MostMemory)
     {
         BuiltFolder.Give(Work, User);
         using var room = new BuilderRoom(shell, User, CapabilitySet.Empty, [(Work, true)]);
         string inside = $"cd {Work}; OTHERS='{Threads()}'; {script}";
-        return room.Run(shell, ["sh", "-c", inside], most ?? TimeSpan.FromMinutes(5));
+        return room.Run(shell, ["sh", "-c", inside], most ?? TimeSpan.FromMinutes(5), mostMemory);
     }
 }
