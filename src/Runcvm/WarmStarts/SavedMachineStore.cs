@@ -54,7 +54,7 @@ internal sealed class SavedMachineStore(string folder = SavedMachineStore.Defaul
 
             SafeFileHandle? file = Open(store, key, out fault);
             // The last use, for those who make room.
-            if (file != null) File.SetLastWriteTimeUtc(PathOf(key), DateTime.UtcNow);
+            if (file != null) File.SetLastWriteTimeUtc(file, DateTime.UtcNow);
             return file;
         }
         catch (LinuxException e) when (e.Errno == Errno.ENOENT)
@@ -114,6 +114,11 @@ internal sealed class SavedMachineStore(string folder = SavedMachineStore.Defaul
     internal void RemoveUnfinished()
     {
         foreach (string file in Directory.EnumerateFiles(folder, "*" + Unfinished)) File.Delete(file);
+        // What describes a machine is there before it, and goes after it.
+        foreach (string file in Directory.EnumerateFiles(folder, "*" + About))
+        {
+            if (!File.Exists(Path.ChangeExtension(file, Machine))) File.Delete(file);
+        }
     }
 
     /// <summary>Removes as few as make the store no larger than that, for somebody who holds the lock.</summary>
@@ -137,10 +142,19 @@ internal sealed class SavedMachineStore(string folder = SavedMachineStore.Defaul
     private static SafeFileHandle? Open(SafeFileHandle store, string key, out string? fault)
     {
         SafeFileHandle file = FileDescriptor.OpenBeneath(store, key + Machine, AtOnce);
-        fault = FaultOf(store, key, FileStatus.Of(file));
-        if (fault == null) return file;
-        file.Dispose();
-        return null;
+        bool isUsable = false;
+        try
+        {
+            FileStatus status = FileStatus.Of(file);
+            // Without a name it was removed at this moment, to make room: then it was none.
+            fault = status.Links == 0 ? null : FaultOf(store, key, status);
+            isUsable = fault == null && status.Links > 0;
+            return isUsable ? file : null;
+        }
+        finally
+        {
+            if (!isUsable) file.Dispose();
+        }
     }
 
     private static string? FaultOf(SafeFileHandle store, string key, FileStatus status)

@@ -66,6 +66,23 @@ public sealed class SavedMachineStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task One_that_is_removed_at_this_moment_is_opened_or_is_none()
+    {
+        for (int i = 0; i < 200; i++)
+        {
+            Save(Key, "machine");
+            var start = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            Task pruning = start.Task.ContinueWith(
+                _ => _store.Prune(0), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            start.SetResult();
+            using SafeFileHandle? file = _store.TryOpen(Key, out string? fault);
+            Assert.Null(fault);
+            if (file != null) Assert.Equal("machine", Encoding.UTF8.GetString(FileDescriptor.ReadToEnd(file)));
+            await pruning;
+        }
+    }
+
+    [Fact]
     public void The_one_longest_unused_makes_room_and_the_one_used_last_stays()
     {
         Save(Key, "machine");
@@ -84,6 +101,8 @@ public sealed class SavedMachineStoreTests : IDisposable
     {
         Save(Key, "machine");
         File.WriteAllText(_store.UnfinishedOf(OtherKey), "half");
+        // Of one that was ended between the two.
+        File.WriteAllText(Path.Combine(_store.Folder, OtherKey + ".about"), "4\nanother\n");
         Assert.Single(_store.All());
         Assert.Single(_store.Prune(0));
         Assert.Empty(Directory.EnumerateFileSystemEntries(_store.Folder));
