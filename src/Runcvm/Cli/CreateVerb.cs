@@ -91,7 +91,7 @@ internal static class CreateVerb
         Save(folder.Process, machine.Workload, $"exec {machine.Workload.Arguments[0]}: argument list too long");
         // Last: from here on the limits in it are the sandbox's.
         SandboxSpec.Rewrite(bundle.Spec, machine.Parts());
-        if (!machine.Options.UseKvm) BootTurns.Ensure();
+        if (!machine.Options.Hardware.UseKvm) BootTurns.Ensure();
         SandboxSkeleton.Ensure();
         string sandbox = bundle.SaveForSandbox();
         timeline.Ended("sandbox's configuration");
@@ -115,7 +115,7 @@ internal static class CreateVerb
         MachineOptions options =
             MachineOptions.From(environment, config, host, resources, out IReadOnlyList<string> warnings);
         if (isPod) PodRules.Check(options);
-        MachineMemory.CheckHugePages(options);
+        MachineMemory.CheckHugePages(options.Hardware);
         network.Check(options.SaysHostNetwork);
         IReadOnlyList<MountInfo> hostMounts = MountInfo.ReadAll();
         LayerChain chain = LayerChain.Of(bundle.RootPath, hostMounts);
@@ -139,7 +139,7 @@ internal static class CreateVerb
         BuilderIdentity.EndAllOf(user);
         // How many networks the machine has the supervisor will see; one card is there for those to come.
         int ownDisks = 1 + (options.RootIsShare ? 0 : 1) + (kernel.ModulesImagePath == null ? 0 : 1);
-        DeviceLimit.Check(program.IsFirecracker, installed.Machine, options.Balloon, ownDisks + options.Disks.Count, cards: 1);
+        DeviceLimit.Check(program.IsFirecracker, installed.Machine, options.Hardware.Balloon, ownDisks + options.Disks.Count, cards: 1);
         // Until the machine runs nobody else is its user.
         var bounds = new BuildBounds(user, config.ImageCacheBytes);
         var disks = MachineDisks.Prepare(chain, folder, kernel, options, mounts, program.OwnerOfDisks(user), bounds);
@@ -178,7 +178,7 @@ internal static class CreateVerb
     {
         Kernel kernel = options.Kernel == ImageKernel.Choice
             ? KernelOfImage(root, installed.Machine, folder, cacheSize)
-            : new KernelStore(installed.Kernels, installed.Machine).Find(options.Kernel, emulated: !options.UseKvm);
+            : new KernelStore(installed.Kernels, installed.Machine).Find(options.Kernel, emulated: !options.Hardware.UseKvm);
         string processor = ProcessorName.Of(installed.Machine);
         return File.Exists(installed.Guest)
             ? kernel

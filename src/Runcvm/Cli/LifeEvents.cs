@@ -11,10 +11,10 @@ namespace Runcvm.Cli;
 internal static class LifeEvents
 {
     internal static void Created(string id, MachineDescription description, string kernel)
-        => Journal.Write(Journal.Info, $"machine {Short(id)} created: {Name(description)}, {kernel}, {description.Cpus} vCPUs, {Mebibytes(description)} MiB",
+        => Journal.Write(Journal.Info, $"machine {Short(id)} created: {Name(description)}, {kernel}, {description.Hardware.Cpus} vCPUs, {Mebibytes(description)} MiB",
         [
             .. Of(id, "created"), ("RUNCVM_HYPERVISOR", Name(description)), ("RUNCVM_KERNEL", kernel),
-            ("RUNCVM_CPUS", Text(description.Cpus)), ("RUNCVM_MEM_SIZE", Text(Mebibytes(description))),
+            ("RUNCVM_CPUS", Text(description.Hardware.Cpus)), ("RUNCVM_MEM_SIZE", Text(Mebibytes(description))),
         ]);
 
     internal static void NotCreated(string id, string reason)
@@ -58,7 +58,7 @@ internal static class LifeEvents
 
     private static string Name(MachineDescription description) => description.IsFirecracker ? "firecracker" : "qemu";
 
-    private static long Mebibytes(MachineDescription description) => description.MemoryBytes / (1024 * 1024);
+    private static long Mebibytes(MachineDescription description) => description.Hardware.MemoryMebibytes;
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 }

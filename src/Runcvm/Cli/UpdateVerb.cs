@@ -52,8 +52,8 @@ internal static class UpdateVerb
         using SafeFileHandle source = resources == "-" ? FileDescriptor.Duplicate(new SafeFileHandle(StandardInput, false)) : FileDescriptor.Open(resources, OpenFlags.ReadOnly);
         JsonObject limits = Read(FileDescriptor.ReadToEnd(source));
         SetInGuest(limits, machine, folder);
-        long overhead = MemoryOverhead.Of(machine.UseKvm, machine.Shares.Count > 0, machine.MemoryBytes);
-        new SandboxLimits(machine.UsualMemory, overhead, machine.Cpus).Change(limits);
+        long overhead = MemoryOverhead.Of(machine.Hardware.UseKvm, machine.Shares.Count > 0, machine.Hardware.MemoryBytes);
+        new SandboxLimits(machine.UsualMemory, overhead, machine.Hardware.Cpus).Change(limits);
         // A guest has no use for more, and on cgroup v1 no limit may be above that of memory and swap together.
         if (machine is { SandboxMemoryLimit: 0, UsualMemory: > 0 }) Bound(limits["memory"], machine.UsualMemory);
         using SafeFileHandle rewritten = FileDescriptor.InMemory("resources", Encoding.UTF8.GetBytes(limits.ToJsonString()));
@@ -87,13 +87,13 @@ internal static class UpdateVerb
     private static void SetInGuest(JsonObject limits, MachineDescription machine, MachineFolder folder)
     {
         const long Mebibyte = 1024 * 1024;
-        long has = machine.MemoryBytes / Mebibyte;
+        long has = machine.Hardware.MemoryBytes / Mebibyte;
         long asked = 0;
         if (MemoryLimit.Of(limits) is { } limit)
         {
             if (limit < MachineSize.LeastMemory) throw new UsageException($"a machine needs at least {ByteSize.Text(MachineSize.LeastMemory)} of memory, not {ByteSize.Text(limit)}");
             asked = Math.Min(has, limit / Mebibyte);
-            if (asked < has && !machine.Balloon)
+            if (asked < has && !machine.Hardware.Balloon)
                 throw new UsageException($"the machine was started with {has} MiB of memory and RUNCVM_ENABLE_BALLOON=0, so none of it can be taken back ({asked} MiB asked for)");
             KeepRoom(limits, machine);
         }
@@ -102,15 +102,15 @@ internal static class UpdateVerb
         long processes = ProcessLimit.Of(limits) ?? (limits["pids"]?["limit"]?.GetValue<long>() < 0 ? -1 : 0);
         if (asked == 0 && processes == 0) return;
         Ask(folder, machine, new SetLimits(asked, processes));
-        if (asked > 0 && machine is { IsFirecracker: true, Balloon: true }) SetBalloon(folder, has - asked);
+        if (asked > 0 && machine is { IsFirecracker: true, Hardware.Balloon: true }) SetBalloon(folder, has - asked);
     }
 
     private static void KeepRoom(JsonObject limits, MachineDescription machine)
     {
         foreach (string name in (string[])["limit", "swap"])
         {
-            if (limits["memory"]?[name]?.GetValue<long>() is > 0 and long bytes && bytes < machine.MemoryBytes)
-                limits["memory"]![name] = machine.MemoryBytes;
+            if (limits["memory"]?[name]?.GetValue<long>() is > 0 and long bytes && bytes < machine.Hardware.MemoryBytes)
+                limits["memory"]![name] = machine.Hardware.MemoryBytes;
         }
     }
 

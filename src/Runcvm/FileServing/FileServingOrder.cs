@@ -26,7 +26,7 @@ internal sealed record FileServingOrder : IWireValue<FileServingOrder>
 
     internal static FileServingOrder Of(MachineDescription description) => new()
     {
-        MemoryBytes = description.MemoryBytes,
+        MemoryBytes = description.Hardware.MemoryBytes,
         Cache = (CachePolicy)description.ShareCache,
         Identity = description.FileServer,
         // The folder of the shares is the file server's root.

@@ -21,12 +21,12 @@ internal sealed record HypervisorProgram(bool IsFirecracker, string OnHost, stri
         if (options.Hypervisor == Hypervisor.Qemu)
         {
             string qemu = host.QemuPath!;
-            return new HypervisorProgram(false, qemu, qemu, options.UseKvm ? new Version(0, 0) : QemuVersion.Of(qemu), HypervisorTree.FilesOfQemu(qemu));
+            return new HypervisorProgram(false, qemu, qemu, options.Hardware.UseKvm ? new Version(0, 0) : QemuVersion.Of(qemu), HypervisorTree.FilesOfQemu(qemu));
         }
 
         FirecrackerProgram firecracker = host.Firecracker!;
         Version version = FirecrackerVersion.Check(firecracker.Path);
-        if (options.HugePages) FirecrackerVersion.CheckHugePages(version, options.Balloon);
+        if (options.Hardware.HugePages) FirecrackerVersion.CheckHugePages(version, options.Hardware.Balloon);
         // Its releases are one static file. The test double is several programs, which lie anywhere below /usr.
         return new HypervisorProgram(true, firecracker.Path, HypervisorTree.Firecracker, version, firecracker.IsTestDouble ? PlacesOfDouble : []);
     }

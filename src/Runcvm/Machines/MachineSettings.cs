@@ -17,12 +17,7 @@ internal sealed record MachineSettings
     /// <summary>the processors that the machine has</summary>
     internal required Architecture Architecture { get; init; }
 
-    internal bool UseKvm { get; init; }
-
-    internal int Cpus { get; init; }
-
-    /// <summary>whole mebibytes</summary>
-    internal long MemoryMebibytes { get; init; }
+    internal required Hardware Hardware { get; init; }
 
     internal required string Vmlinux { get; init; }
 
@@ -33,21 +28,6 @@ internal sealed record MachineSettings
     internal required IReadOnlyList<Disk> Disks { get; init; }
 
     internal required IReadOnlyList<NetworkCard> Cards { get; init; }
-
-    /// <summary>guest memory in huge pages</summary>
-    internal bool HugePages { get; init; }
-
-    /// <summary>guest memory is taken before the machine starts</summary>
-    internal bool PreallocateMemory { get; init; }
-
-    /// <summary>the host's kernel carries the packets</summary>
-    internal bool VhostNet { get; init; }
-
-    /// <summary>a device by which the host can ask for memory back</summary>
-    internal bool Balloon { get; init; }
-
-    /// <summary>what it asks for from the beginning</summary>
-    internal int BalloonMebibytes { get; init; }
 
     /// <summary>the hypervisor's root folder as the supervisor sees it</summary>
     internal string Tree { get; init; } = "";

@@ -30,8 +30,8 @@ internal static class InspectVerb
         Line("hypervisor", $"{description.Hypervisor} ({machine.Acceleration})");
         Line("kernel", report.KernelRelease.Length == 0 ? machine.Kernel : $"{machine.Kernel} ({TextRing.Printable(report.KernelRelease)})");
         Line("arguments", description.KernelCommandLine);
-        Line("vCPUs", $"{description.Cpus}");
-        Line("memory", use == null ? Amount.Bytes(description.MemoryBytes) : $"{Amount.Bytes(description.MemoryBytes)}, {Amount.Bytes(use.MemoryBytes)} of the host used");
+        Line("vCPUs", $"{description.Hardware.Cpus}");
+        Line("memory", use == null ? Amount.Bytes(description.Hardware.MemoryBytes) : $"{Amount.Bytes(description.Hardware.MemoryBytes)}, {Amount.Bytes(use.MemoryBytes)} of the host used");
         Line("bundle", machine.Record?.Bundle ?? "-");
         Line("folder", machine.Folder.FullPath);
         foreach ((string serial, string file) in machine.Record?.Disks ?? []) Line($"disk {serial}", file);

@@ -32,7 +32,7 @@ internal sealed record KnownMachine
 
     internal string Hypervisor => Description.IsFirecracker ? "firecracker" : "qemu";
 
-    internal string Acceleration => Description.UseKvm ? "kvm" : "tcg";
+    internal string Acceleration => Description.Hardware.UseKvm ? "kvm" : "tcg";
 
     /// <summary>DIST/VERSION</summary>
     internal string Kernel => Record?.Kernel ?? "-";

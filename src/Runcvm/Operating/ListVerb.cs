@@ -29,7 +29,7 @@ internal static class ListVerb
             ProcessUse? use = machine.ProcessId is { } process ? ProcessUse.TryOf(process) : null;
             table.Add(
                 machine.ShortId, machine.Name, machine.Image, machine.Status, $"{machine.Hypervisor}/{machine.Acceleration}", machine.Kernel,
-                $"{machine.Description.Cpus}", Amount.Bytes(machine.Description.MemoryBytes),
+                $"{machine.Description.Hardware.Cpus}", Amount.Bytes(machine.Description.Hardware.MemoryBytes),
                 use == null ? "-" : Amount.Bytes(use.MemoryBytes), use == null ? "-" : Amount.Time(use.Uptime));
         }
 

@@ -25,8 +25,8 @@ internal static class MachineJson
 
         json.WriteString("hypervisor", machine.Hypervisor);
         json.WriteString("acceleration", machine.Acceleration);
-        json.WriteNumber("vcpus", machine.Description.Cpus);
-        json.WriteNumber("memoryBytes", machine.Description.MemoryBytes);
+        json.WriteNumber("vcpus", machine.Description.Hardware.Cpus);
+        json.WriteNumber("memoryBytes", machine.Description.Hardware.MemoryBytes);
         if (machine.ProcessId is { } process && ProcessUse.TryOf(process) is { } use)
         {
             json.WriteNumber("memoryUsedBytes", use.MemoryBytes);

@@ -26,8 +26,8 @@ internal sealed class Metrics
         var used = machines.Where(static machine => machine.ProcessId != null)
             .Select(static machine => (Machine: machine, Use: ProcessUse.TryOf(machine.ProcessId!.Value), Network: NetworkUse.Of(machine.ProcessId!.Value)))
             .Where(static item => item.Use != null).ToList();
-        metrics.Add("runcvm_machine_vcpus", "gauge", "vCPUs.", used.Select(static item => (Id(item.Machine), (double)item.Machine.Description.Cpus)));
-        metrics.Add("runcvm_machine_memory_bytes", "gauge", "The guest's memory.", used.Select(static item => (Id(item.Machine), (double)item.Machine.Description.MemoryBytes)));
+        metrics.Add("runcvm_machine_vcpus", "gauge", "vCPUs.", used.Select(static item => (Id(item.Machine), (double)item.Machine.Description.Hardware.Cpus)));
+        metrics.Add("runcvm_machine_memory_bytes", "gauge", "The guest's memory.", used.Select(static item => (Id(item.Machine), (double)item.Machine.Description.Hardware.MemoryBytes)));
         metrics.Add("runcvm_machine_memory_used_bytes", "gauge", "Memory of the host in use.", used.Select(static item => (Id(item.Machine), (double)item.Use!.MemoryBytes)));
         metrics.Add("runcvm_machine_cpu_seconds_total", "counter", "Processor time.", used.Select(static item => (Id(item.Machine), item.Use!.CpuSeconds)));
         metrics.Add("runcvm_machine_uptime_seconds", "gauge", "Time since the start.", used.Select(static item => (Id(item.Machine), item.Use!.Uptime.TotalSeconds)));

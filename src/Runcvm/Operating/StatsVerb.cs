@@ -48,7 +48,7 @@ internal static class StatsVerb
         {
             table.Add(
                 sample.Machine.ShortId, sample.Machine.Name, string.Create(CultureInfo.InvariantCulture, $"{sample.CpuPercent:F1}%"),
-                Amount.Bytes(sample.Use.MemoryBytes), Amount.Bytes(sample.Machine.Description.MemoryBytes),
+                Amount.Bytes(sample.Use.MemoryBytes), Amount.Bytes(sample.Machine.Description.Hardware.MemoryBytes),
                 Amount.Bytes(sample.Use.ReadBytes), Amount.Bytes(sample.Use.WrittenBytes),
                 Amount.Bytes(sample.Network.ReceivedBytes), Amount.Bytes(sample.Network.SentBytes));
         }
@@ -67,7 +67,7 @@ internal static class StatsVerb
             json.WriteNumber("cpuPercent", Math.Round(sample.CpuPercent, 2));
             json.WriteNumber("cpuSeconds", sample.Use.CpuSeconds);
             json.WriteNumber("memoryUsedBytes", sample.Use.MemoryBytes);
-            json.WriteNumber("memoryBytes", sample.Machine.Description.MemoryBytes);
+            json.WriteNumber("memoryBytes", sample.Machine.Description.Hardware.MemoryBytes);
             json.WriteNumber("diskReadBytes", sample.Use.ReadBytes);
             json.WriteNumber("diskWrittenBytes", sample.Use.WrittenBytes);
             json.WriteNumber("networkReceivedBytes", sample.Network.ReceivedBytes);

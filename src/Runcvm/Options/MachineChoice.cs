@@ -17,7 +17,7 @@ internal static class MachineChoice
         }
 
         // A test double is nothing that a host should end up with by itself.
-        bool canFirecracker = host.Firecracker is { IsTestDouble: false } && UseKvm(asked, host) && asked.Cpus is not > MostFirecrackerCpus && !asked.PreallocateMemory && !asked.VhostNet;
+        bool canFirecracker = host.Firecracker is { IsTestDouble: false } && UseKvm(asked, host) && asked.Cpus is not > MostFirecrackerCpus && !asked.Hardware.PreallocateMemory && !asked.Hardware.VhostNet;
         if (asked.Hypervisor == Options.Hypervisor.Auto && canFirecracker) return Options.Hypervisor.Firecracker;
         if (host.QemuPath is null)
         {

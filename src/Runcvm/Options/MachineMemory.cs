@@ -1,4 +1,5 @@
 using System.Globalization;
+using Runcvm.Machines;
 using Runcvm.Syntax;
 
 namespace Runcvm.Options;
@@ -9,7 +10,7 @@ internal static class MachineMemory
     private const string HugePagePool = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages";
     private const int HugePageMebibytes = 2;
 
-    internal static int Balloon(RequestedOptions asked, long memory)
+    internal static int Balloon(Hardware asked, long memory)
     {
         if (asked.BalloonMebibytes == 0) return 0;
         string option = $"RUNCVM_BALLOON_SIZE_MIB={asked.BalloonMebibytes}";
@@ -20,22 +21,22 @@ internal static class MachineMemory
             : throw new UsageException($"{option} leaves the machine too little of its {ByteSize.Text(memory)}: it needs {ByteSize.Text(MachineSize.LeastMemory)}, so at most {most}");
     }
 
-    internal static bool HugePages(RequestedOptions asked, long memory)
+    internal static bool HugePages(Hardware asked, long memory)
         => !asked.HugePages || memory % (HugePageMebibytes * ByteSize.Mebi) == 0
             ? asked.HugePages
             : throw new UsageException($"RUNCVM_HUGETLB needs memory in whole pages of {HugePageMebibytes} MiB, and the machine has {ByteSize.Text(memory)}; ask for an even number of mebibytes");
 
     /// <summary>Refuses a machine of huge pages for which the host has too few: a guest that touched the first one missing would
     /// be killed without a word.</summary>
-    internal static void CheckHugePages(MachineOptions options, string pool = HugePagePool)
+    internal static void CheckHugePages(Hardware hardware, string pool = HugePagePool)
     {
-        if (!options.HugePages) return;
-        long needed = options.MemoryBytes / ByteSize.Mebi / HugePageMebibytes;
+        if (!hardware.HugePages) return;
+        long needed = hardware.MemoryBytes / ByteSize.Mebi / HugePageMebibytes;
         long free = File.Exists(pool) ? long.Parse(File.ReadAllText(pool), CultureInfo.InvariantCulture) : 0;
         if (free < needed)
         {
             throw new UsageException(
-                $"RUNCVM_HUGETLB needs {needed} free huge pages of {HugePageMebibytes} MiB for {ByteSize.Text(options.MemoryBytes)}, and this host has {free}; "
+                $"RUNCVM_HUGETLB needs {needed} free huge pages of {HugePageMebibytes} MiB for {ByteSize.Text(hardware.MemoryBytes)}, and this host has {free}; "
                 + "raise vm.nr_hugepages there, or leave the option out");
         }
     }

@@ -1,10 +1,12 @@
 using Runcvm.Egress;
+using Runcvm.Machines;
 using Runcvm.Syntax;
 
 namespace Runcvm.Options;
 
-// How to add an option: a row in OptionCatalogue (and the same row in docs/options.md, which a test compares), a property in
-// RequestedOptions for what was written, a property here for what it comes to, and the rule between them in From.
+// How to add an option: a row in OptionCatalogue (and the same row in docs/options.md, which a test compares), a property
+// in RequestedOptions for what was written, a property here for what it comes to, and the rule between them in From. One
+// that a machine is made of needs none of the latter three but a property of Machines/Hardware.cs: see CONTRIBUTING.md.
 
 /// <summary>What a machine shall be: every option, decided. Made from the environment, the host's configuration, the host
 /// and the container's specification in one place, so that nobody else has to know where a value came from.</summary>
@@ -17,26 +19,8 @@ internal sealed record MachineOptions
     /// <summary>What runs the machine. Default: Firecracker where it can, else QEMU.</summary>
     internal required Hypervisor Hypervisor { get; init; }
 
-    /// <summary>KVM, always so with Firecracker; else QEMU's TCG. Default: where KVM is real.</summary>
-    internal required bool UseKvm { get; init; }
-
-    /// <summary>vCPUs. Default: the container's limit; without one the host's CPUs, at most 2.</summary>
-    internal required int Cpus { get; init; }
-
-    /// <summary>Guest RAM in bytes, whole mebibytes. Default: the container's limit; without one 512 MiB, 1 GiB with systemd.</summary>
-    internal required long MemoryBytes { get; init; }
-
-    /// <summary>The machine has a device by which the host asks for memory back. Default: true.</summary>
-    internal required bool Balloon { get; init; }
-
-    /// <summary>What it has asked back when the machine starts, in mebibytes. Default: 0.</summary>
-    internal required int BalloonMebibytes { get; init; }
-
-    /// <summary>Guest RAM is huge pages of 2 MiB. Default: false.</summary>
-    internal required bool HugePages { get; init; }
-
-    /// <summary>Guest RAM is taken from the host before the start. Default: false.</summary>
-    internal required bool PreallocateMemory { get; init; }
+    /// <summary>What it is made of; the record has the defaults.</summary>
+    internal required Hardware Hardware { get; init; }
 
     /// <summary>It goes on where another was saved, if there is one. Default: Auto.</summary>
     internal required WarmStart Warm { get; init; }
@@ -74,9 +58,6 @@ internal sealed record MachineOptions
 
     /// <summary>What the machine may reach: what all of these allow. Default: none, which leaves it open.</summary>
     internal required IReadOnlyList<EgressPolicy> Egress { get; init; }
-
-    /// <summary>The host's kernel carries the machine's packets. Default: false.</summary>
-    internal required bool VhostNet { get; init; }
 
     /// <summary>Size of the sparse scratch disk in bytes. Default: 10 GiB.</summary>
     internal required long ScratchSizeBytes { get; init; }
@@ -132,15 +113,24 @@ internal sealed record MachineOptions
         return new MachineOptions
         {
             Hypervisor = hypervisor,
-            UseKvm = useKvm,
-            Cpus = isFirecracker ? Math.Min(cpus, MachineChoice.MostFirecrackerCpus) : cpus,
-            MemoryBytes = memory,
-            Balloon = asked.Balloon,
-            BalloonMebibytes = MachineMemory.Balloon(asked, memory),
-            HugePages = Allowed(MachineMemory.HugePages(asked, memory), usual.HugePages, "RUNCVM_HUGETLB", "takes huge pages of the host", config),
-            PreallocateMemory = Allowed(
-                MachineChoice.OnlyQemu(asked.PreallocateMemory, usual.PreallocateMemory, "RUNCVM_QEMU_MEM_PREALLOC", hypervisor),
-                usual.PreallocateMemory, "RUNCVM_QEMU_MEM_PREALLOC", "takes the host's memory before it is used", config),
+            // What needs no decision passes as it was asked for.
+            Hardware = asked.Hardware with
+            {
+                UseKvm = useKvm,
+                Cpus = isFirecracker ? Math.Min(cpus, MachineChoice.MostFirecrackerCpus) : cpus,
+                MemoryBytes = memory,
+                BalloonMebibytes = MachineMemory.Balloon(asked.Hardware, memory),
+                HugePages = Allowed(MachineMemory.HugePages(asked.Hardware, memory), usual.Hardware.HugePages,
+                    "RUNCVM_HUGETLB", "takes huge pages of the host", config),
+                PreallocateMemory = Allowed(
+                    MachineChoice.OnlyQemu(asked.Hardware.PreallocateMemory, usual.Hardware.PreallocateMemory,
+                        "RUNCVM_QEMU_MEM_PREALLOC", hypervisor),
+                    usual.Hardware.PreallocateMemory, "RUNCVM_QEMU_MEM_PREALLOC",
+                    "takes the host's memory before it is used", config),
+                VhostNet = Allowed(
+                    MachineChoice.VhostNet(asked.Hardware.VhostNet, usual.Hardware.VhostNet, hypervisor, useKvm),
+                    usual.Hardware.VhostNet, "RUNCVM_QEMU_NET_VHOST", "reaches the host's kernel", config),
+            },
             Warm = asked.Warm,
             Kernel = asked.Kernel,
             KernelArguments = arguments,
@@ -153,8 +143,6 @@ internal sealed record MachineOptions
             SaysHostNetwork = asked.SaysHostNetwork,
             MaySpoof = Allowed(asked.MaySpoof, usual.MaySpoof, "RUNCVM_NET_SPOOF", "reaches the host's network", config),
             Egress = Policies(usual.Egress, asked),
-            VhostNet = Allowed(
-                MachineChoice.VhostNet(asked.VhostNet, usual.VhostNet, hypervisor, useKvm), usual.VhostNet, "RUNCVM_QEMU_NET_VHOST", "reaches the host's kernel", config),
             ScratchSizeBytes = asked.ScratchSizeBytes ?? OptionCatalogue.DefaultScratchSize,
             // Firecracker has no device for files: without one each request goes through a program in the guest and a byte stream.
             RootIsShare = asked.RootIsShare ?? !isFirecracker,
@@ -173,7 +161,13 @@ internal sealed record MachineOptions
 
     // What a machine that asks for nothing does not inherit as its own wish.
     private static RequestedOptions Alone(RequestedOptions usual)
-        => usual with { Cpus = null, MemoryBytes = null, PreallocateMemory = false, VhostNet = false, Egress = null };
+        => usual with
+        {
+            Cpus = null,
+            MemoryBytes = null,
+            Hardware = usual.Hardware with { PreallocateMemory = false, VhostNet = false },
+            Egress = null,
+        };
 
     // The host's is the ceiling, so that nobody's own can widen it.
     private static EgressPolicy[] Policies(EgressPolicy? host, RequestedOptions asked)

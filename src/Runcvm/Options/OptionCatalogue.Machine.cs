@@ -7,6 +7,8 @@ internal static partial class OptionCatalogue
     // Linux itself counts CPUs up to this number (NR_CPUS of the largest kernels).
     private const int MostCpus = 8192;
 
+    private const int MostMebibytes = (int)(MachineSize.MostMemory / ByteSize.Mebi);
+
     private static Option[] Machine =>
     [
         new("RUNCVM_HYPERVISOR", "What runs the machine: `auto`, `qemu` or `firecracker`.",
@@ -34,13 +36,13 @@ internal static partial class OptionCatalogue
             "`-m`, else 512M, or 1G with `RUNCVM_SYSTEMD`",
             (o, text) => o with { MemoryBytes = text.Size(MachineSize.LeastMemory, MachineSize.MostMemory, ByteSize.Mebi) }),
         new("RUNCVM_ENABLE_BALLOON", "A device by which the host asks the guest for memory back and gives it again, as `docker update -m` does.",
-            "on", (o, text) => o with { Balloon = text.Flag() }),
+            "on", Part((part, text) => part with { Balloon = text.Flag() })),
         new("RUNCVM_BALLOON_SIZE_MIB", "Mebibytes of the guest's RAM that the host has asked back when it starts; at least 64 stay.", "0",
-            (o, text) => o with { BalloonMebibytes = text.Number(0, (int)(MachineSize.MostMemory / ByteSize.Mebi)) }),
+            Part((part, text) => part with { BalloonMebibytes = text.Number(0, MostMebibytes) })),
         new("RUNCVM_HUGETLB", "The guest's RAM is huge pages of 2 MiB, of which the host must have enough (`vm.nr_hugepages`).", "off",
-            (o, text) => o with { HugePages = text.Flag() }) { NeedsAllow = true },
+            Part((part, text) => part with { HugePages = text.Flag() })) { NeedsAllow = true },
         new("RUNCVM_QEMU_MEM_PREALLOC", "QEMU takes all of the guest's RAM before the machine starts.", "off",
-            (o, text) => o with { PreallocateMemory = text.Flag() }) { NeedsAllow = true },
+            Part((part, text) => part with { PreallocateMemory = text.Flag() })) { NeedsAllow = true },
         new("RUNCVM_WARM",
             "Whether the machine goes on where `runcvm warm` saved one instead of booting, if there is a saved one "
             + "that fits: `off`, `auto`, or `on`, which has files of shares travel over the stream for that.",

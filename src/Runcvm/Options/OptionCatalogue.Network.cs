@@ -17,6 +17,6 @@ internal static partial class OptionCatalogue
         new("RUNCVM_NET_SPOOF", "The machine may send from MAC and IP addresses that are not the container's, and frames of any kind; `--privileged` does the same.",
             "off", (o, text) => o with { MaySpoof = text.Flag() }) { NeedsAllow = true },
         new("RUNCVM_QEMU_NET_VHOST", "The host's kernel carries the packets of a machine that QEMU runs with KVM (`/dev/vhost-net`), instead of QEMU itself.",
-            "off", (o, text) => o with { VhostNet = text.Flag() }) { NeedsAllow = true },
+            "off", Part((part, text) => part with { VhostNet = text.Flag() })) { NeedsAllow = true },
     ];
 }

@@ -1,3 +1,4 @@
+using Runcvm.Machines;
 using Runcvm.Syntax;
 
 namespace Runcvm.Options;
@@ -9,6 +10,10 @@ internal static partial class OptionCatalogue
     internal const long DefaultScratchSize = 10 * ByteSize.Gibi;
 
     internal static IReadOnlyList<Option> All { get; } = [.. Machine, .. Kernel, .. Workload, .. Storage, .. Network, .. Inside, .. Later, .. Older];
+
+    // An option that is a property of the machine's hardware, and passes through to whoever uses it.
+    private static Func<RequestedOptions, OptionText, RequestedOptions> Part(Func<Hardware, OptionText, Hardware> read)
+        => (o, text) => o with { Hardware = read(o.Hardware, text) };
 
     internal static Option? Find(string name) => All.FirstOrDefault(option => option.Matches(name));
 

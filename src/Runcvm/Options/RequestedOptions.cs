@@ -1,4 +1,5 @@
 using Runcvm.Egress;
+using Runcvm.Machines;
 
 namespace Runcvm.Options;
 
@@ -9,11 +10,10 @@ internal sealed record RequestedOptions
     internal Acceleration Acceleration { get; init; } = Acceleration.Auto;
     internal int? Cpus { get; init; }
     internal long? MemoryBytes { get; init; }
-    internal bool Balloon { get; init; } = true;
-    internal int BalloonMebibytes { get; init; }
-    internal bool HugePages { get; init; }
-    internal bool PreallocateMemory { get; init; }
-    internal bool VhostNet { get; init; }
+
+    /// <summary>What of it is a wish and no decision; size and acceleration are decided, see above.</summary>
+    internal Hardware Hardware { get; init; } = new() { Balloon = true };
+
     internal WarmStart Warm { get; init; } = WarmStart.Auto;
     internal long? ScratchSizeBytes { get; init; }
     internal string? Kernel { get; init; }

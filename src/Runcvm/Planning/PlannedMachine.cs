@@ -71,7 +71,7 @@ internal sealed record PlannedMachine
 
     private JsonNode? Resources => Spec["linux"]?["resources"];
 
-    private string CommandLine => KernelCommandLine.Build(Installed.Machine, Program.IsFirecracker, Options.UseKvm,
+    private string CommandLine => KernelCommandLine.Build(Installed.Machine, Program.IsFirecracker, Options.Hardware.UseKvm,
         HostClock.TimestampKilohertz(), Options.KernelDebug, Options.KernelArguments);
 
     private string[] WarmNotices => Warm.Notice == null ? [] : [Warm.Notice];
@@ -80,14 +80,14 @@ internal sealed record PlannedMachine
 
     private bool HasShares => Systems.Shares.Count > 0;
 
-    private long Overhead => MemoryOverhead.Of(Options.UseKvm, HasShares, Options.MemoryBytes);
+    private long Overhead => MemoryOverhead.Of(Options.Hardware.UseKvm, HasShares, Options.Hardware.MemoryBytes);
 
-    private SandboxLimits Limits => new(UsualMemory, Overhead, Options.Cpus);
+    private SandboxLimits Limits => new(UsualMemory, Overhead, Options.Hardware.Cpus);
 
     private long UsualMemory => !Cgroups.Memory ? 0
-        : MemoryOverhead.Usual(Options.UseKvm, HasShares, Options.MemoryBytes)
+        : MemoryOverhead.Usual(Options.Hardware.UseKvm, HasShares, Options.Hardware.MemoryBytes)
             // Its volumes in memory come later; engines count them to what it may use.
-            + (IsPod ? Options.MemoryBytes : 0)
+            + (IsPod ? Options.Hardware.MemoryBytes : 0)
             + new MemoryFileSystems(Mounts, MemoryFileSystems.OfHost()).Bytes(WritablePlaces);
 
     private IEnumerable<string> WritablePlaces =>
@@ -142,14 +142,7 @@ internal sealed record PlannedMachine
     {
         IsFirecracker = Program.IsFirecracker,
         Architecture = Installed.Machine,
-        UseKvm = Options.UseKvm,
-        Cpus = Options.Cpus,
-        MemoryBytes = Options.MemoryBytes,
-        Balloon = Options.Balloon,
-        BalloonMebibytes = Options.BalloonMebibytes,
-        HugePages = Options.HugePages,
-        PreallocateMemory = Options.PreallocateMemory,
-        VhostNet = Options.VhostNet,
+        Hardware = Options.Hardware,
         Hypervisor = Program.InSandbox,
         HypervisorVersion = Program.Version,
         HypervisorUser = HypervisorUser,
@@ -175,7 +168,7 @@ internal sealed record PlannedMachine
         UsualMemory = UsualMemory,
         CountsProcesses = MostProcesses > 0,
         IsPodmans = Bundle.IsPodmans,
-        TurnPatience = Options.UseKvm ? 0 : BootTurns.PatienceOfNew(),
+        TurnPatience = Options.Hardware.UseKvm ? 0 : BootTurns.PatienceOfNew(),
         HasLandlock = LandlockRules.Version > 0,
     };
 
@@ -193,8 +186,7 @@ internal sealed record PlannedMachine
         Firecracker = Program.IsFirecracker ? Program.OnHost : null,
         Shares = Systems.Shares,
         Sockets = Systems.Sockets,
-        UseKvm = Options.UseKvm,
-        VhostNet = Options.VhostNet,
+        Hardware = Options.Hardware,
         SharesAddresses = SharesAddresses,
         Limits = Limits,
         Cgroups = Cgroups,

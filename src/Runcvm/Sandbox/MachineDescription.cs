@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Runcvm.Machines;
 using Runcvm.Options;
 using Runcvm.Protocol.Wire;
 
@@ -13,29 +14,7 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
     /// <summary>the processors that the machine has</summary>
     internal Architecture Architecture { get; init; } = RuntimeInformation.ProcessArchitecture;
 
-    /// <summary>KVM, else QEMU's TCG</summary>
-    internal bool UseKvm { get; init; }
-
-    /// <summary>vCPUs</summary>
-    internal int Cpus { get; init; }
-
-    /// <summary>guest memory in bytes</summary>
-    internal long MemoryBytes { get; init; }
-
-    /// <summary>a device by which the host can ask for memory back</summary>
-    internal bool Balloon { get; init; }
-
-    /// <summary>what it asks for from the beginning</summary>
-    internal int BalloonMebibytes { get; init; }
-
-    /// <summary>guest memory in huge pages</summary>
-    internal bool HugePages { get; init; }
-
-    /// <summary>guest memory taken at once</summary>
-    internal bool PreallocateMemory { get; init; }
-
-    /// <summary>the host's kernel carries the packets</summary>
-    internal bool VhostNet { get; init; }
+    internal Hardware Hardware { get; init; } = new();
 
     /// <summary>the hypervisor's program as the sandbox sees it</summary>
     internal required string Hypervisor { get; init; }
@@ -113,14 +92,7 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
     {
         w.Flag(IsFirecracker);
         w.Byte((byte)Architecture);
-        w.Flag(UseKvm);
-        w.Int32(Cpus);
-        w.Int64(MemoryBytes);
-        w.Flag(Balloon);
-        w.Int32(BalloonMebibytes);
-        w.Flag(HugePages);
-        w.Flag(PreallocateMemory);
-        w.Flag(VhostNet);
+        Hardware.Write(w);
         w.Text(Hypervisor);
         w.Byte((byte)HypervisorVersion.Major);
         w.Byte((byte)HypervisorVersion.Minor);
@@ -165,9 +137,9 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
     internal MachineDescription Checked()
     {
         const int MostCpus = 8192;
-        if (MemoryBytes is < 0 or > MachineSize.MostMemory)
-            throw new WireFormatException($"a machine of {MemoryBytes} bytes");
-        if (Cpus is < 0 or > MostCpus) throw new WireFormatException($"a machine of {Cpus} vCPUs");
+        if (Hardware.MemoryBytes is < 0 or > MachineSize.MostMemory)
+            throw new WireFormatException($"a machine of {Hardware.MemoryBytes} bytes");
+        if (Hardware.Cpus is < 0 or > MostCpus) throw new WireFormatException($"a machine of {Hardware.Cpus} vCPUs");
         if (UsualMemory < 0) throw new WireFormatException($"a sandbox of {UsualMemory} bytes");
         if (BootTimeout < 0) throw new WireFormatException($"a machine that may boot for {BootTimeout} s");
         return this;
@@ -177,14 +149,7 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
     {
         IsFirecracker = r.Flag(),
         Architecture = (Architecture)r.Byte(),
-        UseKvm = r.Flag(),
-        Cpus = r.Int32(),
-        MemoryBytes = r.Int64(),
-        Balloon = r.Flag(),
-        BalloonMebibytes = r.Int32(),
-        HugePages = r.Flag(),
-        PreallocateMemory = r.Flag(),
-        VhostNet = r.Flag(),
+        Hardware = Hardware.Read(ref r),
         Hypervisor = r.Text(),
         HypervisorVersion = new Version(r.Byte(), r.Byte()),
         HypervisorUser = r.UInt32(),

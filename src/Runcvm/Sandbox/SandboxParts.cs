@@ -1,3 +1,5 @@
+using Runcvm.Machines;
+
 namespace Runcvm.Sandbox;
 
 /// <summary>What the sandbox is put together from, as paths of the host.</summary>
@@ -34,10 +36,7 @@ internal sealed record SandboxParts
     /// <summary>sockets of the host that are forwarded, in the order of their numbers</summary>
     internal IReadOnlyList<ForwardedSocket> Sockets { get; init; } = [];
 
-    internal bool UseKvm { get; init; }
-
-    /// <summary>the hypervisor gets the host's kernel to carry the packets</summary>
-    internal bool VhostNet { get; init; }
+    internal required Hardware Hardware { get; init; }
 
     /// <summary>the machine takes part in a network namespace that is not its own</summary>
     internal bool SharesAddresses { get; init; }

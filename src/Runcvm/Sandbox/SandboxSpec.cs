@@ -97,7 +97,7 @@ internal static class SandboxSpec
             SpecMount.Bind(parts.Folder, MachineFolder.Root, "ro", "nosuid", "nodev", "noexec"),
             SpecMount.Bind(MachineFolder.WritableOf(parts.Folder), MachineFolder.WritableInSandbox, "rw", "nosuid", "nodev", "noexec"),
         };
-        if (!parts.UseKvm) mounts.Add(SpecMount.Bind(BootTurns.Folder, BootTurns.InSandbox, "ro", "nosuid", "nodev", "noexec"));
+        if (!parts.Hardware.UseKvm) mounts.Add(SpecMount.Bind(BootTurns.Folder, BootTurns.InSandbox, "ro", "nosuid", "nodev", "noexec"));
         foreach (JsonNode mount in HypervisorTree.Mounts(parts)) mounts.Add(mount);
         foreach (JsonNode mount in BrokerTree.Mounts(parts)) mounts.Add(mount);
         if (parts.Firecracker == null)
@@ -154,8 +154,8 @@ internal static class SandboxSpec
             Rule(1, 3), Rule(1, 5), Rule(1, 7), Rule(1, 8), Rule(1, 9), Rule(5, 0), Rule(5, 1), Rule(5, 2), Rule(136, null),
             Rule(10, 200),
         };
-        if (parts.UseKvm) Give(Kvm, HypervisorTree.Root, 232);
-        if (parts.VhostNet) Give(VhostNet, "", 238);
+        if (parts.Hardware.UseKvm) Give(Kvm, HypervisorTree.Root, 232);
+        if (parts.Hardware.VhostNet) Give(VhostNet, "", 238);
         if (parts.Shares.Count > 0)
         {
             // Device nodes on a volume, as every container may make them; the sandbox itself has its shares mounted without devices.

@@ -35,7 +35,7 @@ internal sealed class BootWatch(EventLoop loop, MachineDescription description, 
     internal async Task AwaitAsync(Task hello, Task stream, Task failure)
     {
         _reset = machine.BootsAgain;
-        _mayReset = !description.UseKvm && machine.Reset != null;
+        _mayReset = !description.Hardware.UseKvm && machine.Reset != null;
         Task first;
         do first = await AwaitUnpausedAsync(hello, stream, failure);
         while (first == _heldUp);

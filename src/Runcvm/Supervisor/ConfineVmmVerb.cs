@@ -26,7 +26,7 @@ internal static class ConfineVmmVerb
 
     // Firecracker without KVM is the test double, which runs QEMU.
     private static string ListOf(MachineDescription description)
-        => (description.IsFirecracker ? "firecracker" : "qemu") + (description.UseKvm ? "-kvm" : "-tcg");
+        => (description.IsFirecracker ? "firecracker" : "qemu") + (description.Hardware.UseKvm ? "-kvm" : "-tcg");
 
     /// <summary>The same for one that is kept ready: it starts when something comes on its standard input, and not at
     /// all when that ends.</summary>

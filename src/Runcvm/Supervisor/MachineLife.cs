@@ -49,7 +49,7 @@ internal sealed class MachineLife(
         foreach (string notice in description.Notices) _log.Info(notice);
         timeline.Ended(BootSteps.Network);
         // A kernel that was saved has measured its timer long ago.
-        if (!description.UseKvm && saved == null) await TakeTurnAsync();
+        if (!description.Hardware.UseKvm && saved == null) await TakeTurnAsync();
         _sinceStart.Start();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using IMachine machine = await StartAsync();

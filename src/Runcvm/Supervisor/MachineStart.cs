@@ -31,7 +31,7 @@ internal static class MachineStart
     {
         warm = null;
         MachineSettings settings = Settings(description, network);
-        DeviceLimit.Check(description.IsFirecracker, settings.Architecture, settings.Balloon, settings.Disks.Count, settings.Cards.Count);
+        DeviceLimit.Check(description.IsFirecracker, settings.Architecture, settings.Hardware.Balloon, settings.Disks.Count, settings.Cards.Count);
         if (!description.IsFirecracker)
         {
             // Closed before a byte of a guest is read: whoever holds it here could change its permissions.
@@ -86,9 +86,7 @@ internal static class MachineStart
         Before = ConfineVmmVerb.Arguments(description),
         Version = description.HypervisorVersion,
         Architecture = description.Architecture,
-        UseKvm = description.UseKvm,
-        Cpus = description.Cpus,
-        MemoryMebibytes = description.MemoryBytes / (1024 * 1024),
+        Hardware = description.Hardware,
         Vmlinux = HypervisorTree.Vmlinux,
         Initramfs = HypervisorTree.Initramfs,
         KernelCommandLine = description.KernelCommandLine,
@@ -99,11 +97,6 @@ internal static class MachineStart
             .. network.Interfaces.Select(static item => (item.Tap, item.Description.HardwareAddress)).Concat(network.Spares)
                 .Select(static (card, i) => new MachineSettings.NetworkCard(card.Tap, SandboxNetwork.TapName(i), card.HardwareAddress)),
         ],
-        Balloon = description.Balloon,
-        BalloonMebibytes = description.BalloonMebibytes,
-        HugePages = description.HugePages,
-        PreallocateMemory = description.PreallocateMemory,
-        VhostNet = description.VhostNet,
         Tree = HypervisorTree.Root,
         Folder = HypervisorTree.Folder,
     };

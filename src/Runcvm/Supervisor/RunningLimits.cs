@@ -12,14 +12,14 @@ namespace Runcvm.Supervisor;
 /// <param name="workloadStarted">before that the guest does not listen</param>
 internal sealed class RunningLimits(IMachine machine, GuestLink link, MachineDescription description, Task workloadStarted)
 {
-    private long _mebibytes = description.MemoryBytes / (1024 * 1024);
+    private long _mebibytes = description.Hardware.MemoryMebibytes;
 
     /// <summary>Firecracker takes its orders from the host, and its guest only what concerns the driver.</summary>
-    internal bool OthersMoveTheBalloon => description is { IsFirecracker: true, Balloon: true };
+    internal bool OthersMoveTheBalloon => description is { IsFirecracker: true, Hardware.Balloon: true };
 
     /// <summary>Takes back what the guest shall not have from the start. Why not, or nothing.</summary>
     internal Task<string> BeginAsync()
-        => description.BalloonMebibytes > 0 ? SetAsync(new SetLimits(_mebibytes - description.BalloonMebibytes, 0)) : Task.FromResult("");
+        => description.Hardware.BalloonMebibytes > 0 ? SetAsync(new SetLimits(_mebibytes - description.Hardware.BalloonMebibytes, 0)) : Task.FromResult("");
 
     /// <summary>Why not, or nothing.</summary>
     internal async Task<string> SetAsync(SetLimits limits)

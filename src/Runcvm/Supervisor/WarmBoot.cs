@@ -42,7 +42,7 @@ internal sealed class WarmBoot
         EventLoop loop, MachineSettings settings, MachineDescription description, UserThread hypervisor,
         SavedStart saved)
     {
-        int devices = 1 + settings.Disks.Count + settings.Cards.Count + (settings.Balloon ? 1 : 0);
+        int devices = 1 + settings.Disks.Count + settings.Cards.Count + (settings.Hardware.Balloon ? 1 : 0);
         if (devices > SavedGuest.Places) return null;
         IMachine restored = QemuMachine.Start(loop, settings with { Saved = saved.File }, hypervisor);
         (SafeFileHandle start, SafeFileHandle word) = FileDescriptor.Pipe();

@@ -44,7 +44,7 @@ internal static class MachineSaver
             Task<bool> late = loop.DelayAsync(patience, over.Token);
             Task first = await Task.WhenAny(ready.Task, machine.Exited, late);
             if (first == late) throw Failure("the machine to be saved was not ready in time", console, errors);
-            long most = (settings.MemoryMebibytes << 20) + MostBesideMemory;
+            long most = (settings.Hardware.MemoryMebibytes << 20) + MostBesideMemory;
             if (first == ready.Task) await SaveAsync(loop, machine, output, most, patience);
             // What it wrote before its end may not have been read yet.
             else await Task.WhenAny(listening, late);

@@ -31,7 +31,7 @@ internal sealed class SavedMachineMaking(HostConfig config, SavedMachineStore st
         Node.MakeDirectory(MachineFolder.Root, Permission.OwnersFolder);
         HypervisorProgram program = HypervisorProgram.Of(options, host);
         var kernels = new KernelStore(installed.Kernels, installed.Machine);
-        Kernel kernel = kernels.Find(options.Kernel, emulated: !options.UseKvm);
+        Kernel kernel = kernels.Find(options.Kernel, emulated: !options.Hardware.UseKvm);
         string initramfs = Initramfs.EnsureFor(kernel, installed.Guest, InstalledFiles.InitramfsCache);
         SavedSettings settings = SavedSettings.Of(options, program, installed, kernel, initramfs)
             ?? throw new UsageException("machines of this host always boot: only QEMU without KVM restores saved ones, "
@@ -88,7 +88,7 @@ internal sealed class SavedMachineMaking(HostConfig config, SavedMachineStore st
 
     private static string About(SavedSettings settings, Kernel kernel, HypervisorProgram program)
     {
-        (int cpus, long memory) = (settings.Machine.Cpus, settings.Machine.MemoryMebibytes);
+        (int cpus, long memory) = (settings.Machine.Hardware.Cpus, settings.Machine.Hardware.MemoryMebibytes);
         return string.Create(
             CultureInfo.InvariantCulture, $"{kernel.Name}, {cpus} vCPUs, {memory} MiB, QEMU {program.Version}");
     }

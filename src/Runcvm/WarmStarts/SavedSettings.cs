@@ -5,7 +5,6 @@ using Runcvm.Kernels;
 using Runcvm.Machines;
 using Runcvm.Options;
 using Runcvm.Sandbox;
-using Runcvm.Syntax;
 
 namespace Runcvm.WarmStarts;
 
@@ -24,17 +23,16 @@ internal sealed record SavedSettings(MachineSettings Machine, IReadOnlyList<stri
     {
         // Where the processor is real a boot takes a tenth of the time, and another host's would not fit. Memory that
         // was asked for in another way than the usual one is not the saved machine's.
-        if (options.Hypervisor != Hypervisor.Qemu || options.UseKvm || installed.Machine != Architecture.X64)
+        if (options.Hypervisor != Hypervisor.Qemu || options.Hardware.UseKvm || installed.Machine != Architecture.X64)
             return null;
-        if (options.HugePages || options.PreallocateMemory) return null;
+        if (options.Hardware.HugePages || options.Hardware.PreallocateMemory) return null;
         string arguments = SavedMachineKey.IsForPrograms(options.KernelArguments) ? "" : options.KernelArguments;
         var settings = new MachineSettings
         {
             Program = SandboxSpec.Program,
             Version = program.Version,
             Architecture = installed.Machine,
-            Cpus = options.Cpus,
-            MemoryMebibytes = options.MemoryBytes / ByteSize.Mebi,
+            Hardware = new Hardware { Cpus = options.Hardware.Cpus, MemoryBytes = options.Hardware.MemoryBytes },
             Vmlinux = HypervisorTree.Vmlinux,
             Initramfs = HypervisorTree.Initramfs,
             KernelCommandLine = KernelCommandLine.Build(installed.Machine, isFirecracker: false, useKvm: false,

@@ -51,7 +51,7 @@ public class ApiRoutesTests
             KernelCommandLine = "quiet",
             Disks = [new("root", "/disks/root", true)],
             Cards = [],
-            Balloon = true,
+            Hardware = new Hardware { Balloon = true },
         };
         using JsonDocument file = JsonDocument.Parse(FirecrackerConfiguration.Build(settings, new FirecrackerFiles("/run/hypervisor")));
         Field.Check(file.RootElement, Definitions.File);

@@ -43,17 +43,16 @@ public class QemuArgumentsTests
         -device virtio-balloon-device,deflate-on-oom=on,free-page-reporting=on
         """;
 
+    private static readonly Hardware Parts = new() { Cpus = 2, MemoryBytes = 512 << 20, Balloon = true };
+
     private static readonly MachineSettings Settings = new()
     {
         Program = "/usr/bin/qemu-system-x86_64",
         Architecture = Architecture.X64,
-        UseKvm = false,
-        Cpus = 2,
-        MemoryMebibytes = 512,
+        Hardware = Parts,
         Vmlinux = "/boot/vmlinux",
         Initramfs = "/boot/initramfs",
         KernelCommandLine = "panic=-1 quiet",
-        Balloon = true,
         Disks = [new("root", "/disks/a,b", true), new("scratch", "/disks/scratch", false)],
         Cards = [new(new SafeFileHandle(), "tap0", [2, 0x42, 172, 17, 0, 2]), new(new SafeFileHandle(), "tap1", [2, 0x42, 172, 17, 0, 255])],
     };
@@ -67,7 +66,7 @@ public class QemuArgumentsTests
     public void With_kvm_only_accelerator_and_processor_differ()
     {
         List<string> without = QemuArguments.Build(Settings);
-        List<string> with = QemuArguments.Build(Settings with { UseKvm = true });
+        List<string> with = QemuArguments.Build(Settings with { Hardware = Parts with { UseKvm = true } });
         Assert.Equal(["kvm", "host"], with.Except(without));
         Assert.Equal(without.Count, with.Count);
     }
@@ -78,7 +77,8 @@ public class QemuArgumentsTests
     [InlineData(true, true, "memory-backend-memfd,id=memory,size=512M,hugetlb=on,hugetlbsize=2M,prealloc=on")]
     public void Memory_of_its_own_kind_is_an_object(bool huge, bool now, string memory)
     {
-        List<string> with = QemuArguments.Build(Settings with { HugePages = huge, PreallocateMemory = now });
+        List<string> with = QemuArguments.Build(
+            Settings with { Hardware = Parts with { HugePages = huge, PreallocateMemory = now } });
         Assert.Equal(
             ["microvm,x-option-roms=off,isa-serial=on,rtc=on,memory-backend=memory", "-object", memory],
             with.Except(QemuArguments.Build(Settings)));
@@ -87,7 +87,8 @@ public class QemuArgumentsTests
     [Fact]
     public void Each_card_has_a_file_of_its_own_by_which_the_kernel_carries_its_packets()
     {
-        List<string> with = QemuArguments.Build(Settings with { VhostNet = true, HasShares = true });
+        List<string> with = QemuArguments.Build(
+            Settings with { Hardware = Parts with { VhostNet = true }, HasShares = true });
         Assert.Equal(
             ["tap,id=net0,fd=6,vhost=on,vhostfd=10", "tap,id=net1,fd=7,vhost=on,vhostfd=11"],
             with.Where(static argument => argument.Contains("vhostfd", StringComparison.Ordinal)));
@@ -109,7 +110,11 @@ public class QemuArgumentsTests
         List<string> arm64 = QemuArguments.Build(Settings with { Architecture = Architecture.Arm64 });
         Assert.Equal(["qemu-system-aarch64", "virt,gic-version=max,its=off", "max,pauth-impdef=on"], arm64.Except(x64));
         Assert.Equal(["qemu-system-aarch64", "virt,gic-version=max,its=off", "kvm", "host"],
-            QemuArguments.Build(Settings with { Architecture = Architecture.Arm64, UseKvm = true }).Except(x64));
+            QemuArguments.Build(Settings with
+            {
+                Architecture = Architecture.Arm64,
+                Hardware = Parts with { UseKvm = true },
+            }).Except(x64));
         // No firmware is named.
         Assert.Equal(x64.Count - 2, arm64.Count);
     }

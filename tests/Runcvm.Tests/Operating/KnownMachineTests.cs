@@ -1,4 +1,5 @@
 using Runcvm.HostFiles;
+using Runcvm.Machines;
 using Runcvm.Operating;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
@@ -30,7 +31,7 @@ public sealed class KnownMachineTests : IDisposable
     {
         Make("abcdef");
         KnownMachine machine = Assert.Single(KnownMachine.All(_root));
-        Assert.Equal(("created", "qemu", "tcg", "debian/6.1", 2), (machine.Status, machine.Hypervisor, machine.Acceleration, machine.Kernel, machine.Description.Cpus));
+        Assert.Equal(("created", "qemu", "tcg", "debian/6.1", 2), (machine.Status, machine.Hypervisor, machine.Acceleration, machine.Kernel, machine.Description.Hardware.Cpus));
     }
 
     [Fact]
@@ -176,8 +177,7 @@ public sealed class KnownMachineTests : IDisposable
         string folder = Directory.CreateDirectory(Path.Combine(_root, id)).FullName;
         var description = new MachineDescription
         {
-            Cpus = 2,
-            MemoryBytes = 1 << 29,
+            Hardware = new Hardware { Cpus = 2, MemoryBytes = 1 << 29 },
             Hypervisor = "/usr/bin/qemu-system-x86_64",
             HypervisorUser = 1900000000,
             KernelCommandLine = "quiet",

@@ -35,7 +35,7 @@ public class HostConfigTests
         Assert.Equal(TimeSpan.FromSeconds(30), config.BootTimeout);
         Assert.Equal(new HashSet<string> { "RUNCVM_HUGETLB", "RUNCVM_QEMU_NET_VHOST" }, config.Allow);
         MachineOptions options = Machine.With(Machine.Host, config, Machine.NoLimits);
-        Assert.Equal((1L << 30, 3, true), (options.MemoryBytes, options.Cpus, options.Init));
+        Assert.Equal((1L << 30, 3, true), (options.Hardware.MemoryBytes, options.Hardware.Cpus, options.Init));
     }
 
     [Theory]
@@ -58,7 +58,8 @@ public class HostConfigTests
 
         MachineOptions options = Machine.With(Machine.Host, config, limited, "RUNCVM_INIT=0");
 
-        Assert.Equal((256L << 20, 1, false, true), (options.MemoryBytes, options.Cpus, options.Init, options.Systemd));
+        Assert.Equal((256L << 20, 1), (options.Hardware.MemoryBytes, options.Hardware.Cpus));
+        Assert.Equal((false, true), (options.Init, options.Systemd));
     }
 
     [Fact]

@@ -10,11 +10,11 @@ public class MachineChoiceTests
         HostConfig allows = HostConfig.Parse("allow = [\"qemu_net_vhost\"]", "config.toml");
         HostConfig usual = HostConfig.Parse("qemu_net_vhost = true", "config.toml");
         HostFacts kvm = Machine.Host with { KvmIsReal = true };
-        Assert.True(Machine.With(kvm, allows, Machine.NoLimits, "RUNCVM_QEMU_NET_VHOST=1").VhostNet);
+        Assert.True(Machine.With(kvm, allows, Machine.NoLimits, "RUNCVM_QEMU_NET_VHOST=1").Hardware.VhostNet);
         Assert.Contains("list \"qemu_net_vhost\" under allow", Machine.Refusal(kvm, "RUNCVM_QEMU_NET_VHOST=1"), StringComparison.Ordinal);
         Assert.Equal("RUNCVM_QEMU_NET_VHOST needs KVM, which this machine does without; leave it out", Machine.Refusal("RUNCVM_QEMU_NET_VHOST=1"));
-        Assert.True(Machine.With(kvm, usual, Machine.NoLimits).VhostNet);
-        Assert.False(Machine.With(Machine.Host, usual, Machine.NoLimits).VhostNet);
+        Assert.True(Machine.With(kvm, usual, Machine.NoLimits).Hardware.VhostNet);
+        Assert.False(Machine.With(Machine.Host, usual, Machine.NoLimits).Hardware.VhostNet);
     }
 
     private static readonly HostFacts RealKvm = Machine.Host with { KvmIsReal = true, Firecracker = new("/usr/bin/firecracker") };
@@ -38,7 +38,7 @@ public class MachineChoiceTests
     {
         MachineOptions options = Machine.With(RealKvm, new HostConfig(), Machine.NoLimits, "RUNCVM_HYPERVISOR=firecracker");
         Assert.Equal(Hypervisor.Firecracker, options.Hypervisor);
-        Assert.True(options.UseKvm);
+        Assert.True(options.Hardware.UseKvm);
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public class MachineChoiceTests
     {
         MachineOptions options = Machine.With(WithDouble, new HostConfig(), Machine.NoLimits, "RUNCVM_HYPERVISOR=firecracker");
         Assert.Equal(Hypervisor.Firecracker, options.Hypervisor);
-        Assert.False(options.UseKvm);
+        Assert.False(options.Hardware.UseKvm);
         Assert.Equal(Hypervisor.Qemu, Machine.With(WithDouble, new HostConfig(), Machine.NoLimits).Hypervisor);
     }
 
@@ -71,7 +71,7 @@ public class MachineChoiceTests
         Assert.Equal(Hypervisor.Qemu, Machine.With(large, new HostConfig(), Machine.NoLimits, "RUNCVM_CPUS=33").Hypervisor);
         Assert.Contains("RUNCVM_CPUS=33", Machine.Refusal(large, "RUNCVM_HYPERVISOR=firecracker", "RUNCVM_CPUS=33"), StringComparison.Ordinal);
         SpecResources quota = Machine.NoLimits with { CpuQuota = 4_000_000, CpuPeriod = 100_000 };
-        Assert.Equal(32, Machine.With(large, new HostConfig(), quota, "RUNCVM_HYPERVISOR=firecracker").Cpus);
+        Assert.Equal(32, Machine.With(large, new HostConfig(), quota, "RUNCVM_HYPERVISOR=firecracker").Hardware.Cpus);
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public class MachineChoiceTests
     [InlineData("tcg", true, false)]
     public void Kvm_is_used_where_it_is_real_or_asked_for(string value, bool real, bool expected)
         => Assert.Equal(expected, Machine.With(
-            Machine.Host with { KvmIsReal = real }, new HostConfig(), Machine.NoLimits, $"RUNCVM_ACCEL={value}").UseKvm);
+            Machine.Host with { KvmIsReal = real }, new HostConfig(), Machine.NoLimits, $"RUNCVM_ACCEL={value}").Hardware.UseKvm);
 
     [Fact]
     public void Kvm_asked_for_without_the_device_is_refused()

@@ -12,10 +12,10 @@ public class MachineMemoryTests
     [Fact]
     public void A_balloon_is_there_and_empty_unless_said()
     {
-        Assert.True(Machine.With().Balloon);
-        Assert.Equal(0, Machine.With().BalloonMebibytes);
-        Assert.False(Machine.With("RUNCVM_ENABLE_BALLOON=0").Balloon);
-        Assert.Equal(448, Firecracker("RUNCVM_BALLOON_SIZE_MIB=448").BalloonMebibytes);
+        Assert.True(Machine.With().Hardware.Balloon);
+        Assert.Equal(0, Machine.With().Hardware.BalloonMebibytes);
+        Assert.False(Machine.With("RUNCVM_ENABLE_BALLOON=0").Hardware.Balloon);
+        Assert.Equal(448, Firecracker("RUNCVM_BALLOON_SIZE_MIB=448").Hardware.BalloonMebibytes);
     }
 
     [Theory]
@@ -30,8 +30,8 @@ public class MachineMemoryTests
         Assert.Contains("list \"hugetlb\" under allow", Machine.Refusal("RUNCVM_HUGETLB=1"), StringComparison.Ordinal);
         Assert.Contains("list \"qemu_mem_prealloc\" under allow", Machine.Refusal("RUNCVM_QEMU_MEM_PREALLOC=1"), StringComparison.Ordinal);
         MachineOptions options = Machine.With(Machine.Host, Allows, Machine.NoLimits, "RUNCVM_HUGETLB=1", "RUNCVM_QEMU_MEM_PREALLOC=1");
-        Assert.True(options.HugePages);
-        Assert.True(options.PreallocateMemory);
+        Assert.True(options.Hardware.HugePages);
+        Assert.True(options.Hardware.PreallocateMemory);
     }
 
     [Fact]
@@ -48,7 +48,8 @@ public class MachineMemoryTests
         if (free == null) File.Delete(pool);
         else File.WriteAllText(pool, free);
         MachineOptions options = Machine.With(Machine.Host, Allows, Machine.NoLimits, "RUNCVM_HUGETLB=1");
-        UsageException? refusal = Record.Exception(() => MachineMemory.CheckHugePages(options, pool)) as UsageException;
+        var refusal =
+            Record.Exception(() => MachineMemory.CheckHugePages(options.Hardware, pool)) as UsageException;
         File.Delete(pool);
         Assert.Equal(enough, refusal == null);
         if (!enough)
@@ -71,8 +72,8 @@ public class MachineMemoryTests
         HostConfig config = HostConfig.Parse("qemu_mem_prealloc = true", "config.toml");
         MachineOptions auto = Machine.With(WithFirecracker, config, Machine.NoLimits);
         Assert.Equal(Hypervisor.Firecracker, auto.Hypervisor);
-        Assert.False(auto.PreallocateMemory);
-        Assert.True(Machine.With(Machine.Host, config, Machine.NoLimits).PreallocateMemory);
+        Assert.False(auto.Hardware.PreallocateMemory);
+        Assert.True(Machine.With(Machine.Host, config, Machine.NoLimits).Hardware.PreallocateMemory);
     }
 
     private static MachineOptions Firecracker(params string[] environment)

@@ -10,9 +10,9 @@ public class MachineOptionsTests
         MachineOptions options = Machine.With();
 
         Assert.Equal(Hypervisor.Qemu, options.Hypervisor);
-        Assert.False(options.UseKvm);
-        Assert.Equal(2, options.Cpus);
-        Assert.Equal(512L << 20, options.MemoryBytes);
+        Assert.False(options.Hardware.UseKvm);
+        Assert.Equal(2, options.Hardware.Cpus);
+        Assert.Equal(512L << 20, options.Hardware.MemoryBytes);
         Assert.Null(options.Kernel);
         Assert.Equal("", options.KernelArguments);
         Assert.False(options.MountAllModules);
@@ -33,7 +33,7 @@ public class MachineOptionsTests
             "RUNCVM_KERNEL_ARGS=systemd.unified_cgroup_hierarchy=0");
 
         Assert.True(options.Systemd);
-        Assert.Equal(1L << 30, options.MemoryBytes);
+        Assert.Equal(1L << 30, options.Hardware.MemoryBytes);
         Assert.Equal("systemd.unified_cgroup_hierarchy=0", options.KernelArguments);
         Assert.Equal(CgroupMode.V1, options.CgroupMode);
     }
@@ -41,9 +41,9 @@ public class MachineOptionsTests
     [Fact]
     public void The_last_of_two_values_counts_and_an_empty_one_takes_back()
     {
-        Assert.Equal(1, Machine.With("RUNCVM_CPUS=3", "RUNCVM_CPUS=1").Cpus);
-        Assert.Equal(2, Machine.With("RUNCVM_CPUS=3", "RUNCVM_CPUS=").Cpus);
-        Assert.Equal(2, Machine.With("RUNCVM_CPUS").Cpus);
+        Assert.Equal(1, Machine.With("RUNCVM_CPUS=3", "RUNCVM_CPUS=1").Hardware.Cpus);
+        Assert.Equal(2, Machine.With("RUNCVM_CPUS=3", "RUNCVM_CPUS=").Hardware.Cpus);
+        Assert.Equal(2, Machine.With("RUNCVM_CPUS").Hardware.Cpus);
     }
 
     [Theory]

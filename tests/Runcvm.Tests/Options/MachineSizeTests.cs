@@ -13,7 +13,7 @@ public class MachineSizeTests
     [InlineData("1T", 1024 * 1024)]
     [InlineData("65537K", 64)]
     public void Memory_has_binary_units_and_plain_numbers_are_mebibytes(string value, long mebibytes)
-        => Assert.Equal(mebibytes * Mebi, Machine.With($"RUNCVM_MEM_SIZE={value}").MemoryBytes);
+        => Assert.Equal(mebibytes * Mebi, Machine.With($"RUNCVM_MEM_SIZE={value}").Hardware.MemoryBytes);
 
     [Theory]
     [InlineData("63M")]
@@ -36,7 +36,10 @@ public class MachineSizeTests
     [InlineData(long.MaxValue - 4095, 512)]
     [InlineData(300 * Mebi + 5, 300)]
     public void Memory_follows_the_container_limit(long? limit, long mebibytes)
-        => Assert.Equal(mebibytes * Mebi, Machine.With(Machine.NoLimits with { MemoryLimitBytes = limit }).MemoryBytes);
+    {
+        MachineOptions options = Machine.With(Machine.NoLimits with { MemoryLimitBytes = limit });
+        Assert.Equal(mebibytes * Mebi, options.Hardware.MemoryBytes);
+    }
 
     [Fact]
     public void A_limit_that_is_too_small_is_named_with_the_least()
@@ -49,7 +52,7 @@ public class MachineSizeTests
     public void A_variable_may_ask_for_less_than_the_limit_but_not_for_more()
     {
         SpecResources limited = Machine.NoLimits with { MemoryLimitBytes = 512 * Mebi };
-        Assert.Equal(128 * Mebi, Machine.With(limited, "RUNCVM_MEM_SIZE=128M").MemoryBytes);
+        Assert.Equal(128 * Mebi, Machine.With(limited, "RUNCVM_MEM_SIZE=128M").Hardware.MemoryBytes);
         Assert.Contains("-m", Assert.Throws<UsageException>(() => Machine.With(limited, "RUNCVM_MEM_SIZE=1G")).Message,
             StringComparison.Ordinal);
     }
@@ -78,7 +81,10 @@ public class MachineSizeTests
     [InlineData(-1L, 100_000L, 2)]
     [InlineData(long.MaxValue, 1L, 8)]
     public void Cpus_follow_the_quota_rounded_up(long? quota, long? period, int cpus)
-        => Assert.Equal(cpus, Machine.With(Machine.NoLimits with { CpuQuota = quota, CpuPeriod = period }).Cpus);
+    {
+        SpecResources limits = Machine.NoLimits with { CpuQuota = quota, CpuPeriod = period };
+        Assert.Equal(cpus, Machine.With(limits).Hardware.Cpus);
+    }
 
     [Theory]
     [InlineData("0-3,7", 5)]
@@ -88,8 +94,11 @@ public class MachineSizeTests
     [InlineData("3-40,5-6,40", 38)]
     [InlineData("127", 1)]
     public void Cpus_follow_the_cpuset_on_large_hosts(string list, int cpus)
-        => Assert.Equal(cpus, Machine.With(
-            Machine.Host with { Cpus = 128 }, new HostConfig(), Machine.NoLimits with { CpusetCpus = list }).Cpus);
+    {
+        SpecResources limits = Machine.NoLimits with { CpusetCpus = list };
+        MachineOptions options = Machine.With(Machine.Host with { Cpus = 128 }, new HostConfig(), limits);
+        Assert.Equal(cpus, options.Hardware.Cpus);
+    }
 
     [Theory]
     [InlineData("3-1")]
@@ -104,9 +113,9 @@ public class MachineSizeTests
     [Fact]
     public void Cpus_are_never_more_than_the_host_has()
     {
-        Assert.Equal(8, Machine.With("RUNCVM_CPUS=64").Cpus);
+        Assert.Equal(8, Machine.With("RUNCVM_CPUS=64").Hardware.Cpus);
         Assert.Equal(["RUNCVM_CPUS=64 is more than this host has; the machine gets 8"], Machine.Warnings("RUNCVM_CPUS=64"));
-        Assert.Equal(1, Machine.With(Machine.Host with { Cpus = 1 }, new HostConfig(), Machine.NoLimits).Cpus);
-        Assert.Equal(4, Machine.With(Machine.NoLimits with { CpuQuota = 100_000 }, "RUNCVM_CPUS=4").Cpus);
+        Assert.Equal(1, Machine.With(Machine.Host with { Cpus = 1 }, new HostConfig(), Machine.NoLimits).Hardware.Cpus);
+        Assert.Equal(4, Machine.With(Machine.NoLimits with { CpuQuota = 100_000 }, "RUNCVM_CPUS=4").Hardware.Cpus);
     }
 }

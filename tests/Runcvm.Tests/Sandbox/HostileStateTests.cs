@@ -5,6 +5,7 @@ using Runcvm.Linux.Files;
 using Runcvm.Linux.Mounts;
 using Runcvm.Linux.Processes;
 using Runcvm.Linux.Sockets;
+using Runcvm.Machines;
 using Runcvm.Operating;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
@@ -71,7 +72,8 @@ public sealed class HostileStateTests : IDisposable
     public void A_machine_of_more_memory_than_any_has_is_refused()
     {
         MachineFolder folder = Make(Hostile);
-        Write(folder, new MachineDescription { MemoryBytes = 1L << 60, Hypervisor = "", HypervisorUser = 1, KernelCommandLine = "" });
+        var parts = new Hardware { MemoryBytes = 1L << 60 };
+        Write(folder, new MachineDescription { Hardware = parts, Hypervisor = "", HypervisorUser = 1, KernelCommandLine = "" });
         Assert.Contains("a machine of 1152921504606846976 bytes",
             Assert.Throws<UsageException>(folder.ReadDescription).Message, StringComparison.Ordinal);
     }
@@ -183,8 +185,9 @@ public sealed class HostileStateTests : IDisposable
     {
         Directory.CreateDirectory(Path.Combine(_root.Path, key));
         MachineFolder folder = MachineFolder.OfKey(key, _root.Path);
+        var parts = new Hardware { Cpus = 1, MemoryBytes = 1 << 29 };
         Write(folder,
-            new MachineDescription { Cpus = 1, MemoryBytes = 1 << 29, Hypervisor = "", HypervisorUser = 1, KernelCommandLine = "" });
+            new MachineDescription { Hardware = parts, Hypervisor = "", HypervisorUser = 1, KernelCommandLine = "" });
         return folder;
     }
 

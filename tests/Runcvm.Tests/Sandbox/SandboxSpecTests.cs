@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Runcvm.Machines;
 using Runcvm.Sandbox;
 
 namespace Runcvm.Tests.Sandbox;
@@ -292,7 +293,7 @@ public class SandboxSpecTests
             Disks = [("/i/root.erofs", new MachineDisk("root", "/disks/root", true)), ("/i/scratch", new MachineDisk("scratch", "/disks/scratch", false))],
             Shares = shares ?? [],
             Sockets = sockets ?? [],
-            UseKvm = useKvm,
+            Hardware = new Hardware { UseKvm = useKvm },
             Firecracker = firecracker,
             Limits = new SandboxLimits(256 << 20, 1000, 2),
             Cgroups = new HostCgroups(true, true, true),

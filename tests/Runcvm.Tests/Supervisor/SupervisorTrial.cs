@@ -1,6 +1,7 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Sockets;
+using Runcvm.Machines;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
@@ -33,7 +34,7 @@ internal sealed class SupervisorTrial : IDisposable
             Hypervisor = "/hypervisor",
             HypervisorUser = 1900000000,
             KernelCommandLine = "",
-            MemoryBytes = 1 << 30,
+            Hardware = new Hardware { MemoryBytes = 1 << 30 },
         };
         var limits = new RunningLimits(new SilentMachine(), Link, description, _workloadStarted.Task);
         Answers = new ControlAnswers(Console, Timeline, Link, _workloadStarted.Task, limits);

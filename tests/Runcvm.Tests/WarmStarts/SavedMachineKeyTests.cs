@@ -8,13 +8,14 @@ namespace Runcvm.Tests.WarmStarts;
 
 public sealed class SavedMachineKeyTests : IDisposable
 {
+    private static readonly Hardware Parts = new() { Cpus = 2, MemoryBytes = 512 << 20 };
+
     private static readonly MachineSettings Settings = new()
     {
         Program = "/runcvm",
         Version = new Version(7, 2),
         Architecture = Architecture.X64,
-        Cpus = 2,
-        MemoryMebibytes = 512,
+        Hardware = Parts,
         Vmlinux = "/boot/vmlinux",
         Initramfs = "/boot/initramfs",
         KernelCommandLine = "panic=-1",
@@ -38,7 +39,7 @@ public sealed class SavedMachineKeyTests : IDisposable
     {
         string key = SavedMachineKey.Of(Settings, Files);
         Assert.True(SavedMachineKey.IsKey(key));
-        MachineSettings other = Settings with { Balloon = true, VhostNet = true };
+        MachineSettings other = Settings with { Hardware = Parts with { Balloon = true, VhostNet = true } };
         Assert.Equal(key, SavedMachineKey.Of(other, Files));
     }
 
@@ -48,9 +49,11 @@ public sealed class SavedMachineKeyTests : IDisposable
         string key = SavedMachineKey.Of(Settings, Files);
         MachineSettings[] others =
         [
-            Settings with { Cpus = 1 }, Settings with { MemoryMebibytes = 513 },
+            Settings with { Hardware = Parts with { Cpus = 1 } },
+            Settings with { Hardware = Parts with { MemoryBytes = 513 << 20 } },
             Settings with { KernelCommandLine = "panic=-1 quiet" },
-            Settings with { Version = new Version(8, 1) }, Settings with { UseKvm = true },
+            Settings with { Version = new Version(8, 1) },
+            Settings with { Hardware = Parts with { UseKvm = true } },
         ];
         Assert.All(others, other => Assert.NotEqual(key, SavedMachineKey.Of(other, Files)));
         File.WriteAllText(Files[0], "12");

@@ -27,7 +27,7 @@ internal static class FirecrackerConfiguration
             Vsock(json, files);
             json.WriteStartObject("entropy");
             json.WriteEndObject();
-            if (settings.Balloon) Balloon(json, settings.BalloonMebibytes);
+            if (settings.Hardware.Balloon) Balloon(json, settings.Hardware.BalloonMebibytes);
             json.WriteEndObject();
         }
 
@@ -46,12 +46,12 @@ internal static class FirecrackerConfiguration
     private static void Machine(Utf8JsonWriter json, MachineSettings settings)
     {
         json.WriteStartObject("machine-config");
-        json.WriteNumber("vcpu_count", settings.Cpus);
-        json.WriteNumber("mem_size_mib", settings.MemoryMebibytes);
+        json.WriteNumber("vcpu_count", settings.Hardware.Cpus);
+        json.WriteNumber("mem_size_mib", settings.Hardware.MemoryMebibytes);
         // With siblings an odd number of CPUs is refused, and the host's own are not known to be siblings of each other.
         json.WriteBoolean("smt", false);
         json.WriteBoolean("track_dirty_pages", false);
-        json.WriteString("huge_pages", settings.HugePages ? "2M" : "None");
+        json.WriteString("huge_pages", settings.Hardware.HugePages ? "2M" : "None");
         json.WriteEndObject();
     }
 

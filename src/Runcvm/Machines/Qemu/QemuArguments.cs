@@ -45,7 +45,7 @@ internal static class QemuArguments
         .. Stream(settings),
         .. settings.Disks.SelectMany((disk, index) => Disk(disk, index, settings)),
         .. settings.Cards.SelectMany((card, index) => Card(card, index, settings)),
-        .. settings.Balloon ? Balloon(settings) : [],
+        .. settings.Hardware.Balloon ? Balloon(settings) : [],
         .. settings.IsRestored ? ["-incoming", $"fd:{SavedFile(settings)}"] : (string[])[],
     ];
 
@@ -73,10 +73,10 @@ internal static class QemuArguments
         "-nodefaults", "-no-user-config", "-nographic",
         // Until the guest has answered it may boot again.
         "-action", "reboot=reset",
-        "-accel", settings.UseKvm ? "kvm" : "tcg,thread=multi,tb-size=128",
-        "-cpu", settings.UseKvm ? "host" : EmulatedProcessor.Model(settings.Architecture, settings.Version),
-        "-smp", settings.Cpus.ToString(CultureInfo.InvariantCulture),
-        "-m", settings.MemoryMebibytes.ToString(CultureInfo.InvariantCulture),
+        "-accel", settings.Hardware.UseKvm ? "kvm" : "tcg,thread=multi,tb-size=128",
+        "-cpu", settings.Hardware.UseKvm ? "host" : EmulatedProcessor.Model(settings.Architecture, settings.Version),
+        "-smp", settings.Hardware.Cpus.ToString(CultureInfo.InvariantCulture),
+        "-m", settings.Hardware.MemoryMebibytes.ToString(CultureInfo.InvariantCulture),
         // QEMU's own filter on system calls, beside the one of the sandbox.
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
     ];
@@ -86,14 +86,14 @@ internal static class QemuArguments
         if (!HasOwnMemory(settings)) return [];
         // The file server reads and writes the guest's memory itself. A file in memory may also consist of huge pages, without a
         // file system of such that somebody would have to mount.
-        string kind = HasFileDevice(settings) || settings.HugePages ? "memory-backend-memfd" : "memory-backend-ram";
+        string kind = HasFileDevice(settings) || settings.Hardware.HugePages ? "memory-backend-memfd" : "memory-backend-ram";
         string options = (HasFileDevice(settings) ? ",share=on" : "")
-            + (settings.HugePages ? ",hugetlb=on,hugetlbsize=2M" : "") + (settings.PreallocateMemory ? ",prealloc=on" : "");
-        return ["-object", FormattableString.Invariant($"{kind},id=memory,size={settings.MemoryMebibytes}M{options}")];
+            + (settings.Hardware.HugePages ? ",hugetlb=on,hugetlbsize=2M" : "") + (settings.Hardware.PreallocateMemory ? ",prealloc=on" : "");
+        return ["-object", FormattableString.Invariant($"{kind},id=memory,size={settings.Hardware.MemoryMebibytes}M{options}")];
     }
 
     private static bool HasOwnMemory(MachineSettings settings)
-        => HasFileDevice(settings) || settings.HugePages || settings.PreallocateMemory;
+        => HasFileDevice(settings) || settings.Hardware.HugePages || settings.Hardware.PreallocateMemory;
 
     /// <summary>Whether its shares are a device. QEMU 7.2 restores no machine that has one, so that those have the port
     /// alone.</summary>
@@ -146,7 +146,7 @@ internal static class QemuArguments
     internal static int SharesFile(MachineSettings settings) => FirstTapFile + settings.Cards.Count;
 
     /// <summary>The number under which QEMU finds a disk's open file.</summary>
-    internal static int DiskFile(MachineSettings settings, int disk) => VhostFile(settings, settings.VhostNet ? settings.Cards.Count : 0) + disk;
+    internal static int DiskFile(MachineSettings settings, int disk) => VhostFile(settings, settings.Hardware.VhostNet ? settings.Cards.Count : 0) + disk;
 
     private static IEnumerable<string> Disk(MachineSettings.Disk disk, int index, MachineSettings settings) =>
     [
@@ -167,7 +167,7 @@ internal static class QemuArguments
     private static IEnumerable<string> Card(MachineSettings.NetworkCard card, int index, MachineSettings settings)
     {
         string address = string.Join(':', card.HardwareAddress.Select(static b => b.ToString("x2", CultureInfo.InvariantCulture)));
-        string vhost = settings.VhostNet ? $",vhost=on,vhostfd={VhostFile(settings, index)}" : "";
+        string vhost = settings.Hardware.VhostNet ? $",vhost=on,vhostfd={VhostFile(settings, index)}" : "";
         return
         [
             "-netdev", $"tap,id=net{index},fd={FirstTapFile + index}{vhost}",

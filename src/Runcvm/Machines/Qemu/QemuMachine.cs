@@ -73,14 +73,14 @@ internal sealed class QemuMachine : IMachine
             for (int i = 0; i < settings.Cards.Count; i++) files.Add((QemuArguments.FirstTapFile + i, settings.Cards[i].Tap));
             if (sharesEnd != null) files.Add((QemuArguments.SharesFile(settings), sharesEnd));
             if (deviceEnd != null) files.Add((QemuArguments.SharesFile(settings) + 1, deviceEnd));
-            SafeFileHandle[] carriers = settings.VhostNet ? [.. settings.Cards.Select(static _ => FileDescriptor.Open(VhostNet, OpenFlags.ReadWrite))] : [];
+            SafeFileHandle[] carriers = settings.Hardware.VhostNet ? [.. settings.Cards.Select(static _ => FileDescriptor.Open(VhostNet, OpenFlags.ReadWrite))] : [];
             for (int i = 0; i < carriers.Length; i++) files.Add((QemuArguments.VhostFile(settings, i), carriers[i]));
             SafeFileHandle[] disks = [.. settings.Disks.Select(static disk => FileDescriptor.Open(disk.Path, disk.ReadOnly ? OpenFlags.ReadOnly : OpenFlags.ReadWrite))];
             for (int i = 0; i < disks.Length; i++) files.Add((QemuArguments.DiskFile(settings, i), disks[i]));
             if (settings.Saved != null) files.Add((QemuArguments.SavedFile(settings), settings.Saved));
             ChildProcess process = user.Run(() => ChildProcess.Start(settings.Program, [.. settings.Before, .. QemuArguments.Build(settings)], [], files));
             foreach (SafeFileHandle given in carriers.Concat(disks)) given.Dispose();
-            return new QemuMachine(loop, user, process, stream, shares, device, console, errors, monitor, settings.Balloon);
+            return new QemuMachine(loop, user, process, stream, shares, device, console, errors, monitor, settings.Hardware.Balloon);
         }
     }
 

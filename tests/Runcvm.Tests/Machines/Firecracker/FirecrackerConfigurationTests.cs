@@ -65,15 +65,12 @@ public class FirecrackerConfigurationTests
     {
         Architecture = Architecture.X64,
         Program = "/boot/firecracker",
-        UseKvm = true,
-        Cpus = 3,
-        MemoryMebibytes = 512,
+        Hardware = new Hardware { UseKvm = true, Cpus = 3, MemoryBytes = 512 << 20, Balloon = true },
         Vmlinux = "/boot/vmlinux",
         Initramfs = "/boot/initramfs",
         KernelCommandLine = "panic=-1 quiet",
         Disks = [new("root", "/disks/root", true), new("scratch", "/disks/scratch", false)],
         Cards = [new(new SafeFileHandle(), "tap0", [2, 0x42, 172, 17, 0, 2])],
-        Balloon = true,
         Folder = "/run/hypervisor",
     };
 
@@ -82,7 +79,8 @@ public class FirecrackerConfigurationTests
 
     [Fact]
     public void Huge_pages_are_a_setting_of_the_machine()
-        => Assert.Contains("\"huge_pages\": \"2M\"", Text(Settings with { HugePages = true }), StringComparison.Ordinal);
+        => Assert.Contains("\"huge_pages\": \"2M\"",
+            Text(Settings with { Hardware = Settings.Hardware with { HugePages = true } }), StringComparison.Ordinal);
 
     [Fact]
     public void The_whole_command_line_leaves_the_filter_on()
