@@ -139,7 +139,8 @@ internal static class CreateVerb
         BuilderIdentity.EndAllOf(user);
         // How many networks the machine has the supervisor will see; one card is there for those to come.
         int ownDisks = 1 + (options.RootIsShare ? 0 : 1) + (kernel.ModulesImagePath == null ? 0 : 1);
-        DeviceLimit.Check(program.IsFirecracker, installed.Machine, options.Hardware.Balloon, ownDisks + options.Disks.Count, cards: 1);
+        DeviceLimit.Check(program.Kind.Name, program.Kind.Places(installed.Machine), options.Hardware.Balloon,
+            ownDisks + options.Disks.Count, cards: 1);
         // Until the machine runs nobody else is its user.
         var bounds = new BuildBounds(user, config.ImageCacheBytes);
         var disks = MachineDisks.Prepare(chain, folder, kernel, options, mounts, program.OwnerOfDisks(user), bounds);

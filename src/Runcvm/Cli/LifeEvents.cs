@@ -1,4 +1,5 @@
 using System.Globalization;
+using Runcvm.Hypervisors;
 using Runcvm.Oci;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
@@ -56,7 +57,7 @@ internal static class LifeEvents
 
     private static string Short(string id) => id.Length <= 12 ? id : id[..12];
 
-    private static string Name(MachineDescription description) => description.IsFirecracker ? "firecracker" : "qemu";
+    private static string Name(MachineDescription description) => KnownHypervisors.Of(description.Kind).Word;
 
     private static long Mebibytes(MachineDescription description) => description.Hardware.MemoryMebibytes;
 

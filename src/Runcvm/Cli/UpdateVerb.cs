@@ -2,9 +2,10 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Hypervisors;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
-using Runcvm.Machines.Firecracker;
+using Runcvm.Machines;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Planning;
@@ -52,8 +53,9 @@ internal static class UpdateVerb
         using SafeFileHandle source = resources == "-" ? FileDescriptor.Duplicate(new SafeFileHandle(StandardInput, false)) : FileDescriptor.Open(resources, OpenFlags.ReadOnly);
         JsonObject limits = Read(FileDescriptor.ReadToEnd(source));
         SetInGuest(limits, machine, folder);
-        long overhead = MemoryOverhead.Of(machine.Hardware.UseKvm, machine.Shares.Count > 0, machine.Hardware.MemoryBytes);
-        new SandboxLimits(machine.UsualMemory, overhead, machine.Hardware.Cpus).Change(limits);
+        Hardware hardware = machine.Hardware;
+        long overhead = MemoryOverhead.Of(hardware.UseKvm, machine.Shares.Count > 0, hardware.MemoryBytes);
+        new SandboxLimits(machine.UsualMemory, overhead, hardware.Cpus).Change(limits);
         // A guest has no use for more, and on cgroup v1 no limit may be above that of memory and swap together.
         if (machine is { SandboxMemoryLimit: 0, UsualMemory: > 0 }) Bound(limits["memory"], machine.UsualMemory);
         using SafeFileHandle rewritten = FileDescriptor.InMemory("resources", Encoding.UTF8.GetBytes(limits.ToJsonString()));
@@ -102,7 +104,8 @@ internal static class UpdateVerb
         long processes = ProcessLimit.Of(limits) ?? (limits["pids"]?["limit"]?.GetValue<long>() < 0 ? -1 : 0);
         if (asked == 0 && processes == 0) return;
         Ask(folder, machine, new SetLimits(asked, processes));
-        if (asked > 0 && machine is { IsFirecracker: true, Hardware.Balloon: true }) SetBalloon(folder, has - asked);
+        if (asked > 0 && machine.Hardware.Balloon && KnownHypervisors.Of(machine.Kind) is IMovesBalloon mover)
+            mover.SetBalloon(folder, has - asked);
     }
 
     private static void KeepRoom(JsonObject limits, MachineDescription machine)
@@ -143,20 +146,6 @@ internal static class UpdateVerb
         catch (LinuxException e) when (e.Errno == Errno.ECONNREFUSED)
         {
             throw new UsageException("the machine has ended, so its limits cannot be changed; start the container again", e);
-        }
-    }
-
-    private static void SetBalloon(MachineFolder folder, long mebibytes)
-    {
-        try
-        {
-            using SafeFileHandle api =
-                folder.OpenHypervisorSocket(Path.GetFileName(new FirecrackerFiles(folder.Hypervisor).Api));
-            new FirecrackerApi(FileDescriptor.PathOf(api)).SetBalloon(mebibytes);
-        }
-        catch (LinuxException e)
-        {
-            throw new UsageException($"Firecracker cannot be asked: {e.Message}", e);
         }
     }
 }

@@ -1,5 +1,5 @@
 using Runcvm.HostFiles;
-using Runcvm.Hypervisors;
+using Runcvm.Hypervisors.Firecracker;
 using Runcvm.Images;
 
 namespace Runcvm.Installation;

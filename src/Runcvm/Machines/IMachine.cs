@@ -5,7 +5,7 @@ using Runcvm.Linux.Processes;
 namespace Runcvm.Machines;
 
 /// <summary>A virtual machine that was started. Above this interface no code knows which hypervisor runs it; what one of
-/// them cannot do is not here.</summary>
+/// them cannot do is an interface of its own.</summary>
 internal interface IMachine : IDisposable
 {
     /// <summary>The byte stream to the guest, as soon as there is one. Not before the guest has booted, where it has to dial.</summary>
@@ -13,9 +13,6 @@ internal interface IMachine : IDisposable
 
     /// <summary>The stream of the shares, in blocking mode, as soon as there is one. Null for a machine without shares.</summary>
     Task<SafeFileHandle>? Shares { get; }
-
-    /// <summary>The hypervisor's side of a virtio-fs device, by the vhost-user protocol; null for a machine that has none.</summary>
-    SafeFileHandle? FileDevice { get; }
 
     /// <summary>What the guest's kernel writes to its console.</summary>
     AsyncFile Console { get; }
@@ -28,25 +25,6 @@ internal interface IMachine : IDisposable
 
     /// <summary>Ends with the hypervisor.</summary>
     Task<ExitStatus> Exited { get; }
-
-    /// <summary>Ends when the guest is reset the next time, by itself or by <see cref="Reset"/>, and boots once more from its first instruction. Where a reset ends the hypervisor it does not end.</summary>
-    Task BootsAgain { get; }
-
-    /// <summary>Resets the guest. Null where that cannot be done.</summary>
-    Func<Task>? Reset { get; }
-
-    /// <summary>From now on a reset is the end of the hypervisor: what the guest is in the middle of cannot be begun again.</summary>
-    Task EndAtResetAsync();
-
-    /// <summary>Ends with the next error of a disk. Where the hypervisor tells the guest alone it does not end.</summary>
-    Task<DiskError> DiskError { get; }
-
-    /// <summary>Lets a guest go on that an error of a disk has stopped.</summary>
-    Task ContinueAsync();
-
-    /// <summary>Asks the guest to use only so many mebibytes of its memory. Null where that is not asked for here: there is no balloon, or
-    /// the hypervisor's own API has it.</summary>
-    Func<long, Task>? SetMemory { get; }
 
     /// <summary>What the guest looks for to find a disk: a serial number, or a device's path.</summary>
     /// <param name="serial">as it was in the settings</param>

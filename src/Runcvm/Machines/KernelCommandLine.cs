@@ -8,7 +8,7 @@ internal static class KernelCommandLine
     /// <summary>CONFIG_HZ of Debian's kernels and of the tuned one. With another one short delays are longer or shorter by the quotient.</summary>
     private const long TicksPerSecond = 250;
 
-    internal static string Build(Architecture machine, bool isFirecracker, bool useKvm, long timestampKilohertz, bool debug, string userArguments)
+    internal static string Build(Architecture machine, string reset, bool useKvm, long timestampKilohertz, bool debug, string userArguments)
     {
         List<string> arguments =
         [
@@ -17,7 +17,7 @@ internal static class KernelCommandLine
             // that was said before it. An early console that is kept, and not console=ttyS0: systemd would start a login on that
             // and wait for its device until a timeout.
             debug ? "loglevel=7" : "loglevel=4", EarlyConsole(machine), "keep_bootcon",
-            "panic=-1", .. (machine == Architecture.X64 ? OfX64(isFirecracker) : []),
+            "panic=-1", .. (machine == Architecture.X64 ? OfX64(reset) : []),
             "cryptomgr.notests", "random.trust_cpu=on", "rcupdate.rcu_expedited=1",
             // Debian's kernel enables AppArmor, and then an inner Docker insists on a program that few images have. Whoever
             // wants it adds apparmor=1, which comes later and wins.
@@ -35,10 +35,10 @@ internal static class KernelCommandLine
     // On arm64 the hypervisor's device tree says which one it is, and where.
     private static string EarlyConsole(Architecture machine) => machine == Architecture.X64 ? "earlycon=uart8250,io,0x3f8,115200" : "earlycon";
 
-    private static string[] OfX64(bool isFirecracker) =>
+    private static string[] OfX64(string reset) =>
     [
-        // A triple fault ends QEMU; Firecracker takes the keyboard controller's reset line for a proper end. Elsewhere firmware calls do.
-        isFirecracker ? "reboot=k" : "reboot=t",
+        // Each hypervisor is ended in its own way. Elsewhere firmware calls do that.
+        reset,
         // What a microVM has not, the kernel need not look for.
         "i8042.noaux=1", "i8042.nokbd=1", "8250.nr_uarts=1",
     ];

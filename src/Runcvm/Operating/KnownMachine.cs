@@ -1,3 +1,4 @@
+using Runcvm.Hypervisors;
 using Runcvm.Sandbox;
 
 namespace Runcvm.Operating;
@@ -30,7 +31,7 @@ internal sealed record KnownMachine
 
     internal string Status => ProcessId != null ? "running" : Folder.IsRunning ? "running elsewhere" : "created";
 
-    internal string Hypervisor => Description.IsFirecracker ? "firecracker" : "qemu";
+    internal string Hypervisor => KnownHypervisors.Of(Description.Kind).Word;
 
     internal string Acceleration => Description.Hardware.UseKvm ? "kvm" : "tcg";
 

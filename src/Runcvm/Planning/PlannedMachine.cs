@@ -71,7 +71,8 @@ internal sealed record PlannedMachine
 
     private JsonNode? Resources => Spec["linux"]?["resources"];
 
-    private string CommandLine => KernelCommandLine.Build(Installed.Machine, Program.IsFirecracker, Options.Hardware.UseKvm,
+    private string CommandLine => KernelCommandLine.Build(
+        Installed.Machine, Program.Kind.ResetArgument, Options.Hardware.UseKvm,
         HostClock.TimestampKilohertz(), Options.KernelDebug, Options.KernelArguments);
 
     private string[] WarmNotices => Warm.Notice == null ? [] : [Warm.Notice];
@@ -140,7 +141,7 @@ internal sealed record PlannedMachine
     /// <summary>For the supervisor.</summary>
     internal MachineDescription Description() => new()
     {
-        IsFirecracker = Program.IsFirecracker,
+        Kind = Program.Kind.Choice,
         Architecture = Installed.Machine,
         Hardware = Options.Hardware,
         Hypervisor = Program.InSandbox,
@@ -183,7 +184,7 @@ internal sealed record PlannedMachine
         Initramfs = Initramfs,
         Disks = Disks.Disks,
         Files = SharesAddresses ? [.. Systems.Sources.Select(static file => (NetworkChoice.ResolverOf(file.Source), file.Target))] : Systems.Sources,
-        Firecracker = Program.IsFirecracker ? Program.OnHost : null,
+        ByName = Program.Kind.OpensByName ? (Program.OnHost, Program.InSandbox) : null,
         Shares = Systems.Shares,
         Sockets = Systems.Sockets,
         Hardware = Options.Hardware,

@@ -12,12 +12,12 @@ internal static class HypervisorTree
     // Paths as the hypervisor sees them.
     internal const string Vmlinux = "/boot/vmlinux";
     internal const string Initramfs = "/boot/initramfs";
-    internal const string Firecracker = "/boot/firecracker";
 
-    /// <summary>Firecracker's disks. QEMU's are there in the sandbox, and not in its tree.</summary>
+    /// <summary>Disks of one that opens them by name. Another one's are there in the sandbox, and not in its
+    /// tree.</summary>
     internal const string Disks = "/disks";
 
-    /// <summary>Firecracker's configuration and sockets; also written by the supervisor.</summary>
+    /// <summary>Configuration and sockets of one that opens them by name; also written by the supervisor.</summary>
     internal const string Folder = "/run/hypervisor";
 
     private static readonly string[] LibraryFolders = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
@@ -51,8 +51,8 @@ internal static class HypervisorTree
         yield return SpecMount.Bind(parts.Initramfs, InSandbox(Initramfs), "ro", "nosuid", "nodev", "noexec");
         yield return SpecMount.Of(
             "tmpfs", "tmpfs", InSandbox("/dev"), "ro", "nosuid", "noexec", "mode=755", "size=64k");
-        if (parts.Firecracker == null) yield break;
-        yield return SpecMount.Bind(parts.Firecracker, InSandbox(Firecracker), "ro", "nosuid", "nodev");
+        if (parts.ByName is not { } program) yield break;
+        yield return SpecMount.Bind(program.OnHost, InSandbox(program.InTree), "ro", "nosuid", "nodev");
         yield return SpecMount.Bind(Path.Combine(MachineFolder.WritableOf(parts.Folder), "hypervisor"), InSandbox(Folder), "rw", "nosuid", "nodev", "noexec");
         foreach ((string source, MachineDisk disk) in parts.Disks)
             yield return SpecMount.Bind(source, InSandbox(disk.Path), disk.ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec");

@@ -8,8 +8,8 @@ namespace Runcvm.Sandbox;
 /// <summary>What `create` decided and the supervisor carries out.</summary>
 internal sealed record MachineDescription : IWireValue<MachineDescription>
 {
-    /// <summary>Firecracker, else QEMU</summary>
-    internal bool IsFirecracker { get; init; }
+    /// <summary>what runs it</summary>
+    internal Options.Hypervisor Kind { get; init; } = Options.Hypervisor.Qemu;
 
     /// <summary>the processors that the machine has</summary>
     internal Architecture Architecture { get; init; } = RuntimeInformation.ProcessArchitecture;
@@ -90,7 +90,7 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
 
     public void Write(WireWriter w)
     {
-        w.Flag(IsFirecracker);
+        w.Byte((byte)Kind);
         w.Byte((byte)Architecture);
         Hardware.Write(w);
         w.Text(Hypervisor);
@@ -140,6 +140,8 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
         if (Hardware.MemoryBytes is < 0 or > MachineSize.MostMemory)
             throw new WireFormatException($"a machine of {Hardware.MemoryBytes} bytes");
         if (Hardware.Cpus is < 0 or > MostCpus) throw new WireFormatException($"a machine of {Hardware.Cpus} vCPUs");
+        if (Kind is not (Options.Hypervisor.Qemu or Options.Hypervisor.Firecracker))
+            throw new WireFormatException($"a machine of hypervisor {(int)Kind}");
         if (UsualMemory < 0) throw new WireFormatException($"a sandbox of {UsualMemory} bytes");
         if (BootTimeout < 0) throw new WireFormatException($"a machine that may boot for {BootTimeout} s");
         return this;
@@ -147,7 +149,7 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
 
     public static MachineDescription Read(ref WireReader r) => new()
     {
-        IsFirecracker = r.Flag(),
+        Kind = (Options.Hypervisor)r.Byte(),
         Architecture = (Architecture)r.Byte(),
         Hardware = Hardware.Read(ref r),
         Hypervisor = r.Text(),

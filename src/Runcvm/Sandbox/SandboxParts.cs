@@ -27,8 +27,9 @@ internal sealed record SandboxParts
     /// <summary>files and folders of the host that the hypervisor sees at the same place, read-only</summary>
     internal IReadOnlyList<string> HypervisorFiles { get; init; } = [];
 
-    /// <summary>Firecracker's program; null where QEMU runs the machine</summary>
-    internal string? Firecracker { get; init; }
+    /// <summary>the hypervisor's program on the host and in its tree, where it opens disks, taps and sockets by name;
+    /// null for one that gets open files</summary>
+    internal (string OnHost, string InTree)? ByName { get; init; }
 
     /// <summary>what the machine gets of the host, in the order of its numbers</summary>
     internal IReadOnlyList<Share> Shares { get; init; } = [];

@@ -100,9 +100,9 @@ internal static class SandboxSpec
         if (!parts.Hardware.UseKvm) mounts.Add(SpecMount.Bind(BootTurns.Folder, BootTurns.InSandbox, "ro", "nosuid", "nodev", "noexec"));
         foreach (JsonNode mount in HypervisorTree.Mounts(parts)) mounts.Add(mount);
         foreach (JsonNode mount in BrokerTree.Mounts(parts)) mounts.Add(mount);
-        if (parts.Firecracker == null)
+        if (parts.ByName == null)
         {
-            // QEMU gets its disks as open files.
+            // It gets its disks as open files.
             mounts.Add(SpecMount.Tmpfs(HypervisorTree.Disks, "64k", "noexec"));
             foreach ((string source, MachineDisk disk) in parts.Disks)
                 mounts.Add(SpecMount.Bind(source, disk.Path, disk.ReadOnly ? "ro" : "rw", "nosuid", "nodev", "noexec"));
@@ -146,8 +146,8 @@ internal static class SandboxSpec
     private static void RewriteDevices(JsonObject linux, SandboxParts parts)
     {
         var devices = new JsonArray { Device(Tun), Device("/dev/null", HypervisorTree.Root), Device("/dev/urandom", HypervisorTree.Root) };
-        // Firecracker opens its taps itself.
-        if (parts.Firecracker != null) devices.Add(Device(Tun, HypervisorTree.Root));
+        // It opens its taps itself.
+        if (parts.ByName != null) devices.Add(Device(Tun, HypervisorTree.Root));
         var rules = new JsonArray
         {
             (JsonNode)new JsonObject { ["allow"] = false, ["access"] = "rwm" },

@@ -19,6 +19,9 @@ internal sealed class BootWatch(EventLoop loop, MachineDescription description, 
     /// <summary>What does not come.</summary>
     internal static readonly Task Never = new TaskCompletionSource().Task;
 
+    // Null where a reset ends the hypervisor.
+    private readonly IResettable? _resettable = machine as IResettable;
+
     private int _boots = 1;
     private Task _reset = Never;
     private Task _stuck = Never;
@@ -34,8 +37,8 @@ internal sealed class BootWatch(EventLoop loop, MachineDescription description, 
     /// <exception cref="UsageException">the hypervisor ended, or the time was over</exception>
     internal async Task AwaitAsync(Task hello, Task stream, Task failure)
     {
-        _reset = machine.BootsAgain;
-        _mayReset = !description.Hardware.UseKvm && machine.Reset != null;
+        _reset = _resettable?.BootsAgain ?? Never;
+        _mayReset = !description.Hardware.UseKvm && _resettable != null;
         Task first;
         do first = await AwaitUnpausedAsync(hello, stream, failure);
         while (first == _heldUp);
@@ -78,15 +81,15 @@ internal sealed class BootWatch(EventLoop loop, MachineDescription description, 
     {
         _mayReset = false;
         _stuck = Never;
-        if (_boots < MostBoots) _asked = machine.Reset!();
+        if (_boots < MostBoots) _asked = _resettable!.ResetAsync();
     }
 
     private void CountReset()
     {
-        _reset = machine.BootsAgain;
+        _reset = _resettable!.BootsAgain;
         timeline.Ended(BootSteps.GivenUp);
         log.Info($"the guest was reset while it booted, and boots once more{words.OfConsole()}");
         int most = words.Console.LastAfter(BadTimer.Words) == null ? MostBoots : MostUnluckyBoots;
-        if (++_boots >= most) _asked = machine.EndAtResetAsync();
+        if (++_boots >= most) _asked = _resettable.EndAtResetAsync();
     }
 }

@@ -1,8 +1,9 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Hypervisors;
+using Runcvm.Hypervisors.Qemu;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Sandbox;
-using Runcvm.Sandbox.SystemCalls;
 
 namespace Runcvm.Supervisor;
 
@@ -18,15 +19,23 @@ internal static class ConfineVmmVerb
     private const string WithLandlock = "landlock";
     private const string WithoutLandlock = "without";
 
+    // Equally long.
+    private const string WithKvm = "-kvm";
+    private const string WithoutKvm = "-tcg";
+
     /// <summary>What comes before the hypervisor's own arguments.</summary>
     internal static IReadOnlyList<string> Arguments(MachineDescription description)
         => ["runcvm", Name, ListOf(description), Landlock(description.HasLandlock), description.Hypervisor];
 
     private static string Landlock(bool isThere) => isThere ? WithLandlock : WithoutLandlock;
 
-    // Firecracker without KVM is the test double, which runs QEMU.
     private static string ListOf(MachineDescription description)
-        => (description.IsFirecracker ? "firecracker" : "qemu") + (description.Hardware.UseKvm ? "-kvm" : "-tcg");
+        => KnownHypervisors.Of(description.Kind).Word + (description.Hardware.UseKvm ? WithKvm : WithoutKvm);
+
+    // By the word that the hypervisor is chosen with.
+    private static IHypervisor? Find(string list)
+        => list.EndsWith(WithKvm, StringComparison.Ordinal) || list.EndsWith(WithoutKvm, StringComparison.Ordinal)
+            ? KnownHypervisors.TryFind(list[..^WithKvm.Length]) : null;
 
     /// <summary>The same for one that is kept ready: it starts when something comes on its standard input, and not at
     /// all when that ends.</summary>
@@ -38,7 +47,11 @@ internal static class ConfineVmmVerb
 
     /// <summary>The same for one whose machine is saved, which ends with the thread that started it.</summary>
     internal static IReadOnlyList<string> ArgumentsToSave(string hypervisor)
-        => ["runcvm", Name, WithParent, "qemu-tcg", Landlock(LandlockRules.Version > 0), hypervisor];
+        =>
+        [
+            "runcvm", Name, WithParent, QemuHypervisor.Id + WithoutKvm, Landlock(LandlockRules.Version > 0),
+            hypervisor,
+        ];
 
     internal static int Run(IReadOnlyList<string> arguments)
     {
@@ -59,23 +72,14 @@ internal static class ConfineVmmVerb
             arguments = [.. arguments.Skip(1)];
         }
 
-        if (arguments is not [var kind, WithLandlock or WithoutLandlock, var program, var name, ..])
-            throw NotForPeople();
-        (SystemCallList Calls, Func<string, LandlockRules> Files) walls = kind switch
-        {
-            "qemu-kvm" => (QemuCalls.List(emulates: false), HypervisorRules.OfQemu),
-            "qemu-tcg" => (QemuCalls.List(emulates: true), HypervisorRules.OfQemu),
-            "firecracker-kvm" => (FirecrackerCalls.List, HypervisorRules.OfFirecracker),
-            "firecracker-tcg" => (FirecrackerCalls.OfTheDouble, HypervisorRules.OfTheDouble),
-            _ => throw NotForPeople(),
-        };
+        if (arguments is not [var list, WithLandlock or WithoutLandlock, var program, var name, ..]
+            || Find(list) is not { } hypervisor)
+            throw new UsageException($"'{Name}' is what RunCVM's own parts call; see runcvm help");
+        bool useKvm = list.EndsWith(WithKvm, StringComparison.Ordinal);
         // First, because no list of calls has Landlock's. What is open already stays so.
-        if (arguments[1] == WithLandlock) walls.Files(program).Enforce();
-        SystemCallFilter.Of(walls.Calls).Install(allThreads: true);
+        if (arguments[1] == WithLandlock) hypervisor.Files(program, useKvm).Enforce();
+        SystemCallFilter.Of(hypervisor.Calls(useKvm)).Install(allThreads: true);
         CurrentProcess.Execute(program, [name, .. arguments.Skip(4)], []);
         return 1;
     }
-
-    private static UsageException NotForPeople()
-        => new($"'{Name}' is what RunCVM's own parts call; see runcvm help");
 }

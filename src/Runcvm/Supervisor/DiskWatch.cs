@@ -8,7 +8,7 @@ namespace Runcvm.Supervisor;
 /// <param name="machine">whose disks they are</param>
 /// <param name="setClock">for a guest that stood still</param>
 /// <param name="tell">writes a line to the machine's log</param>
-internal sealed class DiskWatch(EventLoop loop, IMachine machine, Func<Task> setClock, Action<string> tell)
+internal sealed class DiskWatch(EventLoop loop, IReportsDiskErrors machine, Func<Task> setClock, Action<string> tell)
 {
     /// <summary>No event says that a file system has room again, nor does a number: quotas have their own. So the request is made again.</summary>
     private static readonly TimeSpan UntilNextTry = TimeSpan.FromSeconds(1);

@@ -60,7 +60,7 @@ internal sealed class MachineLife(
         var workload = new Workload(loop, _link);
         Task others = Task.WhenAll(
             _words.ListenAsync(machine, description.KernelDebug ? MachineLog.Copy : null), workload.ForwardSignalsAsync(signals), ForwardQuestionsAsync(),
-            new DiskWatch(loop, machine, () => SetClockAsync(workload), MachineLog.Error).RunAsync());
+            WatchDisksAsync(machine, workload));
         try
         {
             return await RunAsync(machine, workload, roots);
@@ -77,6 +77,10 @@ internal sealed class MachineLife(
             await others;
         }
     }
+
+    private Task WatchDisksAsync(IMachine machine, Workload workload)
+        => machine is not IReportsDiskErrors reporting ? Task.CompletedTask
+            : new DiskWatch(loop, reporting, () => SetClockAsync(workload), MachineLog.Error).RunAsync();
 
     private Task<IMachine> StartAsync()
     {
@@ -112,7 +116,7 @@ internal sealed class MachineLife(
             await AwaitHelloAsync(machine, session, pump);
             _turn?.Dispose();
             // Not awaited: the answer is a round trip in which the workload could be on its way.
-            Task endsAtReset = machine.EndAtResetAsync();
+            Task endsAtReset = machine is IResettable resettable ? resettable.EndAtResetAsync() : Task.CompletedTask;
             int? code = await EndAsync(ServeAsync(machine, session, server), endsAtReset);
             server.Dispose();
             containers?.Dispose();
@@ -131,7 +135,7 @@ internal sealed class MachineLife(
 
     // Fails with the first of those that the machine cannot go on without.
     private Task ServersFailedAsync(IMachine machine, SafeFileHandle? roots) => Task.WhenAny(
-        shares?.ServeAsync(loop, machine.FileDevice, machine.Shares!, roots) ?? BootWatch.Never,
+        shares?.ServeAsync(loop, (machine as IFileDevice)?.FileDevice, machine.Shares!, roots) ?? BootWatch.Never,
         broker?.FailedAsync(loop) ?? BootWatch.Never).Unwrap();
 
     // A guest that stood still does not know for how long. One that has not started its workload yet gets the time with its set-up.

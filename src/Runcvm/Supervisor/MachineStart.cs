@@ -1,10 +1,9 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Hypervisors;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Machines;
-using Runcvm.Machines.Firecracker;
-using Runcvm.Machines.Qemu;
 using Runcvm.Network;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
@@ -31,21 +30,18 @@ internal static class MachineStart
     {
         warm = null;
         MachineSettings settings = Settings(description, network);
-        DeviceLimit.Check(description.IsFirecracker, settings.Architecture, settings.Hardware.Balloon, settings.Disks.Count, settings.Cards.Count);
-        if (!description.IsFirecracker)
-        {
-            // Closed before a byte of a guest is read: whoever holds it here could change its permissions.
-            using (saved?.File)
-                warm = saved == null ? null : WarmBoot.TryStart(loop, settings, description, hypervisor, saved);
-            IMachine? machine = warm != null ? null : QemuMachine.Start(loop, settings, hypervisor);
-            // It has its own copies by now.
-            network.CloseTaps();
-            return machine;
-        }
-
-        // A tap has one file at a time.
-        network.CloseTaps();
-        return FirecrackerMachine.Start(loop, settings, hypervisor);
+        IHypervisor kind = KnownHypervisors.Of(description.Kind);
+        DeviceLimit.Check(kind.Name, kind.Places(settings.Architecture), settings.Hardware.Balloon,
+            settings.Disks.Count, settings.Cards.Count);
+        // A tap that is opened by name has one file at a time. Else the hypervisor has its own copies once it was
+        // started.
+        if (kind.OpensByName) network.CloseTaps();
+        // Closed before a byte of a guest is read: whoever holds it here could change its permissions.
+        using (saved?.File)
+            warm = saved == null ? null : WarmBoot.TryStart(loop, settings, description, hypervisor, saved);
+        IMachine? machine = warm != null ? null : kind.Start(loop, settings, hypervisor);
+        if (!kind.OpensByName) network.CloseTaps();
+        return machine;
     }
 
     /// <summary>The set-up with all that is known only now.</summary>

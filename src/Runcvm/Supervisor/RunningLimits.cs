@@ -14,8 +14,8 @@ internal sealed class RunningLimits(IMachine machine, GuestLink link, MachineDes
 {
     private long _mebibytes = description.Hardware.MemoryMebibytes;
 
-    /// <summary>Firecracker takes its orders from the host, and its guest only what concerns the driver.</summary>
-    internal bool OthersMoveTheBalloon => description is { IsFirecracker: true, Hardware.Balloon: true };
+    /// <summary>The hypervisor takes its orders from the host, and its guest only what concerns the driver.</summary>
+    internal bool OthersMoveTheBalloon => description.Hardware.Balloon && machine is not IBalloon;
 
     /// <summary>Takes back what the guest shall not have from the start. Why not, or nothing.</summary>
     internal Task<string> BeginAsync()
@@ -30,10 +30,10 @@ internal sealed class RunningLimits(IMachine machine, GuestLink link, MachineDes
         // Engines repeat the limits that they do not change.
         bool resizes = limits.MemoryMebibytes > 0 && limits.MemoryMebibytes != _mebibytes;
         await link.SendAsync(new Adjust(0, resizes, limits.ProcessLimit));
-        if (!resizes || machine.SetMemory is not { } setMemory) return "";
+        if (!resizes || !description.Hardware.Balloon || machine is not IBalloon balloon) return "";
         try
         {
-            await setMemory(limits.MemoryMebibytes);
+            await balloon.SetMemoryAsync(limits.MemoryMebibytes);
             _mebibytes = limits.MemoryMebibytes;
             return "";
         }

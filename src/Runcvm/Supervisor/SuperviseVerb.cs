@@ -2,6 +2,7 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Brokering;
 using Runcvm.Egress;
 using Runcvm.FileServing;
+using Runcvm.Hypervisors;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
@@ -49,21 +50,23 @@ internal static class SuperviseVerb
             SafeFileHandle? pod = description.IsPod ? rest[0] : null;
             rest = rest[ofPods..];
             SafeFileHandle[] others = rest[ofSaved..];
-            IReadOnlyList<SafeFileHandle> backing = BackingLocks.Take(description.Disks, description.IsFirecracker ? HypervisorTree.Root : "");
+            IHypervisor kind = KnownHypervisors.Of(description.Kind);
+            IReadOnlyList<SafeFileHandle> backing =
+                BackingLocks.Take(description.Disks, kind.OpensByName ? HypervisorTree.Root : "");
             // Ready by the time that the network is.
             using FileServerProcess? shares = description.Shares.Count > 0 ? FileServerProcess.Start(description) : null;
             SafeFileHandle networkEvents = RouteEvents.Open();
             EgressPrograms[] policies =
                 [.. others[..ofPolicies].Chunk(EgressPrograms.Files).Select(static files => EgressPrograms.Of(files))];
             SandboxNetwork network = SandboxNetwork.Prepare(
-                description.MaySpoof, description.IsFirecracker ? description.HypervisorUser : null,
+                description.MaySpoof, kind.OpensByName ? description.HypervisorUser : null,
                 description.SharesAddresses ? 0 : SpareCards, policies);
             SafeFileHandle[] ports = others[ofPolicies..];
             using var broker = BrokerProcess.TryStart(description, network, policies, ports);
             if (description.SharesAddresses) network = network with { Shared = new SharedPorts(ports, broker!.Bind) };
-            using var hypervisor = new UserThread(new Confinement(HypervisorTree.Root, description.HypervisorUser, HypervisorNamespaces(description)));
-            using SavedStart? saved = ofSaved == 0 ? null : new SavedStart(rest[0], new UserThread(
-                new Confinement(HypervisorTree.Root, description.HypervisorUser, HypervisorNamespaces(description))));
+            var compartment = new Confinement(HypervisorTree.Root, description.HypervisorUser, HypervisorNamespaces(kind));
+            using var hypervisor = new UserThread(compartment);
+            using SavedStart? saved = ofSaved == 0 ? null : new SavedStart(rest[0], new UserThread(compartment));
             GiveUpSetUp();
             using var loop = new EventLoop();
             int code = loop.Run(new MachineLife(
@@ -118,9 +121,9 @@ internal static class SuperviseVerb
     private static MachineDescription ReadDescription()
         => WireBytes.Read<MachineDescription>(File.ReadAllBytes(MachineFolder.InSandbox.Description));
 
-    // Firecracker opens its taps by name, in the network namespace where they are; QEMU gets them as open files.
-    private static Namespaces HypervisorNamespaces(MachineDescription description)
-        => Namespaces.Pid | Namespaces.Ipc | Namespaces.Uts | (description.IsFirecracker ? Namespaces.None : Namespaces.Network);
+    // One that opens its taps by name is in the network namespace where they are.
+    private static Namespaces HypervisorNamespaces(IHypervisor kind)
+        => Namespaces.Pid | Namespaces.Ipc | Namespaces.Uts | (kind.OpensByName ? Namespaces.None : Namespaces.Network);
 
     // The compartments are made, and nothing of guest or hypervisor was read yet. From here on no thread may change
     // anything.

@@ -1,10 +1,10 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Hypervisors.Qemu;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Linux.Sockets;
 using Runcvm.Machines;
-using Runcvm.Machines.Qemu;
 using Runcvm.Protocol;
 using Runcvm.Sandbox;
 
@@ -23,12 +23,12 @@ internal sealed class WarmBoot
     private const int LinesShown = 3;
 
     private readonly EventLoop _loop;
-    private readonly IMachine _restored;
+    private readonly QemuMachine _restored;
     private readonly IMachine _spare;
     private readonly SafeFileHandle _word;
     private readonly TimeSpan _patience;
 
-    private WarmBoot(EventLoop loop, IMachine restored, IMachine spare, SafeFileHandle word, TimeSpan patience)
+    private WarmBoot(EventLoop loop, QemuMachine restored, IMachine spare, SafeFileHandle word, TimeSpan patience)
     {
         _loop = loop;
         _restored = restored;
@@ -44,7 +44,7 @@ internal sealed class WarmBoot
     {
         int devices = 1 + settings.Disks.Count + settings.Cards.Count + (settings.Hardware.Balloon ? 1 : 0);
         if (devices > SavedGuest.Places) return null;
-        IMachine restored = QemuMachine.Start(loop, settings with { Saved = saved.File }, hypervisor);
+        QemuMachine restored = QemuMachine.Start(loop, settings with { Saved = saved.File }, hypervisor);
         (SafeFileHandle start, SafeFileHandle word) = FileDescriptor.Pipe();
         using (start)
         {

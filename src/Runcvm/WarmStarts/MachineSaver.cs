@@ -1,9 +1,9 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Hypervisors.Qemu;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Machines;
-using Runcvm.Machines.Qemu;
 using Runcvm.Protocol;
 using Runcvm.Supervisor;
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Runcvm.Hypervisors.Qemu;
 using Runcvm.Protocol;
 
 namespace Runcvm.WarmStarts;
@@ -17,8 +18,8 @@ internal static class PlacesTable
     private const uint Length = 0x200;
     private const uint Interrupt = 24;
 
-    // The first transport has no interrupt that works, see Machines/Qemu/QemuArguments.cs.
-    private const int First = Machines.Qemu.QemuArguments.FirstPlace;
+    // The first transport has no interrupt that works, see Hypervisors/Qemu/QemuArguments.cs.
+    private const int First = QemuArguments.FirstPlace;
 
     private const int ChecksumAt = 9;
 

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text;
 using Runcvm.HostFiles;
+using Runcvm.Hypervisors.Qemu;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Machines;
-using Runcvm.Machines.Qemu;
 
 namespace Runcvm.WarmStarts;
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Runcvm.Hypervisors;
+using Runcvm.Hypervisors.Qemu;
 using Runcvm.Installation;
 using Runcvm.Kernels;
 using Runcvm.Machines;
@@ -35,7 +36,7 @@ internal sealed record SavedSettings(MachineSettings Machine, IReadOnlyList<stri
             Hardware = new Hardware { Cpus = options.Hardware.Cpus, MemoryBytes = options.Hardware.MemoryBytes },
             Vmlinux = HypervisorTree.Vmlinux,
             Initramfs = HypervisorTree.Initramfs,
-            KernelCommandLine = KernelCommandLine.Build(installed.Machine, isFirecracker: false, useKvm: false,
+            KernelCommandLine = KernelCommandLine.Build(installed.Machine, QemuHypervisor.Reset, useKvm: false,
                 HostClock.TimestampKilohertz(), options.KernelDebug, arguments),
             Disks = [],
             Cards = [],

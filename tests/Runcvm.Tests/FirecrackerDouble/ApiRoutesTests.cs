@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Runcvm.FirecrackerDouble;
+using Runcvm.Hypervisors.Firecracker;
 using Runcvm.Linux.Events;
 using Runcvm.Machines;
-using Runcvm.Machines.Firecracker;
 
 namespace Runcvm.Tests.FirecrackerDouble;
 

@@ -294,7 +294,7 @@ public class SandboxSpecTests
             Shares = shares ?? [],
             Sockets = sockets ?? [],
             Hardware = new Hardware { UseKvm = useKvm },
-            Firecracker = firecracker,
+            ByName = firecracker == null ? null : (firecracker, "/boot/firecracker"),
             Limits = new SandboxLimits(256 << 20, 1000, 2),
             Cgroups = new HostCgroups(true, true, true),
             OpenFiles = 4096,

@@ -7,7 +7,7 @@ using Runcvm.Supervisor;
 namespace Runcvm.Tests.Supervisor;
 
 /// <summary>A machine whose guest says nothing.</summary>
-internal sealed class SilentMachine : IMachine
+internal sealed class SilentMachine : IResettable, IReportsDiskErrors
 {
     private TaskCompletionSource<DiskError> _diskError = new();
 
@@ -26,23 +26,19 @@ internal sealed class SilentMachine : IMachine
 
     public Task BootsAgain => BootWatch.Never;
 
-    public Func<Task>? Reset => () =>
+    public Task ResetAsync()
     {
         Resets++;
         return BootWatch.Never;
-    };
+    }
 
     public Task<AsyncFile> Stream => throw new NotSupportedException();
 
     public Task<SafeFileHandle>? Shares => null;
 
-    public SafeFileHandle? FileDevice => null;
-
     public AsyncFile Console => throw new NotSupportedException();
 
     public AsyncFile Errors => throw new NotSupportedException();
-
-    public Func<long, Task>? SetMemory => null;
 
     public Task EndAtResetAsync() => BootWatch.Never;
 

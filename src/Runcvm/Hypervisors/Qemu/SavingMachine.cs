@@ -3,8 +3,9 @@ using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Linux.Sockets;
+using Runcvm.Machines;
 
-namespace Runcvm.Machines.Qemu;
+namespace Runcvm.Hypervisors.Qemu;
 
 /// <summary>A machine run by QEMU that has a console and nothing else, to be saved.</summary>
 internal sealed class SavingMachine : IDisposable

@@ -1,4 +1,4 @@
-namespace Runcvm.Machines.Firecracker;
+namespace Runcvm.Hypervisors.Firecracker;
 
 /// <summary>What Firecracker wrote, as the part of a sentence that says why it ended.</summary>
 internal static class FirecrackerLog

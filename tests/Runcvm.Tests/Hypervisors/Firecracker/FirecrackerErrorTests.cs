@@ -1,8 +1,7 @@
-using Runcvm.Hypervisors;
-using Runcvm.Machines.Firecracker;
+using Runcvm.Hypervisors.Firecracker;
 using Runcvm.Options;
 
-namespace Runcvm.Tests.Machines.Firecracker;
+namespace Runcvm.Tests.Hypervisors.Firecracker;
 
 /// <summary>What the user reads when Firecracker cannot be had, side by side.</summary>
 public class FirecrackerErrorTests

@@ -1,8 +1,9 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
+using Runcvm.Machines;
 
-namespace Runcvm.Machines.Firecracker;
+namespace Runcvm.Hypervisors.Firecracker;
 
 /// <summary>The file from which Firecracker makes the machine: one object for each device, with the names of its API.</summary>
 internal static class FirecrackerConfiguration

@@ -2,8 +2,9 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
+using Runcvm.Machines;
 
-namespace Runcvm.Machines.Firecracker;
+namespace Runcvm.Hypervisors.Firecracker;
 
 /// <summary>A machine run by Firecracker, as a user of its own: it opens its files, devices and taps by name, and the guest
 /// dials the stream.</summary>
@@ -35,8 +36,6 @@ internal sealed class FirecrackerMachine : IMachine
 
     public Task<SafeFileHandle>? Shares { get; }
 
-    public SafeFileHandle? FileDevice => null;
-
     public AsyncFile Console { get; }
 
     public AsyncFile Errors { get; }
@@ -44,17 +43,6 @@ internal sealed class FirecrackerMachine : IMachine
     public string Name => "Firecracker";
 
     public Task<ExitStatus> Exited { get; }
-
-    public Task BootsAgain { get; } = new TaskCompletionSource().Task;
-
-    public Func<Task>? Reset => null;
-
-    public Func<long, Task>? SetMemory => null;
-
-    public Task<DiskError> DiskError { get; } = new TaskCompletionSource<DiskError>().Task;
-
-    // It never stops one.
-    public Task ContinueAsync() => Task.CompletedTask;
 
     /// <summary>Starts it as that user. The taps must be open nowhere else.</summary>
     internal static FirecrackerMachine Start(EventLoop loop, MachineSettings settings, UserThread user)
@@ -83,9 +71,6 @@ internal sealed class FirecrackerMachine : IMachine
             if (_disks[i].Serial == serial) return BlockDevice(i);
         throw new ArgumentException($"the machine has no disk {serial}", nameof(serial));
     }
-
-    // It knows no other way.
-    public Task EndAtResetAsync() => Task.CompletedTask;
 
     public string Explain(string lines) => FirecrackerLog.Explain(lines);
 

@@ -1,11 +1,11 @@
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Hypervisors.Qemu;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Sockets;
-using Runcvm.Machines.Qemu;
 
-namespace Runcvm.Tests.Machines;
+namespace Runcvm.Tests.Hypervisors.Qemu;
 
 public class QemuMonitorTests
 {

@@ -1,10 +1,10 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Hypervisors.Firecracker;
 using Runcvm.Machines;
-using Runcvm.Machines.Firecracker;
 
-namespace Runcvm.Tests.Machines.Firecracker;
+namespace Runcvm.Tests.Hypervisors.Firecracker;
 
 public class FirecrackerConfigurationTests
 {

@@ -1,6 +1,6 @@
 using Runcvm.Sandbox;
 
-namespace Runcvm.Hypervisors;
+namespace Runcvm.Hypervisors.Firecracker;
 
 /// <summary>Which Firecracker a file is.</summary>
 internal static class FirecrackerVersion

@@ -3,28 +3,27 @@ using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Linux.Sockets;
+using Runcvm.Machines;
 
-namespace Runcvm.Machines.Qemu;
+namespace Runcvm.Hypervisors.Qemu;
 
 /// <summary>A machine run by QEMU. Stream and console are socket pairs that it inherits: there is no path to collide with
 /// one left by a crash, and nobody else can connect.</summary>
-internal sealed class QemuMachine : IMachine
+internal sealed class QemuMachine : IResettable, IReportsDiskErrors, IBalloon, IFileDevice
 {
     private const string VhostNet = "/dev/vhost-net";
 
     private readonly UserThread _user;
     private readonly ChildProcess _process;
     private readonly QemuMonitor _monitor;
-    private readonly bool _hasBalloon;
 
     private QemuMachine(
         EventLoop loop, UserThread user, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle? files, SafeFileHandle console,
-        SafeFileHandle errors, SafeFileHandle monitor, bool hasBalloon)
+        SafeFileHandle errors, SafeFileHandle monitor)
     {
         FileDevice = files;
         _user = user;
         _process = process;
-        _hasBalloon = hasBalloon;
         _monitor = new QemuMonitor(AsyncFile.NonBlocking(loop, monitor));
         Stream = Task.FromResult(AsyncFile.NonBlocking(loop, stream));
         Shares = shares == null ? null : Task.FromResult(shares);
@@ -80,15 +79,15 @@ internal sealed class QemuMachine : IMachine
             if (settings.Saved != null) files.Add((QemuArguments.SavedFile(settings), settings.Saved));
             ChildProcess process = user.Run(() => ChildProcess.Start(settings.Program, [.. settings.Before, .. QemuArguments.Build(settings)], [], files));
             foreach (SafeFileHandle given in carriers.Concat(disks)) given.Dispose();
-            return new QemuMachine(loop, user, process, stream, shares, device, console, errors, monitor, settings.Hardware.Balloon);
+            return new QemuMachine(loop, user, process, stream, shares, device, console, errors, monitor);
         }
     }
 
     public Task BootsAgain => _monitor.WasReset;
 
-    public Func<Task>? Reset => _monitor.ResetAsync;
+    public Task ResetAsync() => _monitor.ResetAsync();
 
-    public Func<long, Task>? SetMemory => _hasBalloon ? _monitor.SetMemoryAsync : null;
+    public Task SetMemoryAsync(long mebibytes) => _monitor.SetMemoryAsync(mebibytes);
 
     public Task<DiskError> DiskError => _monitor.DiskError;
 

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Runcvm.Machines.Qemu;
+namespace Runcvm.Hypervisors.Qemu;
 
 /// <summary>The processor that QEMU emulates: all that it can, but for what only a real one does well.</summary>
 internal static class EmulatedProcessor

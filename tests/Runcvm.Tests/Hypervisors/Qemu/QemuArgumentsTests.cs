@@ -1,10 +1,9 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
-using Runcvm.Hypervisors;
+using Runcvm.Hypervisors.Qemu;
 using Runcvm.Machines;
-using Runcvm.Machines.Qemu;
 
-namespace Runcvm.Tests.Machines;
+namespace Runcvm.Tests.Hypervisors.Qemu;
 
 public class QemuArgumentsTests
 {

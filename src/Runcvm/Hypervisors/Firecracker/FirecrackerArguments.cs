@@ -1,4 +1,4 @@
-namespace Runcvm.Machines.Firecracker;
+namespace Runcvm.Hypervisors.Firecracker;
 
 /// <summary>Firecracker's command line. Its filter on system calls is on unless somebody switches it off.</summary>
 internal static class FirecrackerArguments

@@ -3,7 +3,7 @@ using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Sockets;
 
-namespace Runcvm.Machines.Firecracker;
+namespace Runcvm.Hypervisors.Firecracker;
 
 /// <summary>Waits for the one connection that the guest makes to a port at boot.</summary>
 internal sealed class GuestDial : IDisposable

@@ -1,6 +1,6 @@
 using Runcvm.Protocol;
 
-namespace Runcvm.Machines.Firecracker;
+namespace Runcvm.Hypervisors.Firecracker;
 
 /// <summary>What lies in the folder that a Firecracker process may write to.</summary>
 /// <param name="Folder">as the sandbox sees it</param>

@@ -5,8 +5,9 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Linux.Sockets;
+using Runcvm.Machines;
 
-namespace Runcvm.Machines.Qemu;
+namespace Runcvm.Hypervisors.Qemu;
 
 /// <summary>QEMU's monitor, spoken to in QMP: lines of JSON, a greeting first, one answer to each command in their order, and events in between.</summary>
 internal sealed class QemuMonitor : IDisposable

@@ -1,6 +1,6 @@
 using Runcvm.Sandbox;
 
-namespace Runcvm.Hypervisors;
+namespace Runcvm.Hypervisors.Qemu;
 
 /// <summary>Which QEMU a file is.</summary>
 internal static class QemuVersion

@@ -6,7 +6,7 @@ using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Sockets;
 
-namespace Runcvm.Machines.Firecracker;
+namespace Runcvm.Hypervisors.Firecracker;
 
 /// <summary>Requests to a running Firecracker: HTTP/1.1 by hand, because the framework's client would add 4.5 MB for three lines.</summary>
 /// <param name="socket">its API socket. Its folder is Firecracker's, where a link would lead to somebody else's: the

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Runcvm.Machines;
 
-namespace Runcvm.Machines.Qemu;
+namespace Runcvm.Hypervisors.Qemu;
 
 /// <summary>QEMU's command line: one small function per device, in the order in which the guest finds them.</summary>
 internal static class QemuArguments
@@ -86,10 +87,13 @@ internal static class QemuArguments
         if (!HasOwnMemory(settings)) return [];
         // The file server reads and writes the guest's memory itself. A file in memory may also consist of huge pages, without a
         // file system of such that somebody would have to mount.
-        string kind = HasFileDevice(settings) || settings.Hardware.HugePages ? "memory-backend-memfd" : "memory-backend-ram";
+        string kind = HasFileDevice(settings) || settings.Hardware.HugePages
+            ? "memory-backend-memfd" : "memory-backend-ram";
         string options = (HasFileDevice(settings) ? ",share=on" : "")
-            + (settings.Hardware.HugePages ? ",hugetlb=on,hugetlbsize=2M" : "") + (settings.Hardware.PreallocateMemory ? ",prealloc=on" : "");
-        return ["-object", FormattableString.Invariant($"{kind},id=memory,size={settings.Hardware.MemoryMebibytes}M{options}")];
+            + (settings.Hardware.HugePages ? ",hugetlb=on,hugetlbsize=2M" : "")
+            + (settings.Hardware.PreallocateMemory ? ",prealloc=on" : "");
+        long size = settings.Hardware.MemoryMebibytes;
+        return ["-object", FormattableString.Invariant($"{kind},id=memory,size={size}M{options}")];
     }
 
     private static bool HasOwnMemory(MachineSettings settings)
@@ -146,7 +150,8 @@ internal static class QemuArguments
     internal static int SharesFile(MachineSettings settings) => FirstTapFile + settings.Cards.Count;
 
     /// <summary>The number under which QEMU finds a disk's open file.</summary>
-    internal static int DiskFile(MachineSettings settings, int disk) => VhostFile(settings, settings.Hardware.VhostNet ? settings.Cards.Count : 0) + disk;
+    internal static int DiskFile(MachineSettings settings, int disk)
+        => VhostFile(settings, settings.Hardware.VhostNet ? settings.Cards.Count : 0) + disk;
 
     private static IEnumerable<string> Disk(MachineSettings.Disk disk, int index, MachineSettings settings) =>
     [
