@@ -24,8 +24,11 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
     // Connections that clients may hold open at a time, so that they cannot use up the files of PID 1.
     private const int MaxConnections = 256;
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+
     private readonly (ushort Id, Action<DnsFrame>? Answer)[] _pending = new (ushort, Action<DnsFrame>?)[MaxQuestions];
     private readonly Queue<byte[]> _questions = new();
+    private readonly OwnedTasks _served = new();
     private SafeFileHandle? _sender;
     private SocketLookup? _lookup;
     private AsyncFile? _datagrams;
@@ -78,6 +81,16 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
     {
         Task datagrams = ReceiveDatagramsAsync(_datagrams!);
         Task connections = AcceptAsync(_listener!);
+        _served.Add(datagrams);
+        _served.Add(connections);
+        await _served.UntilAsync(DeliverAsync(read));
+        Dispose();
+        await datagrams;
+        await connections;
+    }
+
+    private async Task DeliverAsync(Func<Memory<byte>, ValueTask<int>> read)
+    {
         while (await DnsFrame.ReadAsync(read) is { } answer)
         {
             ref (ushort Id, Action<DnsFrame>? Answer) slot = ref _pending[answer.Id % MaxQuestions];
@@ -86,10 +99,6 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
             slot.Answer = null;
             deliver(answer);
         }
-
-        Dispose();
-        await datagrams;
-        await connections;
     }
 
     public void Dispose()
@@ -125,7 +134,7 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
 
     private Task AcceptAsync(AsyncFile listener) => Acceptance.RunAsync(loop, listener, connection =>
     {
-        if (_connections < MaxConnections) _ = ServeAsync(connection);
+        if (_connections < MaxConnections) _served.Add(ServeAsync(connection));
         else connection.Dispose();
     });
 
@@ -138,11 +147,11 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
         {
             while (await Datagram.ReadAsync(file.ReadAsync) is { } question)
             {
-                var answered = new TaskCompletionSource<DnsFrame?>();
+                var answered = new TaskCompletionSource<DnsFrame>();
                 Ask(question, isStream: true, frame => answered.TrySetResult(frame));
-                _ = GiveUpAsync(answered);
-                if (await answered.Task is not { } answer) return;
-                await file.WriteAsync(Datagram.Frame(answer.Message));
+                Task<bool> late = loop.DelayAsync(Patience);
+                if (await Task.WhenAny(answered.Task, late) == late) return;
+                await file.WriteAsync(Datagram.Frame((await answered.Task).Message));
             }
         }
         catch (Exception e) when (e is LinuxException or ObjectDisposedException)
@@ -154,19 +163,13 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
         }
     }
 
-    private async Task GiveUpAsync(TaskCompletionSource<DnsFrame?> answered)
-    {
-        await loop.DelayAsync(TimeSpan.FromSeconds(15));
-        answered.TrySetResult(null);
-    }
-
     private void Ask(byte[] question, bool isStream, Action<DnsFrame> answer)
     {
         ushort id = ++_lastId;
         _pending[id % MaxQuestions] = (id, answer);
         // A host that no longer takes questions gets no more of them: at most as many as can be answered wait.
         if (_questions.Count < MaxQuestions) _questions.Enqueue(new DnsFrame(id, isStream, question).ToBytes());
-        if (!_writing) _ = SendAsync();
+        if (!_writing) _served.Add(SendAsync());
     }
 
     /// <summary>A stream has one writer at a time.</summary>

@@ -40,7 +40,7 @@ internal sealed class HostTalk(
     internal async Task RunAsync()
     {
         Task serving = ServeAsync();
-        Task first = await Task.WhenAny(serving, _workloadEnded.Task);
+        Task first = await Task.WhenAny(serving, _workloadEnded.Task, network.Failed);
         await first;
         await EndLivesAsync();
         _launcher.ForgetAll();

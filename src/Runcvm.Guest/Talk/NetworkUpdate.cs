@@ -5,6 +5,7 @@ using Runcvm.Linux;
 using Runcvm.Linux.Events;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
+using Runcvm.Protocol.Wire;
 
 namespace Runcvm.Guest.Talk;
 
@@ -16,6 +17,7 @@ internal sealed class NetworkUpdate : IDisposable
     private readonly ControlChannel _control;
     private readonly Channel _questions;
     private readonly NetworkCards _cards;
+    private readonly OwnedTasks _serving = new();
     private IReadOnlyList<byte[]> _files;
     private DnsListener? _names;
 
@@ -28,6 +30,9 @@ internal sealed class NetworkUpdate : IDisposable
         _files = [.. setup.Files.Select(static file => file.Content)];
         if (setup.DnsRelay) StartNameserver();
     }
+
+    /// <summary>Fails when the nameserver has a fault; one that it can name is a notice to the host.</summary>
+    internal Task Failed => _serving.Failed;
 
     internal async Task ApplyAsync(NetworkChange change)
     {
@@ -59,7 +64,7 @@ internal sealed class NetworkUpdate : IDisposable
     {
         _names = new DnsListener(_loop, _questions.WriteAsync);
         _names.Open();
-        _ = ServeNamesAsync(_names);
+        _serving.Add(ServeNamesAsync(_names));
     }
 
     // Lives as long as the stream; the machine ends with the workload, not with this.
@@ -72,6 +77,11 @@ internal sealed class NetworkUpdate : IDisposable
         catch (Exception e) when (e is ChannelClosedException or ObjectDisposedException)
         {
             // The machine is ending.
+        }
+        catch (Exception e) when (e is LinuxException or WireFormatException)
+        {
+            listener.Dispose();
+            await _control.SendAsync(new Notice($"names no longer resolve by way of the host: {e.Message}"));
         }
     }
 }

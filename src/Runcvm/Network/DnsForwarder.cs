@@ -27,27 +27,28 @@ internal sealed class DnsForwarder(
 
     private readonly Queue<byte[]> _answers = new();
     private readonly WaitingBytes _unsent = new(MaxUnsent);
+    private readonly OwnedTasks _asked = new();
     private int _questions;
     private bool _writing;
 
     /// <summary>Serves until the stream ends.</summary>
-    internal async Task RunAsync(Func<Memory<byte>, ValueTask<int>> read)
+    internal Task RunAsync(Func<Memory<byte>, ValueTask<int>> read) => _asked.UntilAsync(TakeAsync(read));
+
+    // Each question ends by its answer, an error or its timeout.
+    private async Task TakeAsync(Func<Memory<byte>, ValueTask<int>> read)
     {
-        // Owned by this object: each question ends by its answer, an error or its timeout.
         while (await DnsFrame.ReadAsync(read) is { } question)
         {
-            if (_questions < MaxQuestions) _ = AnswerAsync(question);
+            if (_questions < MaxQuestions) _asked.Add(AnswerAsync(question));
         }
     }
 
     private async Task AnswerAsync(DnsFrame question)
     {
-        using var done = new CancellationTokenSource();
         _questions++;
         try
         {
-            byte[]? answer = guard == null ? await AskAsync(question, done.Token)
-                : await AskGuardedAsync(guard, question, done.Token);
+            byte[]? answer = guard == null ? await AskAsync(question) : await AskGuardedAsync(guard, question);
             if (answer != null) await SendAsync((question with { Message = answer }).ToBytes());
         }
         catch (Exception e) when (e is LinuxException or ObjectDisposedException)
@@ -57,28 +58,36 @@ internal sealed class DnsForwarder(
         finally
         {
             _questions--;
-            // Not CancelAsync: it would continue the timer's waiter on another thread than the loop's.
-            done.Cancel();
         }
     }
 
-    private async Task<byte[]?> AskGuardedAsync(NameGuard names, DnsFrame question, CancellationToken done)
+    private async Task<byte[]?> AskGuardedAsync(NameGuard names, DnsFrame question)
     {
         if (NameQuestion.TryRead(question.Message) is not { } asked) return null;
         if (names.Refuse(asked) is { } refusal) return refusal;
         ushort id = NameGuard.NewId();
-        byte[]? answer = await AskAsync(question with { Message = asked.ToUpstream(id) }, done);
+        byte[]? answer = await AskAsync(question with { Message = asked.ToUpstream(id) });
         return answer == null ? null : names.Take(asked, id, answer, question.IsStream);
     }
 
-    private async Task<byte[]?> AskAsync(DnsFrame question, CancellationToken done)
+    private async Task<byte[]?> AskAsync(DnsFrame question)
     {
         if (nameserver() is not { } server) return null;
         SafeFileHandle socket = question.IsStream ? InternetSocket.ConnectStream(server)
             : InternetSocket.ConnectDatagram(server);
         using var file = new AsyncFile(loop, socket);
-        _ = GiveUpAsync(file, done);
-        return question.IsStream ? await AskStreamAsync(file, question) : await AskDatagramAsync(file, question);
+        using var done = new CancellationTokenSource();
+        Task givingUp = GiveUpAsync(file, done.Token);
+        try
+        {
+            return question.IsStream ? await AskStreamAsync(file, question) : await AskDatagramAsync(file, question);
+        }
+        finally
+        {
+            // Not CancelAsync: it would continue the timer's waiter on another thread than the loop's.
+            done.Cancel();
+            await givingUp;
+        }
     }
 
     private async Task GiveUpAsync(AsyncFile file, CancellationToken done)

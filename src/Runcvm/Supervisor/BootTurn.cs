@@ -7,13 +7,16 @@ namespace Runcvm.Supervisor;
 
 /// <summary>This machine's place among those that boot without KVM, see <see cref="BootTurns"/>. Nobody depends on another's good will: a
 /// place is given back before the machine has answered if that takes long, and whoever got none in time goes without.</summary>
-internal sealed class BootTurn : IDisposable
+internal sealed class BootTurn : IDisposable, IAsyncDisposable
 {
     private readonly SafeFileHandle _place;
+    private readonly CancellationTokenSource _over = new();
+    private readonly Task _held;
 
-    private BootTurn(SafeFileHandle place)
+    private BootTurn(EventLoop loop, SafeFileHandle place)
     {
         _place = place;
+        _held = HoldAsync(loop);
     }
 
     /// <summary>Waits for a place; null when there was none in time.</summary>
@@ -27,30 +30,34 @@ internal sealed class BootTurn : IDisposable
         for (int i = 0; i < places.Length; i++)
         {
             SafeFileHandle place = FileDescriptor.Open(places[(first + i) % places.Length], OpenFlags.ReadOnly);
-            if (FileDescriptor.TryLock(place)) return Taken(loop, place);
+            if (FileDescriptor.TryLock(place)) return new BootTurn(loop, place);
             place.Dispose();
         }
 
         Task<SafeFileHandle> waiting = WaitAsync(places[first]);
-        if (await Task.WhenAny(waiting, loop.DelayAsync(patience)) == waiting) return Taken(loop, await waiting);
+        if (await Task.WhenAny(waiting, loop.DelayAsync(patience)) == waiting) return new BootTurn(loop, await waiting);
         _ = waiting.ContinueWith(static late => late.Result.Dispose(), TaskScheduler.Default);
         return null;
     }
 
     /// <summary>Lets the next one boot.</summary>
-    public void Dispose() => _place.Dispose();
-
-    private static BootTurn Taken(EventLoop loop, SafeFileHandle place)
+    public void Dispose()
     {
-        var turn = new BootTurn(place);
-        _ = turn.EndAsync(loop);
-        return turn;
+        _place.Dispose();
+        _over.Cancel();
     }
 
-    private async Task EndAsync(EventLoop loop)
+    /// <summary>The same, and sees to the end of what watched the time.</summary>
+    public async ValueTask DisposeAsync()
     {
-        await loop.DelayAsync(BootTurns.LongestTurn);
         Dispose();
+        await _held;
+    }
+
+    private async Task HoldAsync(EventLoop loop)
+    {
+        await loop.DelayAsync(BootTurns.LongestTurn, _over.Token);
+        _place.Dispose();
     }
 
     // A lock cannot be waited for together with anything else, so a thread waits for it.

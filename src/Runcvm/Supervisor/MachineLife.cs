@@ -67,7 +67,7 @@ internal sealed class MachineLife(
         }
         finally
         {
-            _turn?.Dispose();
+            if (_turn != null) await _turn.DisposeAsync();
             machine.Kill();
             await machine.Exited;
             LogTime("the hypervisor has ended");
@@ -112,7 +112,7 @@ internal sealed class MachineLife(
                 Pod = containers,
             };
             Task serving = Task.WhenAll(server.RunAsync(), containers?.RunAsync() ?? Task.CompletedTask);
-            _ = BeginAsync(limits);
+            BeginAsync(limits).OnFailure(Tell);
             await AwaitHelloAsync(machine, session, pump);
             _turn?.Dispose();
             // Not awaited: the answer is a round trip in which the workload could be on its way.
@@ -147,6 +147,12 @@ internal sealed class MachineLife(
     {
         string failure = await limits.BeginAsync();
         if (failure.Length > 0) MachineLog.Error(failure);
+    }
+
+    // Of what goes on beside the workload, which lives on without it. The machine's own end is told elsewhere.
+    private static void Tell(Exception failure)
+    {
+        if (failure is not ChannelClosedException) MachineLog.Error(Reason.Of(failure));
     }
 
     // Not by waiting for the pump: that reads until the guest sends more, or dies.
@@ -210,7 +216,7 @@ internal sealed class MachineLife(
         using NetworkFollower? follower = network.Spares.Count == 0 ? null : new NetworkFollower(
             loop, _link, networkEvents, broker!.Network(loop), setup, policies.Count > 0, _log);
         // Ends with the machine.
-        _ = follower?.RunAsync();
+        follower?.RunAsync().OnFailure(Tell);
         using var ports = new PortRelay(loop, _link, network.TryListen, keepsPorts: network.Shared != null, _log);
         SocketDialler? sockets = description.Sockets.Count == 0 ? null
             : new SocketDialler(loop, description.Sockets, broker!, _log);

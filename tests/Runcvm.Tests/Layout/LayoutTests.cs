@@ -1,10 +1,11 @@
 using System.Reflection;
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
 namespace Runcvm.Tests.Layout;
 
 /// <summary>Rules of the layout that the compiler cannot hold.</summary>
-public class LayoutTests
+public partial class LayoutTests
 {
     private const int MostLines = 400;
 
@@ -23,6 +24,13 @@ public class LayoutTests
         ];
         Assert.Empty(tooLong);
     }
+
+    [Fact]
+    public void Every_task_has_an_owner()
+        => Assert.DoesNotContain(
+            Directory.EnumerateFiles(Sources, "*.cs", SearchOption.AllDirectories)
+                .SelectMany(static file => File.ReadLines(file).Select(line => $"{Path.GetFileName(file)}:{line}")),
+            static line => DiscardedTask().IsMatch(line));
 
     [Fact]
     public void Types_and_namespaces_have_names_that_say_something()
@@ -78,4 +86,7 @@ public class LayoutTests
         foreach (string project in Directory.EnumerateFiles(Sources, "*.csproj", SearchOption.AllDirectories))
             Assert.Equal(Path.GetFileName(project) == "Runcvm.Linux.csproj", File.ReadAllText(project).Contains("AllowUnsafeBlocks", StringComparison.Ordinal));
     }
+
+    [GeneratedRegex(@"\b_ = .*Async\(")]
+    private static partial Regex DiscardedTask();
 }

@@ -30,7 +30,8 @@ internal sealed class QemuMonitor : IDisposable
     {
         _socket = socket;
         _ready = RunAsync("qmp_capabilities", []);
-        _ = ListenAsync();
+        // Whatever it fails with is what the waiting and all later commands fail with.
+        ListenAsync().OnFailure(Fail);
     }
 
     /// <summary>Ends when the guest is reset the next time.</summary>
@@ -125,10 +126,6 @@ internal sealed class QemuMonitor : IDisposable
         catch (Exception e) when (e is LinuxException or ObjectDisposedException)
         {
             End(e);
-        }
-        catch (UsageException e)
-        {
-            Fail(e);
         }
     }
 
