@@ -102,7 +102,7 @@ public sealed partial class FileServer
 
         ServedNode node = _nodes.Remember(folder, name, status, path);
         reply.Put(EntryOf(node, status));
-        reply.Put(new OpenOut(_handles.Add(new OpenFile(file, node, flags)), CacheFlags(node, status), 0));
+        reply.Put(new OpenOut(_handles.Add(new OpenFile(file, node, flags)), CacheFlags(node, file, flags, status), 0));
         return 0;
     }
 
@@ -136,7 +136,7 @@ public sealed partial class FileServer
             return error;
         }
 
-        opened = new OpenOut(_handles.Add(new OpenFile(file, node, flags)), CacheFlags(node, status), 0);
+        opened = new OpenOut(_handles.Add(new OpenFile(file, node, flags)), CacheFlags(node, file, flags, status), 0);
         return 0;
     }
 
@@ -169,8 +169,17 @@ public sealed partial class FileServer
         return host;
     }
 
-    private OpenReplyFlags CacheFlags(ServedNode node, in NodeStatus status)
+    // Direct: what is read or written does not go through the guest's cache of pages.
+    // A write that only appends: the kernel would make two of one that crosses a page, and what another machine appends
+    // could come between them. Nobody can map such a file, for which 6.1 needs the cache.
+    // A file whose size says nothing: the guest's kernel reads no further than to the size.
+    private OpenReplyFlags CacheFlags(ServedNode node, SafeFileHandle file, uint flags, in NodeStatus status)
     {
+        const uint OnlyAppends = GuestFlags.WriteOnly | GuestFlags.Append;
+        if ((flags & (GuestFlags.AccessMode | GuestFlags.Append)) == OnlyAppends) return OpenReplyFlags.DirectIo;
+        if (status.Size == 0 && FileCall.FileSystemStatus(file, out FileSystemStatus of) == 0
+            && of.MakesContentsOnReading)
+            return OpenReplyFlags.DirectIo;
         if (_cache == CachePolicy.Always) return OpenReplyFlags.KeepCache;
         if (_cache == CachePolicy.None)
             return _agreed.HasFlag(InitFlags.DirectIoAllowMmap) ? OpenReplyFlags.DirectIo : OpenReplyFlags.None;

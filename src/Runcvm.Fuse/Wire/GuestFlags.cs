@@ -6,6 +6,9 @@ internal static class GuestFlags
     /// <summary>O_ACCMODE</summary>
     internal const uint AccessMode = 3;
 
+    /// <summary>O_WRONLY</summary>
+    internal const uint WriteOnly = 1;
+
     /// <summary>O_EXCL</summary>
     internal const uint Exclusive = 0x80;
 

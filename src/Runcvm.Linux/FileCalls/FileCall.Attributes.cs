@@ -93,7 +93,11 @@ public static unsafe partial class FileCall
         Libc.statfs_t s;
         int result = Libc.fstatfs(node, &s);
         status = result < 0 ? default : new FileSystemStatus(
-            s.f_blocks, s.f_bfree, s.f_bavail, s.f_files, s.f_ffree, (uint)s.f_bsize, (uint)s.f_namelen, (uint)s.f_frsize);
+            s.f_blocks, s.f_bfree, s.f_bavail, s.f_files, s.f_ffree,
+            (uint)s.f_bsize, (uint)s.f_namelen, (uint)s.f_frsize)
+        {
+            Kind = s.f_type,
+        };
         return Result(result);
     }
 

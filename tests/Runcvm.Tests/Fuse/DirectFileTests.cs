@@ -1,0 +1,61 @@
+using System.Diagnostics;
+
+namespace Runcvm.Tests.Fuse;
+
+/// <summary>Files that the guest's kernel must not keep in its cache of pages.</summary>
+public class DirectFileTests
+{
+    // Crosses a page more often than not.
+    private const int Length = 3000;
+    private const int Lines = 400;
+
+    [Theory]
+    [InlineData("/proc", "uptime")]
+    [InlineData("/proc", "self/status")]
+    [InlineData("/sys/kernel", "uevent_seqnum")]
+    public void A_file_that_is_made_on_reading_is_read_though_it_has_no_size(string folder, string name)
+    {
+        using var share = MountedShare.Start(folder, readOnly: true);
+        Assert.NotEqual("", File.ReadAllText(Path.Combine(share.Guest, name)));
+    }
+
+    [Fact]
+    public void An_empty_file_of_a_disk_can_be_mapped()
+    {
+        using var share = MountedShare.Start();
+        string file = Path.Combine(share.Guest, "empty");
+        File.WriteAllText(file, "");
+        using var map = System.IO.MemoryMappedFiles.MemoryMappedFile.CreateFromFile(file, FileMode.Open, null, 4096);
+        using var view = map.CreateViewAccessor();
+        view.Write(0, (byte)'x');
+        view.Flush();
+        Assert.Equal((byte)'x', File.ReadAllBytes(Path.Combine(share.Host, "empty"))[0]);
+    }
+
+    [Fact]
+    public void Appends_of_two_machines_stay_whole()
+    {
+        using var one = MountedShare.Start();
+        using var other = MountedShare.Start(one.Host);
+        Process[] writers =
+            [.. new[] { one, other, one }.Select(static share => Append(Path.Combine(share.Guest, "log")))];
+        foreach (Process writer in writers)
+        {
+            using (writer)
+            {
+                writer.WaitForExit();
+                Assert.Equal(0, writer.ExitCode);
+            }
+        }
+
+        string[] lines = File.ReadAllLines(Path.Combine(one.Host, "log"));
+        Assert.Equal(writers.Length * Lines, lines.Length);
+        Assert.All(lines, static line => Assert.Equal(Length, line.Length));
+    }
+
+    // One write(2) for each line.
+    private static Process Append(string file) => Process.Start("sh", ["-c", $"""
+        line=$(printf '%0{Length}d' 0); i=0
+        while [ $i -lt {Lines} ]; do echo "$line"; i=$((i+1)); done >>"$0"
+        """, file]);
+}
