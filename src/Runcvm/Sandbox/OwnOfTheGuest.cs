@@ -9,14 +9,18 @@ internal static class OwnOfTheGuest
     // What containers that run a system or an engine are usually given of the host's kernel.
     private static readonly string[] Places = ["/dev", "/dev/pts", "/dev/mqueue", "/lib/modules", "/usr/lib/modules", "/proc", "/sys", "/sys/fs/cgroup"];
 
-    // Memory devices, which are the same in every Linux, by their minor number.
-    private static readonly Dictionary<uint, string> MemoryDevices = new()
+    // Devices of a kernel, not of a machine's parts, by their numbers: Documentation/admin-guide/devices.txt of Linux.
+    private static readonly Dictionary<(uint Major, uint Minor), string> KernelDevices = new()
     {
-        [3] = "/dev/null",
-        [5] = "/dev/zero",
-        [7] = "/dev/full",
-        [8] = "/dev/random",
-        [9] = "/dev/urandom",
+        [(1, 3)] = "/dev/null",
+        [(1, 5)] = "/dev/zero",
+        [(1, 7)] = "/dev/full",
+        [(1, 8)] = "/dev/random",
+        [(1, 9)] = "/dev/urandom",
+        [(1, 11)] = "/dev/kmsg",
+        [(10, 200)] = "/dev/net/tun",
+        [(10, 229)] = "/dev/fuse",
+        [(10, 237)] = "/dev/loop-control",
     };
 
     /// <summary>Whether the guest has this of its own, at the same place.</summary>
@@ -28,9 +32,9 @@ internal static class OwnOfTheGuest
     internal static string? DeviceLike(string source)
     {
         if (FileStatus.TryOf(source, followLinks: true) is not { Kind: FileKind.CharacterDevice } status) return null;
-        foreach ((uint minor, string device) in MemoryDevices)
+        foreach (((uint major, uint minor), string device) in KernelDevices)
         {
-            if (status.SpecialDevice == FileStatus.Device(1, minor)) return device;
+            if (status.SpecialDevice == FileStatus.Device(major, minor)) return device;
         }
 
         return null;
