@@ -1,16 +1,38 @@
+using System.Diagnostics;
+
 namespace Runcvm.Guest.Devices;
 
 /// <summary>The guest's wall clock, after it may have stood still.</summary>
-internal static class GuestClock
+internal sealed class GuestClock
 {
     /// <summary>What a message may be late by, and what nobody notices.</summary>
     private const long Negligible = 500_000_000;
 
-    /// <summary>Sets it to the host's time if it is behind. One that is ahead was set by somebody.</summary>
+    // Both clocks stand still together. So this changes only where somebody sets the wall clock.
+    private long _boot = Boot();
+
+    /// <summary>Sets it to the host's time if it is behind. Who had set it back keeps the difference, and one that is
+    /// ahead was set by somebody, or put right by a time service.</summary>
     /// <param name="host">nanoseconds since 1970 UTC</param>
-    internal static void CatchUp(long host)
+    internal void CatchUp(long host)
     {
-        long own = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
-        if (host - own > Negligible) Linux.Machine.SetClock(host);
+        if (Correction(host, Own(), Boot() - _boot) is not { } right) return;
+        Linux.Machine.SetClock(right);
+        _boot = Boot() - (right - host);
     }
+
+    /// <summary>What the clock is to be set to; null leaves it.</summary>
+    /// <param name="host">the host's time, like all here in nanoseconds since 1970 UTC</param>
+    /// <param name="own">the guest's</param>
+    /// <param name="difference">by which the guest's was set ahead since it was the host's; negative if back</param>
+    internal static long? Correction(long host, long own, long difference)
+    {
+        long right = host + Math.Min(difference, 0);
+        return right - own > Negligible ? right : null;
+    }
+
+    private static long Own() => (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
+
+    // When the machine's time began, by its wall clock. On Linux a tick of the stopwatch is a nanosecond.
+    private static long Boot() => Own() - Stopwatch.GetTimestamp();
 }

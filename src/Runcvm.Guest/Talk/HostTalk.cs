@@ -26,6 +26,7 @@ internal sealed class HostTalk(
     private static readonly TimeSpan PatienceWithReaders = TimeSpan.FromSeconds(2);
 
     private readonly Dictionary<uint, GuestProcess> _running = [];
+    private readonly GuestClock _clock = new();
     private readonly List<Task> _lives = [];
     private readonly List<Task> _others = [];
     private readonly TaskCompletionSource _workloadEnded = new();
@@ -130,7 +131,7 @@ internal sealed class HostTalk(
 
     private void ApplyAdjustment(Adjust adjust)
     {
-        if (adjust.Clock > 0) GuestClock.CatchUp(adjust.Clock);
+        if (adjust.Clock > 0) _clock.CatchUp(adjust.Clock);
         if (adjust.ProcessLimit != 0) _launcher.SetProcessLimit(adjust.ProcessLimit);
         // With everything built in it is there, and this finds nothing to do.
         if (adjust.UsesBalloon && Modprobe.Run(["-q", "virtio_balloon"]) != 0 && !Directory.Exists("/sys/bus/virtio/drivers/virtio_balloon"))
