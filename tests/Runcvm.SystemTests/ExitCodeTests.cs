@@ -27,6 +27,18 @@ public class ExitCodeTests(DockerEngine engine) : MachineTest(engine)
     public async Task A_command_that_cannot_run_ends_with_126_and_runcs_wording()
         => (await RunAsync(Busybox, "/etc/passwd")).Ended(126).Refused("/etc/passwd", "permission denied");
 
+    [Theory]
+    [InlineData("no-such-command", 127)]
+    [InlineData("/no/such/command", 127)]
+    [InlineData("/etc/passwd", 126)]
+    public async Task A_command_that_cannot_run_fails_where_the_engine_starts_it(string command, int code)
+    {
+        string name = NewName();
+        (await Docker.RunAsync(["run", "-d", "--name", name, .. RuntimeArguments, Busybox, command])).Ended(code)
+            .Refused($"exec: \"{command}\": ");
+        Assert.Equal("created", await Docker.InspectAsync(name, "{{.State.Status}}"));
+    }
+
     [Fact]
     public async Task The_images_PATH_is_searched_and_kept()
     {

@@ -129,6 +129,9 @@ internal static class CreateVerb
         JsonNode? mounts = isPod ? null : bundle.Spec["mounts"];
         var systems = GuestFileSystems.From(mounts, options.Disks, options.SharesSockets);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options, systems.HasInit, bundle.IsPodmans);
+        // What an earlier machine wrote to its disk nobody sees from here.
+        bool isWhole = options.RootIsShare || !ScratchDisk.HoldsRootOf(chain, folder.Key);
+        if (!isPod && isWhole) WorkloadProgram.Check(bundle.RootPath, workload, mounts);
         timeline.Ended("options");
         BuilderGroup.Parent = CgroupParent.Of(bundle.Spec["linux"]);
         Kernel kernel = ChooseKernel(options, installed, bundle.RootPath, folder, config.ImageCacheBytes);

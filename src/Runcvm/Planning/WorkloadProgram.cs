@@ -1,0 +1,150 @@
+using System.Text.Json.Nodes;
+using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
+using Runcvm.Linux.Files;
+using Runcvm.Oci;
+using Runcvm.Protocol.Messages;
+
+namespace Runcvm.Planning;
+
+/// <summary>Looks the workload's program and folder up in the container's root before anything boots. So the engine
+/// hears of a mistake at once and in runc's words. The guest has the last word: what may lie on a mount is left to it.
+/// </summary>
+internal sealed class WorkloadProgram : IDisposable
+{
+    private const uint AnyExecute = 0x49;
+
+    // path_resolution(7)
+    private const int MostLinks = 40;
+
+    // What the guest's kernel or RunCVM puts there. Nothing in the container's files tells what is in it.
+    private static readonly string[] OwnMounts = ["/proc", "/sys", "/dev", "/lib/modules", "/usr/lib/modules"];
+
+    private readonly SafeFileHandle _root;
+    private readonly HashSet<string> _mounts;
+
+    private WorkloadProgram(string root, JsonNode? mounts)
+    {
+        _root = FileDescriptor.Open(root, OpenFlags.Path | OpenFlags.Directory);
+        _mounts = [.. OwnMounts, .. ProcessReader.Items(mounts).Select(static mount => Target(mount))];
+    }
+
+    /// <summary>Says what is wrong with the process, if that is certain.</summary>
+    /// <param name="root">the container's root on the host, whose files may be hostile</param>
+    /// <param name="process">the workload</param>
+    /// <param name="mounts">the spec's mounts</param>
+    /// <exception cref="UsageException">it cannot be started</exception>
+    internal static void Check(string root, ProcessSpec process, JsonNode? mounts)
+    {
+        using var lookup = new WorkloadProgram(root, mounts);
+        lookup.CheckFolder(process.WorkingDirectory);
+        if (process.Arguments is [{ Length: > 0 } name, ..]) lookup.CheckProgram(name, process);
+    }
+
+    public void Dispose() => _root.Dispose();
+
+    // One that is not there is made.
+    private void CheckFolder(string folder)
+    {
+        if (Find(folder) is { IsKnown: true, Status: { Kind: not FileKind.Directory } })
+            throw new UsageException($"chdir to cwd (\"{folder}\") set in config.json failed: not a directory");
+    }
+
+    private void CheckProgram(string name, ProcessSpec process)
+    {
+        if (name.Contains('/'))
+        {
+            (bool isKnown, FileStatus? status) = Find(Path.Combine("/", process.WorkingDirectory, name));
+            if (!isKnown) return;
+            if (status == null) throw Failure(name, $"stat {name}: no such file or directory");
+            if (status.Value.Kind == FileKind.Directory) throw Failure(name, "is a directory");
+            if (!IsProgram(status)) throw Failure(name, "permission denied");
+            return;
+        }
+
+        foreach (string folder in SearchPath(process.Environment))
+        {
+            string candidate = Path.Combine("/", process.WorkingDirectory, folder, name);
+            (bool isKnown, FileStatus? status) = Find(candidate);
+            if (!isKnown || IsProgram(status)) return;
+        }
+
+        throw Failure(name, "executable file not found in $PATH");
+    }
+
+    private static bool IsProgram(FileStatus? status)
+        => status is { } found && found.Kind != FileKind.Directory && (found.Permissions & AnyExecute) != 0;
+
+    // The last one wins, as in the guest.
+    private static string[] SearchPath(IReadOnlyList<string> environment)
+    {
+        const string Prefix = "PATH=";
+        string? path = environment.LastOrDefault(static entry => entry.StartsWith(Prefix, StringComparison.Ordinal));
+        return path == null ? [] : path[Prefix.Length..].Split(':');
+    }
+
+    // Not known is what a mount may hide or bring, and what cannot be looked at.
+    private (bool IsKnown, FileStatus? Status) Find(string path)
+    {
+        try
+        {
+            return Follow(path);
+        }
+        catch (LinuxException)
+        {
+            return (false, null);
+        }
+    }
+
+    private (bool IsKnown, FileStatus? Status) Follow(string path)
+    {
+        // Without links, as far as it goes.
+        string at = "/";
+        FileStatus? status = FileStatus.Of(_root);
+        var left = new Stack<string>(Parts(path).Reverse());
+        for (int links = 0; left.TryPop(out string? part);)
+        {
+            string next = Path.GetFullPath(Path.Combine(at, part));
+            if (_mounts.Contains(next)) return (false, null);
+            (status, string? target) = Look(next);
+            if (status == null) return (!IsAboveMount(next), null);
+            if (target == null)
+            {
+                at = next;
+                continue;
+            }
+
+            // A byte that is no text would be looked for as another.
+            if (++links > MostLinks || target.Contains('\uFFFD')) return (false, null);
+            foreach (string step in Parts(target).Reverse()) left.Push(step);
+            if (target.StartsWith('/')) at = "/";
+        }
+
+        return (true, status);
+    }
+
+    // Mount points are made, with the folders above them.
+    private bool IsAboveMount(string path)
+        => _mounts.Any(mount => mount.StartsWith(path + "/", StringComparison.Ordinal));
+
+    // Of a path without links, but for its last part; the target is a link's.
+    private (FileStatus? Status, string? Target) Look(string path)
+    {
+        if (path == "/") return (FileStatus.Of(_root), null);
+        using SafeFileHandle? folder = FileDescriptor.TryOpenInRoot(
+            _root, Path.GetDirectoryName(path)!, OpenFlags.Path | OpenFlags.Directory);
+        if (folder == null) return (null, null);
+        string entry = $"{FileDescriptor.PathOf(folder)}/{Path.GetFileName(path)}";
+        FileStatus? status = FileStatus.TryOf(entry);
+        return (status, status is { Kind: FileKind.Link } ? new FileInfo(entry).LinkTarget : null);
+    }
+
+    private static string[] Parts(string path)
+        => path.Split('/', StringSplitOptions.RemoveEmptyEntries);
+
+    private static string Target(JsonNode? mount)
+        => "/" + string.Join("/", Parts(mount?["destination"]?.GetValue<string>() ?? ""));
+
+    private static UsageException Failure(string name, string reason)
+        => new($"unable to start container process: exec: \"{name}\": {reason}");
+}
