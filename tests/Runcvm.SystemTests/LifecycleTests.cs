@@ -8,8 +8,11 @@ public partial class LifecycleTests(DockerEngine engine) : MachineTest(engine)
     private const string Words = """
         begin() { docker run -d --name $N $RUNTIME "$@" >/dev/null && up; }
         up() { until docker logs $N 2>/dev/null | grep -q up; do sleep 0.1; done; }
+        up2() { until [ "$(docker logs $N 2>/dev/null | grep -c up)" = 2 ]; do sleep 0.1; done; }
         state() { docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.RestartCount}}' $N; }
         ended() { until [ "$(docker inspect -f '{{.State.Status}}' $N)" = exited ]; do sleep 0.1; done; state; }
+        send() { docker kill -s $1 $N >/dev/null; }
+        is() { until docker exec $N grep State /proc/1/status | grep -w $1; do sleep 0.1; done; }
         said() { until docker logs $N 2>&1 | grep -qx "$1"; do sleep 0.1; done; }
         exec 2>&1
 
@@ -18,6 +21,12 @@ public partial class LifecycleTests(DockerEngine engine) : MachineTest(engine)
     private const string Sleep = "sh -c 'echo up; exec sleep 1000'";
     private const string Patient = "sh -c 'trap \"echo no\" TERM; echo up; while :; do sleep 0.1; done'";
 
+    private const string Stop = "docker stop -t 60 $N >/dev/null";
+
+    // Signals that a process of .NET cannot take, or has for something else.
+    private const string Caught =
+        "sh -c 'trap \"exit 9\" WINCH; trap \"exit 8\" ABRT; echo up; while :; do sleep 0.1; done'";
+
     [Theory]
     [InlineData("create start attach wait", "docker create --name $N $RUNTIME $IMAGE sh -c 'echo out; echo err >&2; exit 3' >/dev/null; state; docker start -a $N | sort; state; docker wait $N; docker start $N; docker wait $N; docker logs $N | sort")]
     [InlineData("stop start", $"begin $IMAGE sh -c 'echo x >>/kept; echo up $(wc -l </kept); exec sleep 1000'; docker stop -t 0 $N >/dev/null; state; docker start $N >/dev/null; said 'up 2'; state")]
@@ -25,6 +34,9 @@ public partial class LifecycleTests(DockerEngine engine) : MachineTest(engine)
     [InlineData("kill", $"begin $IMAGE {Patient}; docker kill -s TERM $N >/dev/null; said no; state; docker kill $N >/dev/null; ended; docker kill $N; echo $?")]
     [InlineData("stop-timeout", $"begin --stop-timeout 1 $IMAGE {Patient}; docker stop $N >/dev/null; state; docker logs $N")]
     [InlineData("stop-signal", "begin --stop-signal HUP $IMAGE sh -c 'trap \"exit 9\" HUP; echo up; while :; do sleep 0.1; done'; docker stop -t 60 $N >/dev/null; state")]
+    [InlineData("stop-signal WINCH", $"begin --stop-signal WINCH $IMAGE {Caught}; {Stop}; state")]
+    [InlineData("stop-signal ABRT", $"begin --stop-signal ABRT $IMAGE {Caught}; {Stop}; state")]
+    [InlineData("kill -s STOP", $"begin $IMAGE {Sleep}; send STOP; is T; send CONT; is S")]
     [InlineData("pause unpause", $"begin $IMAGE {Sleep}; docker pause $N >/dev/null; state; docker pause $N; docker unpause $N >/dev/null; state; docker exec $N echo alive; docker unpause $N")]
     [InlineData("a paused one is killed", $"begin $IMAGE {Sleep}; docker pause $N >/dev/null; docker kill $N; docker unpause $N >/dev/null; docker kill $N >/dev/null; ended")]
     [InlineData("logs", "begin $IMAGE sh -c 'for i in 1 2 3; do echo line $i; done; echo up; sleep 0.5; echo last'; docker logs --tail 1 -f $N; docker logs --tail 2 $N; docker logs --since 1h $N | wc -l")]
@@ -33,7 +45,7 @@ public partial class LifecycleTests(DockerEngine engine) : MachineTest(engine)
     [InlineData("run --rm", "docker run --rm --name $N $RUNTIME $IMAGE sh -c 'exit 4'; echo $?; until ! docker inspect $N >/dev/null 2>&1; do sleep 0.1; done")]
     [InlineData("restart on-failure", "docker run -d --name $N $RUNTIME --restart on-failure:2 $IMAGE sh -c 'echo up; exit 3' >/dev/null; until [ \"$(docker inspect -f '{{.RestartCount}} {{.State.Status}}' $N)\" = '2 exited' ]; do sleep 0.1; done; state; docker logs $N")]
     [InlineData("restart on-failure without failure", "docker run -d --name $N $RUNTIME --restart on-failure:2 $IMAGE sh -c 'echo up' >/dev/null; ended")]
-    [InlineData("restart always", "begin --restart always $IMAGE sh -c 'echo up; [ -e /second ] && exec sleep 1000; touch /second'; until [ \"$(docker inspect -f '{{.RestartCount}} {{.State.Status}}' $N)\" = '1 running' ]; do sleep 0.1; done; docker stop -t 0 $N >/dev/null; state; docker update --restart no $N >/dev/null")]
+    [InlineData("restart always", "begin --restart always $IMAGE sh -c 'echo up; [ -e /second ] && exec sleep 1000; touch /second'; until [ \"$(docker inspect -f '{{.RestartCount}} {{.State.Status}}' $N)\" = '1 running' ]; do sleep 0.1; done; up2; docker stop -t 0 $N >/dev/null; state; docker update --restart no $N >/dev/null")]
     [InlineData("cp before the start and after the end", "docker create --name $N $RUNTIME $IMAGE sh -c 'cat /given; echo up' >/dev/null; echo given | docker run --rm -i $IMAGE sh -c 'cat >/tmp/given; tar -C /tmp -c given' | docker cp - $N:/; docker start -a $N; docker cp $N:/given - | tar -xO; docker cp $N:/nonesuch -")]
     [InlineData("diff commit export of what docker cp brought", "docker create --name $N $RUNTIME $IMAGE cat /given >/dev/null; echo given | docker run --rm -i $IMAGE sh -c 'cat >/tmp/given; tar -C /tmp -c given' | docker cp - $N:/; docker diff $N; docker export $N | tar -t | grep -x given; docker commit $N $N-image >/dev/null; docker run --rm $RUNTIME $N-image cat /given; docker rmi $N-image >/dev/null")]
     [InlineData("exec", $"begin $IMAGE {Sleep}; docker exec $N sh -c 'exit 6'; echo $?; docker exec -d $N touch /made; until docker exec $N test -e /made; do sleep 0.1; done; echo in | docker exec -i $N cat; docker exec -w /tmp -e A=b -u 1000 $N sh -c 'pwd; echo $A; id -u'; docker exec nonesuch true; echo $?")]
@@ -46,6 +58,27 @@ public partial class LifecycleTests(DockerEngine engine) : MachineTest(engine)
         Assert.NotEmpty(about);
         string expected = await PlayAsync("", script);
         Assert.Equal(expected, await PlayAsync(string.Join(' ', RuntimeArguments), script));
+    }
+
+    [Fact]
+    public async Task A_stop_while_the_machine_boots_is_not_lost()
+    {
+        OnlyMachines();
+        string name = await StartAsync(Busybox, "sh", "-c", "trap 'exit 143' TERM; while :; do sleep 0.1; done");
+        (await Docker.RunAsync("stop", "-t", "60", name)).Succeeded();
+        // Of its kernel or of its program, as far as it had come; a lost one is followed by SIGKILL and 137.
+        Assert.Equal("143", await Docker.InspectAsync(name, "{{.State.ExitCode}}"));
+    }
+
+    [Fact]
+    public async Task A_stop_while_the_program_starts_waits_for_its_handler()
+    {
+        OnlyMachines();
+        string name = await StartAsync(
+            Busybox, "sh", "-c", "echo up; sleep 2; trap 'exit 3' TERM; while :; do sleep 0.1; done");
+        await LoggedAsync(name, "up");
+        (await Docker.RunAsync("stop", "-t", "60", name)).Succeeded();
+        Assert.Equal("3", await Docker.InspectAsync(name, "{{.State.ExitCode}}"));
     }
 
     [Fact]

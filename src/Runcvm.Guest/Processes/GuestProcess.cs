@@ -17,7 +17,8 @@ internal sealed class GuestProcess
     private readonly Channel _error;
     private readonly List<OutputRelay> _relays = [];
     private readonly List<Task> _outputs = [];
-    private readonly List<int> _earlySignals = [];
+    // Each number once, as the kernel has it for those below 32.
+    private readonly HashSet<int> _earlySignals = [];
     private (ushort Rows, ushort Columns) _size;
     private bool _runs;
     private Task _inputTask = Task.CompletedTask;
@@ -25,6 +26,7 @@ internal sealed class GuestProcess
     private SafeFileHandle? _terminal;
     private SafeFileHandle? _held;
     private ChildProcess? _child;
+    private AwaitedHandlers? _handlers;
 
     internal GuestProcess(uint id, Multiplexer multiplexer, EventLoop loop)
     {
@@ -64,11 +66,11 @@ internal sealed class GuestProcess
     /// <summary>Keeps a file open as long as the process lives. A console nobody has open at the moment has not ended.</summary>
     internal void Hold(SafeFileHandle file) => _held = file;
 
-    /// <summary>Sends a signal; to a process that is still being started, once its program runs.</summary>
+    /// <summary>Sends a signal; to a process that is being started, once its program runs and can take it.</summary>
     internal void Signal(int number)
     {
-        if (_runs) _child!.Kill(number);
-        else _earlySignals.Add(number);
+        if (!_runs) _earlySignals.Add(number);
+        else _handlers!.Send(number);
     }
 
     /// <summary>Sets the window's size, also ahead of the terminal's being there.</summary>
@@ -82,8 +84,9 @@ internal sealed class GuestProcess
     internal void Started(ChildProcess child)
     {
         _child = child;
+        _handlers = new AwaitedHandlers(_loop, child);
         _runs = true;
-        foreach (int number in _earlySignals) child.Kill(number);
+        foreach (int number in _earlySignals) _handlers.Send(number);
     }
 
     /// <summary>Waits for the end and gives the code that the host reports.</summary>
@@ -91,6 +94,7 @@ internal sealed class GuestProcess
     {
         ExitStatus status = await AsyncFile.WaitForExitAsync(_loop, _child!);
         _runs = false;
+        await _handlers!.EndAsync();
         _child!.Dispose();
         _held?.Dispose();
         // The first process of a PID namespace cannot die of SIGINT but by reboot(2): power off or halt, which is a clean

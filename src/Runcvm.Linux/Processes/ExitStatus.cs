@@ -6,5 +6,9 @@ namespace Runcvm.Linux.Processes;
 public readonly record struct ExitStatus(int Code, int Signal)
 {
     /// <summary>The code as shells report it: 128 + the signal's number after a signal.</summary>
-    public int ShellCode => Signal == 0 ? Code : 128 + Signal;
+    public int ShellCode => Signal == 0 ? Code : ShellCodeOf(Signal);
+
+    /// <summary>The code as shells report it of a process that a signal killed.</summary>
+    /// <param name="signal">1 to 64</param>
+    public static int ShellCodeOf(int signal) => 128 + signal;
 }

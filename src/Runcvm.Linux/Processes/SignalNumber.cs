@@ -6,6 +6,9 @@ public static class SignalNumber
     /// <summary>SIGINT</summary>
     public const int Interrupt = 2;
 
+    /// <summary>SIGQUIT</summary>
+    public const int Quit = 3;
+
     /// <summary>SIGKILL</summary>
     public const int Kill = 9;
 

@@ -10,6 +10,10 @@ public static unsafe class SignalSet
     // Signals of the processor, and the one by which the .NET runtime stops its threads (SIGRTMIN of the C library).
     private static readonly int[] NeverBlocked = [4, 5, 6, 7, 8, 9, 11, 19, 31, 32, 33, 34];
 
+    /// <summary>Whether a signal can be taken as data, and so be forwarded.</summary>
+    /// <param name="signal">1 to 64</param>
+    public static bool CanForward(int signal) => Array.IndexOf(NeverBlocked, signal) < 0;
+
     /// <summary>Blocks every signal that can be forwarded, in this thread and those it starts.</summary>
     public static void BlockForwarded()
     {
@@ -59,7 +63,7 @@ public static unsafe class SignalSet
         new Span<byte>(set, Libc.SigsetSize).Clear();
         for (int signal = 1; signal <= 64; signal++)
         {
-            if (Array.IndexOf(NeverBlocked, signal) < 0) set[(signal - 1) / 8] |= (byte)(1 << (signal - 1) % 8);
+            if (CanForward(signal)) set[(signal - 1) / 8] |= (byte)(1 << (signal - 1) % 8);
         }
     }
 }

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Runcvm.Linux.Processes;
 
-/// <summary>What /proc says of each thread of this process, proc_pid_status(5).</summary>
+/// <summary>What /proc says of a thread or a process, proc_pid_status(5).</summary>
 internal static class ThreadStatus
 {
     /// <summary>Sets of signals and of capabilities are numbers of 64 bits, in 16 hexadecimal digits.</summary>
@@ -22,7 +22,9 @@ internal static class ThreadStatus
         }
     }
 
-    private static string? TryRead(string path)
+    /// <summary>The text of such a file; null when the thread or process has ended.</summary>
+    /// <param name="path">a file named <c>status</c></param>
+    internal static string? TryRead(string path)
     {
         try
         {
@@ -30,12 +32,15 @@ internal static class ThreadStatus
         }
         catch (IOException)
         {
-            // The thread has ended meanwhile, and its sets with it.
+            // It has ended meanwhile, and its sets with it.
             return null;
         }
     }
 
-    private static ulong SetIn(string status, string field)
+    /// <summary>A set in that text.</summary>
+    /// <param name="status">the text</param>
+    /// <param name="field">the field's name</param>
+    internal static ulong SetIn(string status, string field)
     {
         string label = field + ":\t";
         int start = status.IndexOf(label, StringComparison.Ordinal) + label.Length;

@@ -7,7 +7,14 @@ namespace Runcvm.Protocol.Messages;
 /// <param name="Number">1 to 64</param>
 public sealed record Signal(uint Id, byte Number) : IMessage<Signal>
 {
+    private const byte Last = 64;
+
     static MessageKind IMessage<Signal>.Kind => MessageKind.Signal;
+
+    /// <summary>The number.</summary>
+    /// <exception cref="WireFormatException">there is no such signal</exception>
+    public byte CheckedNumber() => Number is > 0 and <= Last ? Number
+        : throw new WireFormatException($"there is no signal {Number}");
 
     /// <inheritdoc/>
     public void Write(WireWriter w)

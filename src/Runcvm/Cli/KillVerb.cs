@@ -1,6 +1,7 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Protocol.Messages;
@@ -10,8 +11,10 @@ using Runcvm.Supervisor;
 
 namespace Runcvm.Cli;
 
-/// <summary>`runcvm kill`: SIGKILL ends a machine as a power cut does, while a killed container leaves all that it wrote. So
-/// before that signal the guest is asked to put its caches on its disks; all the rest is the low-level runtime's.</summary>
+/// <summary>`runcvm kill`. SIGKILL ends a machine as a power cut does, while a killed container leaves all that it
+/// wrote. So before that signal the guest is asked to put its caches on its disks. The supervisor gets most signals from
+/// the low-level runtime and hands them on; what would stop or end it, or means something else to it, is asked of it.
+/// </summary>
 internal static class KillVerb
 {
     // Engines give up on a container that outlives SIGKILL after ten seconds; and a guest that is stuck is a reason to kill it.
@@ -22,9 +25,11 @@ internal static class KillVerb
         if (command.ContainerId() is { } id && PodRecord.PodOf(command, config, id) == null)
         {
             // Whatever its state is like, a machine can be ended.
-            if (command.AfterId() is [var signal, ..] && IsKill(signal))
-                TryFlush(OwnMachine.FolderOf(command, config, id));
-            else OwnMachine.Find(command, config, id);
+            string signal = command.AfterId() is [var named, ..] ? named : "TERM";
+            if (IsKill(signal)) TryFlush(OwnMachine.FolderOf(command, config, id));
+            else if (OwnMachine.Find(command, config, id) is { IsRunning: true } folder
+                && SignalName.TryParse(signal) is { } number && !IsHandedOn(number))
+                return Send(folder, number);
         }
 
         LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
@@ -33,6 +38,17 @@ internal static class KillVerb
 
     internal static bool IsKill(string signal)
         => signal == "9" || signal.Equals("KILL", StringComparison.OrdinalIgnoreCase) || signal.Equals("SIGKILL", StringComparison.OrdinalIgnoreCase);
+
+    // SIGWINCH tells it that the terminal has another size, SIGCHLD that a child of its own has ended.
+    private static bool IsHandedOn(int number)
+        => SignalSet.CanForward(number) && number is not (SignalNumber.WindowChanged or SignalNumber.Child);
+
+    private static int Send(MachineFolder folder, int number)
+    {
+        using SafeFileHandle socket = folder.Connect();
+        ControlQuestion.Tell(socket, new Signal(Start.Workload, (byte)number));
+        return 0;
+    }
 
     // Whatever prevents it (no machine, one that has ended, is paused or stuck) is no reason not to kill.
     private static void TryFlush(MachineFolder folder)

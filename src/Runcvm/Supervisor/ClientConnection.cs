@@ -56,7 +56,8 @@ internal sealed class ClientConnection : IDisposable
         {
             while (await ReadAsync() is { } message)
             {
-                if (message.Kind == MessageKind.Signal) await session.SignalAsync(message.Read<Signal>().Number);
+                if (message.Kind == MessageKind.Signal)
+                    await session.SignalAsync(message.Read<Signal>().CheckedNumber());
                 else if (message.Kind == MessageKind.Resize) await session.ResizeAsync();
             }
         }

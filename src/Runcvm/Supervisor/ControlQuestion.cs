@@ -29,6 +29,19 @@ internal static class ControlQuestion
         });
     }
 
+    /// <summary>Sends what has no answer. A supervisor that is paused finds it when it goes on.</summary>
+    internal static void Tell<T>(SafeFileHandle socket, T message)
+        where T : IMessage<T>
+    {
+        using var loop = new EventLoop();
+        loop.Run(async () =>
+        {
+            using var file = new AsyncFile(loop, socket);
+            await file.SendAsync(message);
+            return 0;
+        });
+    }
+
     /// <summary>Sends one message, all of it.</summary>
     internal static ValueTask SendAsync<T>(this AsyncFile file, T message)
         where T : IMessage<T>

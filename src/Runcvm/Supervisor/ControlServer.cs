@@ -28,6 +28,9 @@ internal sealed class ControlServer(
     private readonly AnnouncedProcesses _announced = new(loop, link);
     private readonly Turns _large = new(MostLarge);
 
+    /// <summary>Sends the workload a signal that this process cannot be sent in its place.</summary>
+    internal Func<int, Task>? Signal { get; init; }
+
     /// <summary>Knows the processes of a pod's containers.</summary>
     internal PodServer? Pod { get; init; }
 
@@ -77,6 +80,12 @@ internal sealed class ControlServer(
             if (first.Kind == MessageKind.Prepare)
             {
                 if (workloadStarted.IsCompleted) await _announced.AddAsync(first.Body);
+                return;
+            }
+
+            if (first.Kind == MessageKind.Signal && Signal != null)
+            {
+                await Signal(first.Read<Signal>().CheckedNumber());
                 return;
             }
 

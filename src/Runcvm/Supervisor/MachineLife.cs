@@ -48,18 +48,33 @@ internal sealed class MachineLife(
     {
         foreach (string notice in description.Notices) _log.Info(notice);
         timeline.Ended(BootSteps.Network);
-        // A kernel that was saved has measured its timer long ago.
-        if (!description.Hardware.UseKvm && saved == null) await TakeTurnAsync();
-        _sinceStart.Start();
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
+        var workload = new Workload(loop, _link);
+        Task forwarding = workload.ForwardSignalsAsync(signals);
+        // A kernel that was saved has measured its timer long ago.
+        if (!description.Hardware.UseKvm && saved == null)
+        {
+            Task turn = TakeTurnAsync();
+            if (await Task.WhenAny(turn, workload.Stopped) != turn)
+            {
+                signals.Dispose();
+                await forwarding;
+                return StoppedBy(await workload.Stopped);
+            }
+
+            await turn;
+        }
+
+        _sinceStart.Start();
         using IMachine machine = await StartAsync();
         (SafeFileHandle? ours, SafeFileHandle? theirs) = pod == null ? default : UnixSocket.Pair();
         using PassingRoots? roots = ours == null ? null : new PassingRoots(loop, ours);
         _serversFailed = ServersFailedAsync(machine, theirs);
         LogTime("the hypervisor's program was started");
-        var workload = new Workload(loop, _link);
         Task others = Task.WhenAll(
-            _words.ListenAsync(machine, description.KernelDebug ? MachineLog.Copy : null), workload.ForwardSignalsAsync(signals), ForwardQuestionsAsync(),
+            _words.ListenAsync(machine, description.KernelDebug ? MachineLog.Copy : null),
+            forwarding,
+            ForwardQuestionsAsync(),
             WatchDisksAsync(machine, workload));
         try
         {
@@ -110,14 +125,20 @@ internal sealed class MachineLife(
             using var server = new ControlServer(loop, _link, _log, workload.Started, answers, control)
             {
                 Pod = containers,
+                Signal = workload.SignalAsync,
             };
             Task serving = Task.WhenAll(server.RunAsync(), containers?.RunAsync() ?? Task.CompletedTask);
             BeginAsync(limits).OnFailure(Tell);
-            await AwaitHelloAsync(machine, session, pump);
+            int? code = await AwaitHelloAsync(machine, session, workload, pump);
             _turn?.Dispose();
-            // Not awaited: the answer is a round trip in which the workload could be on its way.
-            Task endsAtReset = machine is IResettable resettable ? resettable.EndAtResetAsync() : Task.CompletedTask;
-            int? code = await EndAsync(ServeAsync(machine, session, server), endsAtReset);
+            if (code == null)
+            {
+                // Not awaited: the answer is a round trip in which the workload could be on its way.
+                Task endsAtReset = machine is IResettable resettable
+                    ? resettable.EndAtResetAsync() : Task.CompletedTask;
+                code = await EndAsync(ServeAsync(machine, session, server), endsAtReset);
+            }
+
             server.Dispose();
             containers?.Dispose();
             await serving;
@@ -131,6 +152,12 @@ internal sealed class MachineLife(
         }
 
         throw await _words.OfDeadAsync(loop, machine);
+    }
+
+    private int StoppedBy(int signal)
+    {
+        _log.Info($"signal {signal} came while the machine's kernel booted, and ended it");
+        return ExitStatus.ShellCodeOf(signal);
     }
 
     // Fails with the first of those that the machine cannot go on without.
@@ -191,14 +218,18 @@ internal sealed class MachineLife(
         return await serving;
     }
 
-    private async Task AwaitHelloAsync(IMachine machine, GuestSession session, Task pump)
+    // Gives the container's code where that is known already.
+    private async Task<int?> AwaitHelloAsync(IMachine machine, GuestSession session, Workload workload, Task pump)
     {
         Task<ReceivedMessage?> hello = session.ReceiveAsync();
-        await new BootWatch(loop, description, machine, _words, timeline, _log).AwaitAsync(hello, pump, _serversFailed);
+        Task over = Task.WhenAny(_serversFailed, workload.Stopped).Unwrap();
+        await new BootWatch(loop, description, machine, _words, timeline, _log).AwaitAsync(hello, pump, over);
+        if (workload.Stopped.IsCompleted) return StoppedBy(await workload.Stopped);
         if (await hello is { } message)
         {
+            workload.ExpectGuest();
             session.TakeHello(message);
-            return;
+            return null;
         }
 
         ThrowIfProtocolBroken();

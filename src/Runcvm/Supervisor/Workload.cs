@@ -17,11 +17,20 @@ internal sealed class Workload(EventLoop loop, GuestLink link)
     // Each number once: a signal that waits is not sent again, as the kernel has it for those below 32.
     private readonly List<int> _earlySignals = [];
     private readonly TaskCompletionSource _started = new();
+    private readonly TaskCompletionSource<int> _stopped = new();
+    private bool _guestSpeaks;
     private ProcessSession? _session;
     private Task _relays = Task.CompletedTask;
 
     /// <summary>Ends when the guest has said that it runs.</summary>
     internal Task Started => _started.Task;
+
+    /// <summary>Ends with the signal that asked for the end of a machine whose kernel still boots: nothing of the
+    /// container has run that could take it.</summary>
+    internal Task<int> Stopped => _stopped.Task;
+
+    /// <summary>The guest's kernel has booted. From now on signals wait for the workload.</summary>
+    internal void ExpectGuest() => _guestSpeaks = true;
 
     /// <summary>Asks the guest for it, and relays its streams from then on.</summary>
     internal async Task StartAsync()
@@ -67,6 +76,16 @@ internal sealed class Workload(EventLoop loop, GuestLink link)
         await _relays;
     }
 
+    /// <summary>Sends it a signal, or keeps it until the workload runs.</summary>
+    /// <param name="number">1 to 64</param>
+    internal async Task SignalAsync(int number)
+    {
+        if (_started.Task.IsCompleted) await _session!.SignalAsync(number);
+        else if (!_guestSpeaks && number is SignalNumber.Interrupt or SignalNumber.Quit or SignalNumber.Terminate)
+            _stopped.TrySetResult(number);
+        else if (!_earlySignals.Contains(number)) _earlySignals.Add(number);
+    }
+
     /// <summary>Forwards until the file is disposed.</summary>
     internal async Task ForwardSignalsAsync(AsyncFile signals)
     {
@@ -79,8 +98,7 @@ internal sealed class Workload(EventLoop loop, GuestLink link)
                 {
                     if (number == SignalNumber.Child) continue;
                     if (number == SignalNumber.WindowChanged) await (_session?.ResizeAsync() ?? Task.CompletedTask);
-                    else if (_started.Task.IsCompleted) await _session!.SignalAsync(number);
-                    else if (!_earlySignals.Contains(number)) _earlySignals.Add(number);
+                    else await SignalAsync(number);
                 }
             }
         }

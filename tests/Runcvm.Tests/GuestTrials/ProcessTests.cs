@@ -109,6 +109,34 @@ public class ProcessTests
     });
 
     [Fact]
+    public void A_signal_waits_until_the_first_process_has_a_handler() => TrialMachine.Run(static async machine =>
+    {
+        TrialProcess workload = await machine.BootAsync(
+            TrialMachine.Setup(),
+            TrialMachine.Shell(
+                "echo there; read line; trap 'exit 5' TERM; echo caught; while :; do sleep 1000 & wait; done"));
+        // The kernel drops it here: the first process of a PID namespace has no handler.
+        await workload.SignalAsync(SignalNumber.Terminate);
+        await workload.SignalAsync(SignalNumber.Terminate);
+        await TrialMachine.ReadAsync(workload.Output, until: "there\n");
+        await workload.WriteAsync("go on\n");
+        Assert.Equal((5, "caught\n"), await workload.EndAsync());
+        await machine.ExpectStoppedAsync();
+    });
+
+    [Fact]
+    public void A_signal_that_a_program_waits_for_while_it_is_blocked_reaches_it()
+        => TrialMachine.Run(static async machine =>
+    {
+        // The small init takes signals from a descriptor, with all of them blocked.
+        TrialProcess workload = await machine.BootAsync(
+            TrialMachine.Setup() with { Init = true }, TrialMachine.Program("sleep", "1000"));
+        await workload.SignalAsync(SignalNumber.Terminate);
+        Assert.Equal(128 + SignalNumber.Terminate, (await workload.EndAsync()).Code);
+        await machine.ExpectStoppedAsync();
+    });
+
+    [Fact]
     public void A_terminal_has_the_size_that_it_was_given() => TrialMachine.Run(static async machine =>
     {
         TrialProcess workload = await machine.BootAsync(

@@ -43,6 +43,27 @@ public class ControlServerTests
     });
 
     [Fact]
+    public void A_signal_alone_is_for_the_workload() => SupervisorTrial.Run(static async trial =>
+    {
+        using SupervisorClient client = trial.Connect();
+        await client.SendAsync(new Signal(Start.Workload, 28));
+        Assert.Equal(28, await trial.Signalled);
+        Assert.Null(await client.ReceiveAsync());
+    });
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(65)]
+    public void A_signal_that_there_is_not_ends_its_client_alone(byte number) => SupervisorTrial.Run(async trial =>
+    {
+        using SupervisorClient client = trial.Connect(), other = trial.Connect();
+        await client.SendAsync(new Signal(Start.Workload, number));
+        Assert.Null(await client.ReceiveAsync());
+        await other.SendAsync(new Signal(Start.Workload, 1));
+        Assert.Equal(1, await trial.Signalled);
+    });
+
+    [Fact]
     public void A_failure_is_told_without_what_a_terminal_would_obey() => SupervisorTrial.Run(static async trial =>
     {
         trial.StartWorkload();

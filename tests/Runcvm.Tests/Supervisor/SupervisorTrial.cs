@@ -23,6 +23,7 @@ internal sealed class SupervisorTrial : IDisposable
     private readonly MessageReader _toGuest;
     private readonly Channel _control;
     private readonly TaskCompletionSource _workloadStarted = new();
+    private readonly TaskCompletionSource<int> _signalled = new();
 
     private SupervisorTrial()
     {
@@ -39,8 +40,14 @@ internal sealed class SupervisorTrial : IDisposable
         var limits = new RunningLimits(new SilentMachine(), Link, description, _workloadStarted.Task);
         Answers = new ControlAnswers(Console, Timeline, Link, _workloadStarted.Task, limits);
         Server = new ControlServer(
-            _loop, Link, new MachineLog(0), _workloadStarted.Task, Answers, UnixSocket.Listen(SocketPath));
+            _loop, Link, new MachineLog(0), _workloadStarted.Task, Answers, UnixSocket.Listen(SocketPath))
+        {
+            Signal = TakeSignal,
+        };
     }
+
+    /// <summary>Ends with the signal that a client has for the workload.</summary>
+    internal Task<int> Signalled => _signalled.Task;
 
     internal GuestLink Link { get; }
 
@@ -104,6 +111,12 @@ internal sealed class SupervisorTrial : IDisposable
     {
         _loop.Dispose();
         Directory.Delete(_folder, recursive: true);
+    }
+
+    private Task TakeSignal(int number)
+    {
+        _signalled.SetResult(number);
+        return Task.CompletedTask;
     }
 
     private Channel GuestOpens(uint process, uint stream) => _guest.Open(Start.ChannelOf(process, stream));
