@@ -81,7 +81,7 @@ internal static class GuestBoot
         var multiplexer = new Multiplexer();
         var control = new ControlChannel(multiplexer.Open(0));
         Task pump = multiplexer.RunAsync(stream.ReadAsync, stream.WriteAsync);
-        await control.SendAsync(new Hello(Hello.CurrentVersion, KernelRelease(), UptimeMilliseconds() - restored));
+        await control.SendAsync(Greeting.Of(UptimeMilliseconds() - restored));
         times.Done("hello sent");
         foreach (string failure in moduleFailures) await control.SendAsync(new Notice(failure));
         try
@@ -112,6 +112,7 @@ internal static class GuestBoot
         using var network = new NetworkUpdate(loop, multiplexer, control, setup, cards);
         var ports = new PortReporter(loop, control, TimeSpan.FromMilliseconds(setup.PortsInterval));
         var talk = new HostTalk(loop, multiplexer, control, root, setup, workload, ports, network, sockets, times);
+        talk.Pause = new HeldSession(multiplexer, control, talk, network, ports);
         // All at once, and not after one another: from the set-up on messages are looked at as they come, since what
         // follows the start of a process on its channels must find them.
         Task serving = talk.RunAsync();
@@ -122,8 +123,6 @@ internal static class GuestBoot
         await serving;
         Shutdown.UnmountAll();
     }
-
-    private static string KernelRelease() => File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
 
     private static uint UptimeMilliseconds()
     {

@@ -9,6 +9,9 @@ internal sealed class ControlChannel(Channel channel)
 {
     private readonly MessageReader _reader = new(channel.ReadAsync);
     private readonly MessageSender _sender = new(channel, MessageReader.MaxLengthOfGuest);
+    private readonly Pulse _released = new();
+    private bool _isHeld;
+    private int _session;
 
     internal async Task<Setup> ReceiveSetupAsync()
     {
@@ -22,5 +25,40 @@ internal sealed class ControlChannel(Channel channel)
 
     internal Task SendAsync<T>(T message)
         where T : IMessage<T>
-        => _sender.SendAsync(message);
+        => _isHeld ? SendLaterAsync(message) : _sender.SendAsync(message);
+
+    /// <summary>Sends the last word before a pause. All others wait until <see cref="Release"/>.</summary>
+    /// <param name="last">that word</param>
+    /// <param name="through">is called when it is in the stream's queue</param>
+    internal Task HoldAsync(Held last, Action through)
+    {
+        _isHeld = true;
+        return _sender.SendAsync(last, through);
+    }
+
+    /// <summary>Speaks to another host, to which most that waits would mean nothing: that is dropped.</summary>
+    internal Task GreetAsync(Hello hello)
+    {
+        _session++;
+        return _sender.SendAsync(hello);
+    }
+
+    /// <summary>Sends what waits.</summary>
+    internal void Release()
+    {
+        _isHeld = false;
+        _released.Set();
+    }
+
+    private async Task SendLaterAsync<T>(T message)
+        where T : IMessage<T>
+    {
+        int session = _session;
+        while (_isHeld) await _released.WaitAsync();
+        if (session == _session || IsForAnyHost(message)) await _sender.SendAsync(message);
+    }
+
+    // All else is about a process or a question of the host that asked.
+    private static bool IsForAnyHost<T>(T message)
+        => message is Notice or Listening or Failed or Stopped or Exited { Id: Start.Workload };
 }

@@ -45,7 +45,14 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
         {
             const byte HostScope = 254;
             Link lo = netlink.FindLink("lo") ?? throw new LinuxException(Errno.ENODEV, "find the loopback interface");
-            netlink.AddAddress(lo, [169, 254, 53, 53], 32, HostScope);
+            try
+            {
+                netlink.AddAddress(lo, [169, 254, 53, 53], 32, HostScope);
+            }
+            catch (LinuxException e) when (e.Errno == Errno.EEXIST)
+            {
+                // Of the listener before this one.
+            }
         }
 
         if (!TryOpenElsewhere()) Open(End);

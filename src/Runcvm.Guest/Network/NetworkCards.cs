@@ -30,6 +30,16 @@ internal sealed class NetworkCards : IDisposable
         }
     }
 
+    /// <summary>The cards are those of another machine. Interfaces that have other hardware addresses go and come
+    /// again, and settings of the old ones with them.</summary>
+    internal IReadOnlyList<string> Adopt(NetworkChange change)
+    {
+        if (_spares == null || change.Cards.Count != _cards.Length)
+            throw new InvalidDataException("it has another number of network cards");
+        _sysctls = [];
+        return Change(change);
+    }
+
     /// <summary>Makes the difference. Returns sentences about what was left out and why.</summary>
     internal IReadOnlyList<string> Change(NetworkChange change)
     {

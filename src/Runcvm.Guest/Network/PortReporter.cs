@@ -18,6 +18,7 @@ internal sealed class PortReporter(EventLoop loop, ControlChannel control, TimeS
 
     private TimeSpan _pause = Shortest;
     private TaskCompletionSource _hurry = new();
+    private List<ListeningPort> _before = [];
 
     /// <summary>A process was started: most services begin to listen soon after that.</summary>
     internal void Hurry()
@@ -26,10 +27,16 @@ internal sealed class PortReporter(EventLoop loop, ControlChannel control, TimeS
         _hurry.TrySetResult();
     }
 
+    /// <summary>Another host listens, which knows of none.</summary>
+    internal void BeginAnew()
+    {
+        _before = [];
+        Hurry();
+    }
+
     /// <summary>Lives as long as the stream.</summary>
     internal async Task RunAsync()
     {
-        List<ListeningPort> before = [];
         try
         {
             while (true)
@@ -52,10 +59,10 @@ internal sealed class PortReporter(EventLoop loop, ControlChannel control, TimeS
                     continue;
                 }
 
-                if (now.SequenceEqual(before)) continue;
+                if (now.SequenceEqual(_before)) continue;
                 // A service that has begun to listen may do so at more ports.
                 _pause = Shortest;
-                before = now;
+                _before = now;
                 await control.SendAsync(new Listening(now));
             }
         }

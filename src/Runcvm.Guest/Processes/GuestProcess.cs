@@ -66,6 +66,16 @@ internal sealed class GuestProcess
     /// <summary>Keeps a file open as long as the process lives. A console nobody has open at the moment has not ended.</summary>
     internal void Hold(SafeFileHandle file) => _held = file;
 
+    /// <summary>Whether nobody is to be told of it.</summary>
+    internal bool IsForgotten { get; private set; }
+
+    /// <summary>Ends a process of which the host knows nothing.</summary>
+    internal void Forget()
+    {
+        IsForgotten = true;
+        Signal(SignalNumber.Kill);
+    }
+
     /// <summary>Sends a signal; to a process that is being started, once its program runs and can take it.</summary>
     internal void Signal(int number)
     {

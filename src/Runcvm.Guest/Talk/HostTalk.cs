@@ -33,6 +33,9 @@ internal sealed class HostTalk(
     private readonly Launcher _launcher = new(loop, root, setup, workloadSpawner);
     private PodContainers? _containers;
 
+    /// <summary>Gets the machine ready to be saved.</summary>
+    internal HeldSession? Pause { get; set; }
+
     private PodContainers Containers => _containers ??= setup.IsPod
         ? new PodContainers(loop, control, () => _launcher.WorkloadPids)
         : throw new WireFormatException("the host speaks of containers to a machine that is no pod");
@@ -114,6 +117,13 @@ internal sealed class HostTalk(
             case MessageKind.Flush:
                 Add(FlushAsync(message.Read<Flush>().Id));
                 break;
+            case MessageKind.Hold:
+                message.Read<Hold>();
+                Add(Pause!.BeginAsync());
+                break;
+            case MessageKind.Adopt:
+                Add(Pause!.AdoptAsync(message.Read<Adopt>()));
+                break;
             case MessageKind.Adjust:
                 ApplyAdjustment(message.Read<Adjust>());
                 break;
@@ -122,6 +132,19 @@ internal sealed class HostTalk(
                     $"the host sent message {(byte)message.Kind}, which this guest does not know");
         }
     }
+
+    /// <summary>The host that asked for them is not this machine's: what it had started beside the workload ends, and
+    /// nobody is told.</summary>
+    internal void ForgetOthers()
+    {
+        _launcher.ForgetAll();
+        foreach (GuestProcess process in _running.Values.Where(static process => process.Id != Start.Workload))
+            process.Forget();
+    }
+
+    private Task ReportAsync<T>(GuestProcess process, T message)
+        where T : IMessage<T>
+        => process.IsForgotten ? Task.CompletedTask : control.SendAsync(message);
 
     private async Task FlushAsync(uint request)
     {
@@ -175,13 +198,13 @@ internal sealed class HostTalk(
             {
                 await process.OutputDrainedAsync();
                 process.Abandon();
-                if (failure.Message != StartException.SaidItself) await control.SendAsync(failure);
-                else await control.SendAsync(new Exited(process.Id, failure.Code));
+                if (failure.Message != StartException.SaidItself) await ReportAsync(process, failure);
+                else await ReportAsync(process, new Exited(process.Id, failure.Code));
                 return;
             }
 
             ports.Hurry();
-            await control.SendAsync(new Started(process.Id));
+            await ReportAsync(process, new Started(process.Id));
             if (process.Id == Start.Workload)
             {
                 times.Done("workload started");
@@ -194,7 +217,7 @@ internal sealed class HostTalk(
             if (isWorkload) await process.OutputEndedAsync();
             else await process.OutputDrainedAsync();
             bool isOutOfMemory = code == Killed && (ranOut || (isWorkload && KernelMessages.ShowMemoryShortage()));
-            await control.SendAsync(new Exited(process.Id, (byte)code, isOutOfMemory));
+            await ReportAsync(process, new Exited(process.Id, (byte)code, isOutOfMemory));
             if (isWorkload) return;
             _launcher.Refill();
             await process.OutputEndedAsync();
@@ -202,7 +225,7 @@ internal sealed class HostTalk(
         catch (Exception e) when (e is LinuxException or IOException)
         {
             process.Abandon();
-            await control.SendAsync(new StartFailed(process.Id, 125, e.Message));
+            await ReportAsync(process, new StartFailed(process.Id, 125, e.Message));
         }
         catch (ChannelClosedException) when (multiplexer.IsBroken)
         {
@@ -210,7 +233,8 @@ internal sealed class HostTalk(
         }
         finally
         {
-            _running.Remove(process.Id);
+            // Its number may be another one's by now.
+            if (_running.GetValueOrDefault(process.Id) == process) _running.Remove(process.Id);
             if (process.Id == Start.Workload) _workloadEnded.TrySetResult();
         }
     }

@@ -15,7 +15,8 @@ internal sealed class NetworkUpdate : IDisposable
 {
     private readonly EventLoop _loop;
     private readonly ControlChannel _control;
-    private readonly Channel _questions;
+    private readonly Multiplexer _multiplexer;
+    private Channel _questions;
     private readonly NetworkCards _cards;
     private readonly OwnedTasks _serving = new();
     private IReadOnlyList<byte[]> _files;
@@ -25,6 +26,7 @@ internal sealed class NetworkUpdate : IDisposable
     {
         _loop = loop;
         _control = control;
+        _multiplexer = multiplexer;
         _questions = multiplexer.Open(Start.DnsChannel);
         _cards = cards;
         _files = [.. setup.Files.Select(static file => file.Content)];
@@ -38,13 +40,7 @@ internal sealed class NetworkUpdate : IDisposable
     {
         try
         {
-            for (int i = 0; i < _files.Count && i < change.Files.Count; i++)
-            {
-                // What the workload has written there stays as long as the engine has nothing new to say.
-                if (!change.Files[i].AsSpan().SequenceEqual(_files[i])) RootAssembly.Rewrite(i, change.Files[i]);
-            }
-
-            _files = change.Files;
+            RewriteFiles(change);
             if (change.DnsRelay && _names == null) StartNameserver();
             foreach (string notice in _cards.Change(change)) await _control.SendAsync(new Notice(notice));
         }
@@ -52,6 +48,31 @@ internal sealed class NetworkUpdate : IDisposable
         {
             await _control.SendAsync(new Notice($"a network that was connected or disconnected could not be followed: {e.Message}"));
         }
+    }
+
+    /// <summary>Takes over the networks of a machine that goes on from another one's memory.</summary>
+    /// <returns>sentences about what was left out</returns>
+    internal IReadOnlyList<string> Adopt(NetworkChange change)
+    {
+        // The questions on their way were asked in the other machine.
+        _names?.Dispose();
+        _names = null;
+        _questions = _multiplexer.Open(Start.DnsChannel);
+        RewriteFiles(change);
+        IReadOnlyList<string> notices = _cards.Adopt(change);
+        if (change.DnsRelay) StartNameserver();
+        return notices;
+    }
+
+    private void RewriteFiles(NetworkChange change)
+    {
+        for (int i = 0; i < _files.Count && i < change.Files.Count; i++)
+        {
+            // What the workload has written there stays as long as the engine has nothing new to say.
+            if (!change.Files[i].AsSpan().SequenceEqual(_files[i])) RootAssembly.Rewrite(i, change.Files[i]);
+        }
+
+        _files = change.Files;
     }
 
     public void Dispose()
@@ -64,15 +85,15 @@ internal sealed class NetworkUpdate : IDisposable
     {
         _names = new DnsListener(_loop, _questions.WriteAsync);
         _names.Open();
-        _serving.Add(ServeNamesAsync(_names));
+        _serving.Add(ServeNamesAsync(_names, _questions));
     }
 
     // Lives as long as the stream; the machine ends with the workload, not with this.
-    private async Task ServeNamesAsync(DnsListener listener)
+    private async Task ServeNamesAsync(DnsListener listener, Channel questions)
     {
         try
         {
-            await listener.RunAsync(_questions.ReadAsync);
+            await listener.RunAsync(questions.ReadAsync);
         }
         catch (Exception e) when (e is ChannelClosedException or ObjectDisposedException)
         {

@@ -29,6 +29,9 @@ public readonly record struct FileStatus(
 {
     internal const uint BasicStats = 0x7ff;
 
+    /// <summary>What it takes on the disk: holes take nothing.</summary>
+    public ulong AllocatedBytes { get; init; }
+
     /// <summary>Whether it is /dev/null, by whatever name.</summary>
     public bool IsNullDevice => Kind == FileKind.CharacterDevice && SpecialDevice == Device(1, 3);
 
@@ -52,7 +55,11 @@ public readonly record struct FileStatus(
     internal static FileStatus From(in Libc.statx_t s) => new(
         (FileKind)(s.stx_mode & 0xF000), s.stx_mode & 0xFFFu, s.stx_uid, s.stx_gid, s.stx_size, s.stx_ino,
         Device(s.stx_dev_major, s.stx_dev_minor), Device(s.stx_rdev_major, s.stx_rdev_minor), s.stx_nlink,
-        Nanoseconds(s.stx_ctime), Nanoseconds(s.stx_mtime));
+        Nanoseconds(s.stx_ctime), Nanoseconds(s.stx_mtime))
+    {
+        // In the kernel's unit, whatever the file system's blocks are.
+        AllocatedBytes = s.stx_blocks * 512,
+    };
 
     /// <summary>makedev(3): the number the kernel uses for a device.</summary>
     public static ulong Device(uint major, uint minor)

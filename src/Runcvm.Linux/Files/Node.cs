@@ -45,6 +45,15 @@ public static class Node
     public static void SetOwner(string path, uint owner, uint group)
         => SystemCall.Check(Libc.lchown(path, owner, group), $"change the owner of {path}");
 
+    /// <summary>link(2): another name of a file, or false where it would be on another file system.</summary>
+    public static bool TryLink(string path, string other)
+    {
+        int result = Libc.link(path, other);
+        if (result < 0 && SystemCall.LastError == Errno.EXDEV) return false;
+        SystemCall.Check(result, $"give {path} the name {other}");
+        return true;
+    }
+
     /// <summary>umask(2): returns the one before.</summary>
     public static uint SetUmask(uint mask) => Libc.umask(mask);
 }

@@ -125,6 +125,10 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int symlinkat(byte* target, SafeFileHandle newdirfd, byte* linkpath);
 
+    /// <summary>link(2)</summary>
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int link(string oldpath, string newpath);
+
     /// <summary>linkat(2)</summary>
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int linkat(int olddirfd, byte* oldpath, SafeFileHandle newdirfd, byte* newpath, int flags);

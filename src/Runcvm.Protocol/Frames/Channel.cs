@@ -34,6 +34,9 @@ public sealed class Channel
     /// <summary>Whether something has come that nobody has read yet.</summary>
     public bool HasUnread => _received.Count > 0;
 
+    /// <summary>Whether the other side does not know of it yet, so that nothing is sent.</summary>
+    internal bool Rests { get; private set; }
+
     /// <summary>Reads what is there, at least one byte; 0 at the end.</summary>
     public async ValueTask<int> ReadAsync(Memory<byte> buffer)
     {
@@ -77,8 +80,10 @@ public sealed class Channel
     {
         if (_ended || _owner.IsBroken) return;
         _ended = true;
-        _owner.Send(new FrameHeader(Id, FrameKind.End, 0), []);
+        if (!Rests) SendEnd();
     }
+
+    private void SendEnd() => _owner.Send(new FrameHeader(Id, FrameKind.End, 0), []);
 
     /// <summary>Says that nothing more will be read: what comes all the same is thrown away.</summary>
     public void Refuse()
@@ -86,8 +91,10 @@ public sealed class Channel
         if (_wantsNoMore || _peerEnded || _owner.IsBroken) return;
         _wantsNoMore = true;
         _received.Drop(_received.Count);
-        _owner.Send(new FrameHeader(Id, FrameKind.Reset, 0), []);
+        if (!Rests) SendReset();
     }
+
+    private void SendReset() => _owner.Send(new FrameHeader(Id, FrameKind.Reset, 0), []);
 
     /// <summary>Ends both directions and forgets the channel. Whoever reads it gets the end, whoever writes it fails.</summary>
     public void Close()
@@ -95,6 +102,40 @@ public sealed class Channel
         End();
         Refuse();
         _closed = true;
+        if (!Rests) _owner.Forget(this);
+        _changed.Set();
+    }
+
+    /// <summary>The other side begins anew with it.</summary>
+    /// <param name="rests">it does not know of it yet</param>
+    internal void Renew(bool rests)
+    {
+        Rests = rests;
+        _sendCredit = _receiveCredit = Window;
+        _unreported = 0;
+        // What nobody has read was said to another machine.
+        _received.Drop(_received.Count);
+        _peerEnded = false;
+        _peerWantsNoMore = false;
+        _changed.Set();
+    }
+
+    /// <summary>The other side knows of it, and learns how it stands.</summary>
+    internal void Resume()
+    {
+        if (!Rests) return;
+        Rests = false;
+        if (_ended) SendEnd();
+        if (_wantsNoMore) SendReset();
+        if (_closed) _owner.Forget(this);
+        _changed.Set();
+    }
+
+    /// <summary>There is nobody on the other side any more.</summary>
+    internal void Abandon()
+    {
+        _ended = _wantsNoMore = _closed = true;
+        _received.Drop(_received.Count);
         _owner.Forget(this);
         _changed.Set();
     }

@@ -14,6 +14,10 @@ public enum FrameKind : byte
     End = 3,
     /// <summary>the sender wants no more data on this channel</summary>
     Reset = 4,
+    /// <summary>from the host, ends a pause: the stream goes on</summary>
+    GoOn = 5,
+    /// <summary>from the host, ends a pause: it is another host, to which all of this is new</summary>
+    Renew = 6,
 }
 
 /// <summary>The 8 bytes in front of a frame: u32 channel, u32 with the kind in the top byte and the length of the
@@ -50,6 +54,7 @@ public readonly record struct FrameHeader(uint Channel, FrameKind Kind, int Leng
             FrameKind.Data => length is > 0 and <= MaxPayload,
             FrameKind.Window => length == 4,
             FrameKind.End or FrameKind.Reset => length == 0,
+            FrameKind.GoOn or FrameKind.Renew => length == 0 && channel == 0,
             _ => false,
         };
         if (!valid) throw new WireFormatException($"a frame of kind {(byte)kind} with {length} bytes on channel {channel} cannot be");

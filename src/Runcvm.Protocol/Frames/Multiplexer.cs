@@ -26,11 +26,63 @@ public sealed class Multiplexer
     private int _unsentGrants;
     private Exception? _broken;
 
+    // While it is held: how many bytes of what waits may still be written.
+    private int? _left;
+
     /// <summary>Whether the stream is gone.</summary>
     public bool IsBroken => _broken != null;
 
     /// <summary>Why the stream is gone, or null.</summary>
     public Exception? Failure => _broken;
+
+    /// <summary>Is called when a host speaks again after a pause: with true where it is another one, to which all of
+    /// this is new. Null on the host's side, which takes no such frames.</summary>
+    public Action<bool>? SpokenTo { get; set; }
+
+    /// <summary>Writes what waits by now, and nothing after it until <see cref="Release"/>. Whole frames wait, so that
+    /// the stream rests between two. Those who send data wait as well.</summary>
+    public void Hold() => _left = _output.Count;
+
+    /// <summary>Ends a pause.</summary>
+    public void Release()
+    {
+        _left = null;
+        _outputChanged.Set();
+        WakeWaiting();
+    }
+
+    /// <summary>Ends a pause, and tells the guest so: the next that it reads.</summary>
+    /// <param name="isNew">This host has not spoken to it before: see <see cref="Renew"/>.</param>
+    public void SpeakAgain(bool isNew)
+    {
+        Send(new FrameHeader(0, isNew ? FrameKind.Renew : FrameKind.GoOn, 0), []);
+        Release();
+    }
+
+    /// <summary>Ends a pause for a guest to which another host speaks now. That host knows of no channel. Those that
+    /// are kept begin anew, and all but the first rest until <see cref="Resume"/>; the others are gone.</summary>
+    /// <param name="isKept">by its number</param>
+    public void Renew(Predicate<uint> isKept)
+    {
+        // Windows and ends of a session that is over; who sends data has waited.
+        _output.Drop(_output.Count);
+        _unsentGrants = 0;
+        foreach (Channel channel in _channels.Values.ToArray())
+        {
+            if (isKept(channel.Id)) channel.Renew(rests: channel.Id != 0);
+            else channel.Abandon();
+        }
+
+        _highestOpened = _channels.Keys.DefaultIfEmpty().Max();
+        Release();
+    }
+
+    /// <summary>The host knows of the channels that rest: they go on.</summary>
+    public void Resume()
+    {
+        foreach (Channel channel in _channels.Values.ToArray()) channel.Resume();
+        WakeWaiting();
+    }
 
     /// <summary>Makes the channel with this number.</summary>
     public Channel Open(uint id)
@@ -91,6 +143,13 @@ public sealed class Multiplexer
             if (bytes.Length - used - FrameHeader.Size < header.Length) break;
             ReadOnlySpan<byte> payload = bytes.Slice(used + FrameHeader.Size, header.Length);
             used += FrameHeader.Size + header.Length;
+            if (header.Kind is FrameKind.GoOn or FrameKind.Renew)
+            {
+                if (SpokenTo == null) throw new WireFormatException("a frame that only a host may send");
+                SpokenTo(header.Kind == FrameKind.Renew);
+                continue;
+            }
+
             if (_channels.TryGetValue(header.Channel, out Channel? channel)) channel.Accept(header.Kind, payload);
             else if (header.Channel > _highestOpened) throw new WireFormatException($"a frame for channel {header.Channel}, which nobody opened");
             // else: a channel that this side has closed while the frame was under way
@@ -107,7 +166,7 @@ public sealed class Multiplexer
     /// <summary>Whether data may be sent now. If not, the channel is woken as soon as there is room.</summary>
     internal bool HasRoomFor(Channel channel)
     {
-        if (_output.Count < MostUnsent) return true;
+        if (_output.Count < MostUnsent && _left == null && !channel.Rests) return true;
         _waitingForRoom.Add(channel);
         return false;
     }
@@ -124,7 +183,8 @@ public sealed class Multiplexer
 
     internal void Forget(Channel channel)
     {
-        _channels.Remove(channel.Id);
+        // Another host may have given the number to another one.
+        if (_channels.GetValueOrDefault(channel.Id) == channel) _channels.Remove(channel.Id);
         _waitingForRoom.Remove(channel);
     }
 
@@ -150,7 +210,8 @@ public sealed class Multiplexer
         {
             while (!IsBroken)
             {
-                int count = _output.Dequeue(chunk);
+                int count = _output.Dequeue(chunk.AsSpan(0, Math.Min(chunk.Length, _left ?? chunk.Length)));
+                _left -= count;
                 if (count == 0)
                 {
                     await _outputChanged.WaitAsync();

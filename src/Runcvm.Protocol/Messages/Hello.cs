@@ -9,7 +9,7 @@ namespace Runcvm.Protocol.Messages;
 public sealed record Hello(uint Version, string KernelRelease, uint BootMilliseconds) : IMessage<Hello>
 {
     /// <summary>Raised whenever a message changes: host and guest binaries come from one build.</summary>
-    public const uint CurrentVersion = 4;
+    public const uint CurrentVersion = 5;
 
     static MessageKind IMessage<Hello>.Kind => MessageKind.Hello;
 

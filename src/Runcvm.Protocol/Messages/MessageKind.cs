@@ -35,6 +35,10 @@ public enum MessageKind : byte
     RemoveContainer = 14,
     /// <summary>host to guest: <see cref="Messages.LoseShares"/></summary>
     LoseShares = 15,
+    /// <summary>host to guest: <see cref="Messages.Hold"/>, answered by <see cref="Held"/></summary>
+    Hold = 16,
+    /// <summary>host to guest: <see cref="Messages.Adopt"/>, answered by <see cref="Started"/></summary>
+    Adopt = 17,
     /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of
     /// <see cref="ConsoleText"/></summary>
     WatchConsole = 32,
@@ -48,6 +52,9 @@ public enum MessageKind : byte
     JoinPod = 35,
     /// <summary>to a pod's supervisor only: <see cref="Messages.JoinContainer"/></summary>
     JoinContainer = 36,
+    /// <summary>to the supervisor only: <see cref="Messages.SaveMachine"/>, answered by
+    /// <see cref="MachineSaved"/></summary>
+    SaveMachine = 37,
     /// <summary>guest to host, first of all: <see cref="Messages.Hello"/></summary>
     Hello = 64,
     /// <summary>from the guest: <see cref="Messages.Started"/></summary>
@@ -74,10 +81,14 @@ public enum MessageKind : byte
     Prepared = 75,
     /// <summary>from the guest: <see cref="Messages.Removed"/></summary>
     Removed = 76,
+    /// <summary>from the guest: <see cref="Messages.Held"/></summary>
+    Held = 77,
     /// <summary>from the supervisor: <see cref="Messages.ConsoleText"/></summary>
     ConsoleText = 96,
     /// <summary>from the supervisor: <see cref="Messages.BootReport"/></summary>
     BootReport = 97,
     /// <summary>from the supervisor: <see cref="Messages.LimitsSet"/></summary>
     LimitsSet = 98,
+    /// <summary>from the supervisor: <see cref="Messages.MachineSaved"/></summary>
+    MachineSaved = 99,
 }

@@ -37,7 +37,12 @@ internal static class CreateVerb
         var bundle = new Bundle(command.ValueOf(FlagsWithValue, "--bundle", "-b") ?? Environment.CurrentDirectory);
         PodRole role = PodRole.Of(bundle.Spec, bundle.IsPodmans);
         if (role.Part == PodPart.Container) return PodContainerVerb.Run(command, config, bundle, id, role);
-        if (folder.IsThere) LayerMark.Settle(folder);
+        if (folder.IsThere)
+        {
+            LayerMark.Settle(folder);
+            CloneMark.Settle(folder);
+        }
+
         try
         {
             folder.Recreate();
@@ -46,7 +51,7 @@ internal static class CreateVerb
             IReadOnlyList<SafeFileHandle> sockets = MachineNetwork.Join(bundle.Spec, network, folder.Key);
             (string sandbox, PlannedMachine machine) = Prepare(command, bundle, folder, config, network);
             SafeFileHandle[] ofPod = role.Part == PodPart.Sandbox ? [folder.ListenForContainers()] : [];
-            SafeFileHandle[] saved = machine.Warm.File is { } file ? [file] : [];
+            SafeFileHandle[] saved = (machine.Template?.Memory ?? machine.Warm.File) is { } file ? [file] : [];
             SafeFileHandle[] files =
             [
                 folder.ListenForControl(), .. ofPod, .. saved,
@@ -85,6 +90,7 @@ internal static class CreateVerb
         if (machine.Systems.Shares.Count > 0) CurrentProcess.TryRaiseOpenFiles(Rlimit.MostOpenFiles);
         machine.Program.GiveAccess(machine.HypervisorUser, folder, machine.Disks.Disks, [machine.Kernel.VmlinuxPath, machine.Initramfs]);
         MachineDescription description = machine.Description();
+        machine.Template?.Check(machine, folder, timeline);
         const string TooMany = "the container has too many mounts, files and settings for a machine";
         Save(folder.Description, description, TooMany);
         Save(folder.Setup, machine.Setup(), TooMany);
@@ -144,14 +150,16 @@ internal static class CreateVerb
         int ownDisks = 1 + (options.RootIsShare ? 0 : 1) + (kernel.ModulesImagePath == null ? 0 : 1);
         DeviceLimit.Check(program.Kind.Name, program.Kind.Places(installed.Machine), options.Hardware.Balloon,
             ownDisks + options.Disks.Count, cards: 1);
+        var template = TemplateChoice.Of(options, config, new TemplateStore(), chain, folder);
         // Until the machine runs nobody else is its user.
         var bounds = new BuildBounds(user, config.ImageCacheBytes);
-        var disks = MachineDisks.Prepare(chain, folder, kernel, options, mounts, program.OwnerOfDisks(user), bounds);
+        var disks = MachineDisks.Prepare(
+            chain, folder, kernel, options, mounts, program.OwnerOfDisks(user), bounds, template);
         timeline.Ended("root image and disks");
         if (isPod) systems.Shares.Add(Share.OfNothing(SandboxSkeleton.Nothing));
         else if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
         // A pod's containers come by the device for shares, which a saved machine has not.
-        var warm = WarmChoice.Of(isPod ? WarmStart.Never : options.Warm, systems.Shares.Count > 0,
+        var warm = WarmChoice.Of(isPod || template != null ? WarmStart.Never : options.Warm, systems.Shares.Count > 0,
             () => SavedSettings.Of(options, program, installed, kernel, initramfs), new SavedMachineStore());
         return new PlannedMachine
         {
@@ -165,6 +173,7 @@ internal static class CreateVerb
             Kernel = kernel,
             Initramfs = initramfs,
             Warm = warm,
+            Template = template,
             Systems = systems,
             Disks = disks,
             Workload = workload,

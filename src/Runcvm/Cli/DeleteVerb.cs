@@ -44,6 +44,7 @@ internal static class DeleteVerb
     {
         if (folder.Exists) LifeEvents.Ended(folder);
         LayerMark.Settle(folder);
+        CloneMark.Settle(folder);
         folder.RemoveOrPutAside(out string? fault);
         if (fault != null) RuntimeLog.Error(command, fault);
     }

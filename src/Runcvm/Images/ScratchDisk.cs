@@ -19,23 +19,29 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
     internal static bool HoldsRootOf(LayerChain chain, string machine, string folder = DefaultFolder)
         => File.Exists(Place(chain, machine, folder) + HoldsRootMark);
 
+    /// <summary>Where the container's disk is, or will be.</summary>
+    internal static string PathOf(LayerChain chain, string machine, string folder = DefaultFolder)
+        => Place(chain, machine, folder);
+
     /// <summary>Finds the container's disk or makes it.</summary>
     /// <param name="chain">where the container's files are</param>
     /// <param name="machine">its key, which names the disk where the engine has no folder for this container</param>
     /// <param name="size">bytes of a new disk</param>
     /// <param name="folder">of the template, and of disks without a place of their own</param>
-    internal static ScratchDisk Ensure(LayerChain chain, string machine, long size, string folder = DefaultFolder)
+    /// <param name="content">of a new disk, instead of an empty file system</param>
+    internal static ScratchDisk Ensure(
+        LayerChain chain, string machine, long size, string folder = DefaultFolder, SafeFileHandle? content = null)
     {
         string path = Place(chain, machine, folder);
         if (chain.ContainerFolder == null) PrepareStore(path, chain.Root);
         if (FileStatus.TryOf(path) is { Kind: FileKind.Regular } disk) return new ScratchDisk(path, (long)disk.Size, false);
-        using SafeFileHandle template = ScratchTemplate.Open(folder, size);
+        using SafeFileHandle? template = content == null ? ScratchTemplate.Open(folder, size) : null;
         string unfinished = path + ".tmp";
         try
         {
             File.Delete(unfinished);
             using (SafeFileHandle to = FileDescriptor.Open(unfinished, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, Permission.OwnersFile))
-                SparseCopy.Copy(template, to);
+                SparseCopy.Copy(content ?? template!, to);
             File.Move(unfinished, path);
         }
         catch (Exception e) when (e is LinuxException or IOException)

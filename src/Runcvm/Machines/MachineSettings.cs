@@ -44,6 +44,12 @@ internal sealed record MachineSettings
     /// <summary>Whether it goes on where another was saved.</summary>
     internal bool IsRestored => Saved != null;
 
+    /// <summary>It was saved as another machine that had a workload and devices.</summary>
+    internal bool IsClone { get; init; }
+
+    /// <summary>That one had booted, and so had its devices in the last places.</summary>
+    internal bool ArePlacesLast { get; init; }
+
     /// <summary>A pipe for one that is started to be kept ready: its hypervisor starts when it reads something there,
     /// and ends when it reads the end.</summary>
     internal SafeFileHandle? StartsAt { get; init; }

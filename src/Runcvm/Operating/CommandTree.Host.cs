@@ -47,6 +47,28 @@ internal static partial class CommandTree
         return verb;
     }
 
+    private static Command Templates()
+    {
+        Option<bool> json = Json();
+        Argument<string> machine = Machine();
+        Argument<string> name = new("NAME") { Description = "Lower-case letters, digits and _.-" };
+        var create = new Command("create", "makes one of a machine that runs, and that goes on") { name, machine };
+        create.SetAction(parsed => ProgressLine.Around("saving the machine", true,
+            () => TemplateVerb.Create(Console.Out, parsed.GetValue(name)!, parsed.GetValue(machine)!)));
+        var list = new Command("list", "shows them") { json };
+        list.SetAction(parsed => TemplateVerb.List(Console.Out, parsed.GetValue(json)));
+        var inspect = new Command("inspect", "shows one, and which machines can go on from it") { name, json };
+        inspect.SetAction(parsed => TemplateVerb.Inspect(Console.Out, parsed.GetValue(name)!, parsed.GetValue(json)));
+        var remove = new Command("remove", "removes one") { name };
+        remove.SetAction(parsed => TemplateVerb.Remove(Console.Out, parsed.GetValue(name)!));
+        var verb = new Command("template", "saves a machine that runs, for others to go on from")
+        {
+            create, list, inspect, remove,
+        };
+        verb.SetAction(parsed => TemplateVerb.List(Console.Out, asJson: false));
+        return verb;
+    }
+
     private static Command Kernel()
     {
         Argument<string[]> sources = new("SOURCE") { Description = "debian, ubuntu, a package's name, files .deb, or a root folder.", Arity = ArgumentArity.OneOrMore };

@@ -13,7 +13,7 @@ internal static partial class CommandTree
     internal static IReadOnlyList<(string Heading, IReadOnlyList<Command> Verbs)> Sections { get; } =
     [
         ("Machines", [List(), Inspect(), Console_(), KernelLog(), Stats(), Egress(), Metrics()]),
-        ("This host", [Doctor(), Images(), Warm(), Kernel(), Install(), Uninstall()]),
+        ("This host", [Doctor(), Images(), Warm(), Templates(), Kernel(), Install(), Uninstall()]),
         ("This program", [Version(), Completion(), Manual(), Help()]),
     ];
 

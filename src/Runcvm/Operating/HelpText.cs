@@ -18,8 +18,7 @@ internal static class HelpText
         }
 
         text.Append("""
-            MACHINE is an id, its beginning, or a container's name.
-            runcvm VERB --help says more about a verb; most take --json.
+            runcvm VERB --help says more. MACHINE is an id, its beginning, or a name.
             Engines call runcvm as they call runc: create, start, exec, kill, delete …
 
             """);

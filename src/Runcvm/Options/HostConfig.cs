@@ -41,6 +41,9 @@ internal sealed record HostConfig
     /// Default: 4 GiB.</summary>
     internal long WarmCacheBytes { get; init; } = 4 * ByteSize.Gibi;
 
+    /// <summary>Templates that containers may use. Default: none.</summary>
+    internal IReadOnlySet<string> Templates { get; init; } = new HashSet<string>();
+
     /// <summary>Users for hypervisors, one for each machine. Default: 1900000000 to 1900065535.</summary>
     internal UserRange HypervisorUsers { get; init; } = UserRange.Default;
 
@@ -76,6 +79,7 @@ internal sealed record HostConfig
                 case "image_cache_size": config = config with { ImageCacheBytes = CacheSize(line) }; break;
                 case "pod_memory": config = config with { PodMemoryBytes = MemorySize(line) }; break;
                 case "warm_cache_size": config = config with { WarmCacheBytes = CacheSize(line) }; break;
+                case "templates": config = config with { Templates = TemplateNames(line) }; break;
                 case "vmm_users": config = config with { HypervisorUsers = Users(line) }; break;
                 case "allow": config = config with { Allow = Allowed(line) }; break;
                 default: options.Add(Option(line).Name, new OptionText(line.Where, line.Single())); break;
@@ -99,6 +103,9 @@ internal sealed record HostConfig
 
     private static UserRange Users(ConfigLine line) => UserRange.TryParse(line.Single())
         ?? throw new UsageException($"{line.Where} must be FIRST-LAST, two user ids from 1 to 2147483646, not '{new OptionText("", line.Single()).Shown}'");
+
+    private static HashSet<string> TemplateNames(ConfigLine line)
+        => [.. line.List().Select(name => new OptionText(line.Where, name).TemplateName())];
 
     private static HashSet<string> Allowed(ConfigLine line)
     {
@@ -127,7 +134,7 @@ internal sealed record HostConfig
     internal static IReadOnlyList<string> OwnKeys { get; } =
     [
         "low_level_runtime", "qemu", "firecracker", "firecracker_is_test_double", "guest_architecture", "boot_timeout",
-        "image_cache_size", "pod_memory", "warm_cache_size", "vmm_users", "allow",
+        "image_cache_size", "pod_memory", "warm_cache_size", "templates", "vmm_users", "allow",
     ];
 
     /// <summary>Every key that the file may have.</summary>

@@ -25,6 +25,9 @@ internal sealed record MachineOptions
     /// <summary>It goes on where another was saved, if there is one. Default: Auto.</summary>
     internal required WarmStart Warm { get; init; }
 
+    /// <summary>The template from whose moment it goes on. Default: null, none.</summary>
+    internal required string? Template { get; init; }
+
     /// <summary>Kernel of the store: DIST, DIST/VERSION or an absolute path without <c>..</c>, which the store has to find inside
     /// itself. Default: null, the store's choice.</summary>
     internal required string? Kernel { get; init; }
@@ -132,6 +135,7 @@ internal sealed record MachineOptions
                     usual.Hardware.VhostNet, "RUNCVM_QEMU_NET_VHOST", "reaches the host's kernel", config),
             },
             Warm = asked.Warm,
+            Template = asked.Template,
             Kernel = asked.Kernel,
             KernelArguments = arguments,
             MountAllModules = asked.MountAllModules,
@@ -145,7 +149,8 @@ internal sealed record MachineOptions
             Egress = Policies(usual.Egress, asked),
             ScratchSizeBytes = asked.ScratchSizeBytes ?? OptionCatalogue.DefaultScratchSize,
             // Firecracker has no device for files: without one each request goes through a program in the guest and a byte stream.
-            RootIsShare = asked.RootIsShare ?? !isFirecracker,
+            // A template has its root on disks.
+            RootIsShare = asked.RootIsShare ?? (!isFirecracker && asked.Template == null),
             RootIsChosen = variables.ContainsKey(OptionCatalogue.RootFileSystem),
             Disks = asked.Disks,
             SharesSockets = Allowed(asked.SharesSockets, usual.SharesSockets, "RUNCVM_SHARE_SOCKETS", "reaches the host's services", config),

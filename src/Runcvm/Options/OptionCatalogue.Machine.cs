@@ -56,5 +56,9 @@ internal static partial class OptionCatalogue
                     ("0", WarmStart.Never), ("no", WarmStart.Never), ("false", WarmStart.Never),
                 ]),
             }),
+        new("RUNCVM_TEMPLATE",
+            "The template (`runcvm template create`) from whose moment the machine goes on, with what ran in it. The "
+            + "host's configuration lists under `templates` those that containers may use.",
+            "none, the machine starts from its image", (o, text) => o with { Template = text.TemplateName() }),
     ];
 }

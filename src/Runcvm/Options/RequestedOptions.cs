@@ -15,6 +15,7 @@ internal sealed record RequestedOptions
     internal Hardware Hardware { get; init; } = new() { Balloon = true };
 
     internal WarmStart Warm { get; init; } = WarmStart.Auto;
+    internal string? Template { get; init; }
     internal long? ScratchSizeBytes { get; init; }
     internal string? Kernel { get; init; }
     internal string? KernelArgs { get; init; }

@@ -15,19 +15,25 @@ namespace Runcvm.Planning;
 internal sealed record MachineDisks(
     IReadOnlyList<(string Source, MachineDisk Disk)> Disks, IReadOnlyList<LayerPath> LayerPaths, IReadOnlyList<string> Notices)
 {
-    internal const string Root = "root";
-    internal const string Scratch = "scratch";
+    internal const string Root = MachineDisk.Root;
+    internal const string Scratch = MachineDisk.Scratch;
     internal const string Modules = "modules";
-    internal const string Layer = "layer";
+    internal const string Layer = MachineDisk.Layer;
 
     internal static MachineDisks Prepare(LayerChain chain, MachineFolder folder, Kernel kernel, MachineOptions options,
-        JsonNode? mounts, uint user, BuildBounds bounds)
+        JsonNode? mounts, uint user, BuildBounds bounds, TemplateChoice? template = null)
     {
         bool rootIsShare = options.RootIsShare;
         var notices = new List<string>();
         var disks = new List<(string, MachineDisk)>();
-        if (!rootIsShare) disks.Add((Image(chain, folder, bounds, notices), Disk(Root, true)));
-        ScratchDisk scratch = ScratchDisk.Ensure(chain, folder.Key, options.ScratchSizeBytes);
+        if (!rootIsShare)
+        {
+            string image = template == null ? Image(chain, folder, bounds, notices) : template.Root(chain, folder);
+            disks.Add((image, Disk(Root, true)));
+        }
+
+        ScratchDisk scratch = template == null ? ScratchDisk.Ensure(chain, folder.Key, options.ScratchSizeBytes)
+            : template.Scratch(chain, folder, options.ScratchSizeBytes);
         disks.Add((scratch.Path, Disk(Scratch, false)));
         if (!rootIsShare) scratch.HoldRoot();
         else if (ScratchDisk.HoldsRootOf(chain, folder.Key))

@@ -41,6 +41,9 @@ internal sealed record PlannedMachine
     /// <summary>A saved machine that this one goes on from.</summary>
     internal required WarmChoice Warm { get; init; }
 
+    /// <summary>A template from whose moment it goes on.</summary>
+    internal TemplateChoice? Template { get; init; }
+
     internal required GuestFileSystems Systems { get; init; }
 
     internal required MachineDisks Disks { get; init; }
@@ -148,7 +151,10 @@ internal sealed record PlannedMachine
         HypervisorVersion = Program.Version,
         HypervisorUser = HypervisorUser,
         KernelCommandLine = CommandLine,
-        IsRestored = Warm.File != null,
+        IsRestored = Warm.File != null || Template != null,
+        Template = Template?.Name ?? "",
+        TemplateCards = Template?.Record.Cards ?? 0,
+        ArePlacesLast = Template?.Record.ArePlacesLast ?? false,
         Disks = [.. Disks.Disks.Select(static item => item.Disk)],
         BootTimeout = (int)BootTimeout.TotalSeconds,
         LogLevel = (int)Options.LogLevel,
@@ -202,6 +208,7 @@ internal sealed record PlannedMachine
         Bundle = Bundle.Folder,
         Created = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
         Disks = [.. Disks.Disks.Select(static item => KeyValuePair.Create(item.Disk.Serial, item.Source))],
+        Programs = [Program.OnHost, Kernel.VmlinuxPath, Initramfs],
         Steps = timeline.Steps,
     };
 }

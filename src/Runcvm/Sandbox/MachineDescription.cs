@@ -27,8 +27,20 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
 
     internal required string KernelCommandLine { get; init; }
 
-    /// <summary>it goes on from a saved machine, whose open file it was handed</summary>
+    /// <summary>it goes on from the moment of a template</summary>
+    internal bool IsClone => Template.Length > 0;
+
+    /// <summary>it goes on from a saved machine or a template, whose open file it was handed</summary>
     internal bool IsRestored { get; init; }
+
+    /// <summary>the template whose moment it goes on from; empty for others</summary>
+    internal string Template { get; init; } = "";
+
+    /// <summary>network cards of the template's machine</summary>
+    internal uint TemplateCards { get; init; }
+
+    /// <summary>the template's machine had booted, and so had its devices in the last places</summary>
+    internal bool ArePlacesLast { get; init; }
 
     /// <summary>disks in the order in which they are attached</summary>
     internal IReadOnlyList<MachineDisk> Disks { get; init; } = [];
@@ -99,6 +111,9 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
         w.UInt32(HypervisorUser);
         w.Text(KernelCommandLine);
         w.Flag(IsRestored);
+        w.Text(Template);
+        w.UInt32(TemplateCards);
+        w.Flag(ArePlacesLast);
         w.List(Disks, static (w, disk) =>
         {
             w.Text(disk.Serial);
@@ -157,6 +172,9 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
         HypervisorUser = r.UInt32(),
         KernelCommandLine = r.Text(),
         IsRestored = r.Flag(),
+        Template = r.Text(),
+        TemplateCards = r.UInt32(),
+        ArePlacesLast = r.Flag(),
         Disks = r.List(static (ref WireReader r) => new MachineDisk(r.Text(), r.Text(), r.Flag()) { FileSystem = r.UInt64(), Inode = r.UInt64() }),
         BootTimeout = r.Int32(),
         LogLevel = r.Int32(),
@@ -185,6 +203,10 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
 /// <param name="ReadOnly">the guest cannot write to it</param>
 internal sealed record MachineDisk(string Serial, string Path, bool ReadOnly)
 {
+    internal const string Root = "root";
+    internal const string Scratch = "scratch";
+    internal const string Layer = "layer";
+
     /// <summary>The serial number of a disk that the user asked for.</summary>
     internal static string SerialOfBacked(int index) => $"disk{index + 1}";
 

@@ -18,6 +18,9 @@ internal sealed record MachineRecord : IWireValue<MachineRecord>
     /// <summary>serial number and file on the host of each disk</summary>
     internal IReadOnlyList<KeyValuePair<string, string>> Disks { get; init; } = [];
 
+    /// <summary>hypervisor, kernel and initramfs on the host</summary>
+    internal IReadOnlyList<string> Programs { get; init; } = [];
+
     internal IReadOnlyList<BootStep> Steps { get; init; } = [];
 
     public void Write(WireWriter w)
@@ -30,6 +33,7 @@ internal sealed record MachineRecord : IWireValue<MachineRecord>
             w.Text(disk.Key);
             w.Text(disk.Value);
         });
+        w.Texts(Programs);
         w.List(Steps, static (w, step) => step.Write(w));
     }
 
@@ -39,6 +43,7 @@ internal sealed record MachineRecord : IWireValue<MachineRecord>
         Bundle = r.Text(),
         Created = r.Int64(),
         Disks = r.List(static (ref WireReader r) => KeyValuePair.Create(r.Text(), r.Text())),
+        Programs = r.Texts(),
         Steps = r.List(BootStep.Read),
     };
 }

@@ -38,7 +38,8 @@ internal sealed class BootWatch(EventLoop loop, MachineDescription description, 
     internal async Task AwaitAsync(Task hello, Task stream, Task failure)
     {
         _reset = _resettable?.BootsAgain ?? Never;
-        _mayReset = !description.Hardware.UseKvm && _resettable != null;
+        // What ran in a template is gone with a reset, and no kernel is there to boot.
+        _mayReset = !description.Hardware.UseKvm && !description.IsClone && _resettable != null;
         Task first;
         do first = await AwaitUnpausedAsync(hello, stream, failure);
         while (first == _heldUp);

@@ -34,6 +34,9 @@ internal sealed class ControlServer(
     /// <summary>Knows the processes of a pod's containers.</summary>
     internal PodServer? Pod { get; init; }
 
+    /// <summary>Has the machine saved.</summary>
+    internal required MachineSaving Saving { get; init; }
+
     /// <summary>Until the machine ends, and its clients with it.</summary>
     internal Task RunAsync() => Acceptance.RunAsync(
         loop, _listener,
@@ -86,6 +89,13 @@ internal sealed class ControlServer(
             if (first.Kind == MessageKind.Signal && Signal != null)
             {
                 await Signal(first.Read<Signal>().CheckedNumber());
+                return;
+            }
+
+            if (first.Kind == MessageKind.SaveMachine)
+            {
+                first.Read<SaveMachine>();
+                await Saving.ServeAsync(client);
                 return;
             }
 

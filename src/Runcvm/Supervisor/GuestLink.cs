@@ -39,6 +39,11 @@ internal sealed class GuestLink
         }
     }
 
+    /// <summary>Has the guest get ready to be saved. Nothing goes to it after that until it is spoken to
+    /// again.</summary>
+    /// <exception cref="ChannelClosedException">the guest is gone</exception>
+    internal Task HoldAsync() => _sender.SendAsync(new Hold(), Multiplexer.Hold);
+
     /// <summary>Sends a message that tells the guest of channels, and calls <paramref name="open"/>, which opens them,
     /// once all of it is on its way: the guest takes nothing of a channel of which it does not know.</summary>
     /// <exception cref="ChannelClosedException">the guest is gone, and the channels were not opened</exception>

@@ -22,6 +22,9 @@ internal sealed class GuestSession(
 {
     private Task _clock = Task.CompletedTask;
 
+    /// <summary>Has the machine saved.</summary>
+    internal required MachineSaving Saving { get; init; }
+
     /// <summary>The guest's next message; null when the stream has ended.</summary>
     internal async Task<ReceivedMessage?> ReceiveAsync()
     {
@@ -66,6 +69,12 @@ internal sealed class GuestSession(
 
     private async Task BeginAsync(Setup setup)
     {
+        if (description.IsClone)
+        {
+            await workload.AdoptAsync(AdoptionOf(setup));
+            return;
+        }
+
         try
         {
             await link.SendAsync(setup);
@@ -78,6 +87,15 @@ internal sealed class GuestSession(
 
         LogTime("the set-up was sent");
         await workload.StartAsync();
+    }
+
+    private static Adopt AdoptionOf(Setup setup)
+    {
+        NetworkInterface?[] cards =
+            [.. setup.Interfaces, .. setup.SpareCards.Select(static _ => (NetworkInterface?)null)];
+        byte[][] files = [.. setup.Files.Select(static file => file.Content)];
+        var network = new NetworkChange(cards, setup.NetworkSysctls, files, setup.DnsRelay);
+        return new Adopt(setup.HostName, setup.DomainName, MachineStart.Clock, setup.Entropy, network);
     }
 
     private async Task<int?> ServeAsync(Setup setup, ControlServer control, PortRelay ports, SocketDialler? sockets)
@@ -112,6 +130,9 @@ internal sealed class GuestSession(
                     break;
                 case MessageKind.KernelLog or MessageKind.Flushed:
                     answers.Deliver(message);
+                    break;
+                case MessageKind.Held:
+                    Saving.Deliver(message.Read<Held>());
                     break;
                 case MessageKind.Failed:
                     string reason = TextRing.Printable(message.Read<Failed>().Message);

@@ -56,6 +56,10 @@ internal sealed class LastWords
             $"the guest did not answer within {seconds} s (boot_timeout in /etc/runcvm/config.toml){Said($"{machine.Name} said", machine.Explain(_errors.LastLines(LinesShown)))}{told}");
     }
 
+    /// <summary>The last lines that the hypervisor said, for the end of a sentence.</summary>
+    internal string OfErrors(IMachine machine)
+        => Said($"{machine.Name} said", machine.Explain(_errors.LastLines(LinesShown)));
+
     /// <summary>The last lines of the console, for the end of a sentence.</summary>
     internal string OfConsole() => Said("its console ends with", _console.LastLines(LinesShown));
 

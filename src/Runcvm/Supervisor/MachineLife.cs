@@ -37,6 +37,8 @@ internal sealed class MachineLife(
     SafeFileHandle networkEvents, UserThread hypervisor, Timeline timeline, FileServerProcess? shares,
     BrokerProcess? broker, SafeFileHandle control, SafeFileHandle? pod, SavedStart? saved)
 {
+    private static readonly TimeSpan PatienceWithDead = TimeSpan.FromSeconds(2);
+
     private readonly MachineLog _log = new(description.LogLevel);
     private readonly LastWords _words = new();
     private readonly GuestLink _link = new(new Multiplexer());
@@ -106,6 +108,30 @@ internal sealed class MachineLife(
         return warm == null ? Task.FromResult(machine!) : warm.ChooseAsync(_log.Info, TakeTurnAsync);
     }
 
+    // Nothing boots in place of a machine that was to go on with what ran in another.
+    private async Task LoadAsync(IMachine machine)
+    {
+        using var over = new CancellationTokenSource();
+        Task late = loop.DelayAsync(TimeSpan.FromSeconds(description.BootTimeout), over.Token);
+        Task loading = ((ISavable)machine).LoadAsync();
+        try
+        {
+            if (await Task.WhenAny(loading, late) == late) throw new UsageException("QEMU did not load it in time");
+            await loading;
+        }
+        catch (Exception e) when (e is UsageException or Linux.LinuxException)
+        {
+            // What QEMU says of it comes with its end.
+            await Task.WhenAny(machine.Exited, loop.DelayAsync(PatienceWithDead));
+            throw new UsageException(
+                $"template {description.Template} could not be loaded: {Reason.Of(e)}{_words.OfErrors(machine)}", e);
+        }
+
+        over.Cancel();
+        LogTime("the template was loaded");
+        _link.Multiplexer.SpeakAgain(isNew: true);
+    }
+
     private async Task TakeTurnAsync()
     {
         _turn = await BootTurn.TakeAsync(loop, TimeSpan.FromSeconds(description.TurnPatience));
@@ -116,7 +142,11 @@ internal sealed class MachineLife(
     {
         var limits = new RunningLimits(machine, _link, description, workload.Started);
         var answers = new ControlAnswers(_words.Console, timeline, _link, workload.Started, limits);
-        var session = new GuestSession(loop, description, _link, workload, answers, timeline, _sinceStart, _log);
+        var saving = new MachineSaving(machine, _link, workload.Started);
+        var session = new GuestSession(loop, description, _link, workload, answers, timeline, _sinceStart, _log)
+        {
+            Saving = saving,
+        };
         Task pump = PumpAsync(machine);
         try
         {
@@ -126,9 +156,11 @@ internal sealed class MachineLife(
             {
                 Pod = containers,
                 Signal = workload.SignalAsync,
+                Saving = saving,
             };
             Task serving = Task.WhenAll(server.RunAsync(), containers?.RunAsync() ?? Task.CompletedTask);
             BeginAsync(limits).OnFailure(Tell);
+            if (description.IsClone) await LoadAsync(machine);
             int? code = await AwaitHelloAsync(machine, session, workload, pump);
             _turn?.Dispose();
             if (code == null)

@@ -37,12 +37,21 @@ internal static class MachineStart
         // started.
         if (kind.OpensByName) network.CloseTaps();
         // Closed before a byte of a guest is read: whoever holds it here could change its permissions.
-        using (saved?.File)
-            warm = saved == null ? null : WarmBoot.TryStart(loop, settings, description, hypervisor, saved);
+        using SafeFileHandle? file = saved?.File;
+        if (description.IsClone) settings = OfClone(settings, description, file!);
+        else warm = saved == null ? null : WarmBoot.TryStart(loop, settings, description, hypervisor, saved);
         IMachine? machine = warm != null ? null : kind.Start(loop, settings, hypervisor);
         if (!kind.OpensByName) network.CloseTaps();
         return machine;
     }
+
+    private static MachineSettings OfClone(
+        MachineSettings settings, MachineDescription description, SafeFileHandle saved)
+        => settings.Cards.Count == description.TemplateCards
+            ? settings with { Saved = saved, IsClone = true, ArePlacesLast = description.ArePlacesLast }
+            : throw new UsageException(
+                $"template {description.Template} has {description.TemplateCards} network cards, and this machine "
+                + $"would have {settings.Cards.Count}: give it as many networks as the template's");
 
     /// <summary>The set-up with all that is known only now.</summary>
     internal static Setup Setup(IMachine machine, SandboxNetwork network, bool guardsNames)

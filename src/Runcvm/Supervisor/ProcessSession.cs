@@ -40,11 +40,16 @@ internal sealed class ProcessSession
     /// <param name="process">what to run</param>
     /// <param name="started">is called when the guest may say something about it</param>
     /// <exception cref="ChannelClosedException">the guest is gone</exception>
-    internal async Task StartAsync(ProcessSpec process, Action started)
+    internal Task StartAsync(ProcessSpec process, Action started)
+        => BeginAsync(new Start(Id, process) { Container = Container }, started);
+
+    /// <summary>Tells the guest of the process by another message.</summary>
+    internal async Task BeginAsync<T>(T message, Action started)
+        where T : IMessage<T>
     {
         try
         {
-            await _link.AnnounceAsync(new Start(Id, process) { Container = Container }, () =>
+            await _link.AnnounceAsync(message, () =>
             {
                 OpenChannels();
                 started();

@@ -66,7 +66,8 @@ internal static class SuperviseVerb
             if (description.SharesAddresses) network = network with { Shared = new SharedPorts(ports, broker!.Bind) };
             var compartment = new Confinement(HypervisorTree.Root, description.HypervisorUser, HypervisorNamespaces(kind));
             using var hypervisor = new UserThread(compartment);
-            using SavedStart? saved = ofSaved == 0 ? null : new SavedStart(rest[0], new UserThread(compartment));
+            using SavedStart? saved = ofSaved == 0 ? null
+                : new SavedStart(rest[0], description.IsClone ? null : new UserThread(compartment));
             GiveUpSetUp();
             using var loop = new EventLoop();
             int code = loop.Run(new MachineLife(

@@ -50,7 +50,7 @@ internal sealed class WarmBoot
         {
             IReadOnlyList<string> before = ConfineVmmVerb.ArgumentsLater(description);
             MachineSettings later = settings with { Before = before, StartsAt = start };
-            IMachine spare = QemuMachine.Start(loop, later, saved.Spare);
+            IMachine spare = QemuMachine.Start(loop, later, saved.Spare!);
             var patience = TimeSpan.FromSeconds(description.BootTimeout) / PartOfPatience;
             return new WarmBoot(loop, restored, spare, word, patience);
         }

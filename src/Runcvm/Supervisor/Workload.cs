@@ -33,7 +33,14 @@ internal sealed class Workload(EventLoop loop, GuestLink link)
     internal void ExpectGuest() => _guestSpeaks = true;
 
     /// <summary>Asks the guest for it, and relays its streams from then on.</summary>
-    internal async Task StartAsync()
+    internal Task StartAsync() => BeginAsync(static process => new Start(Protocol.Messages.Start.Workload, process));
+
+    /// <summary>Tells a guest that was saved with its workload who it is, and relays that one's streams from then
+    /// on.</summary>
+    internal Task AdoptAsync(Adopt adopt) => BeginAsync(_ => adopt);
+
+    private async Task BeginAsync<T>(Func<ProcessSpec, T> message)
+        where T : IMessage<T>
     {
         var process = WireBytes.Read<ProcessSpec>(File.ReadAllBytes(MachineFolder.InSandbox.Process));
         process = process with { HasInput = !IsNullDevice(0) };
@@ -41,7 +48,7 @@ internal sealed class Workload(EventLoop loop, GuestLink link)
         var session = new ProcessSession(loop, link, Id, process.Terminal, Standard(0), Standard(1), Standard(2));
         try
         {
-            await session.StartAsync(process, () => _session = session);
+            await session.BeginAsync(message(process), () => _session = session);
         }
         catch (ChannelClosedException)
         {

@@ -60,5 +60,8 @@ internal readonly record struct OptionText(string Name, string Value)
         return Value.Trim();
     }
 
+    internal string TemplateName()
+        => Syntax.TemplateName.IsOne(Value) ? Value : throw Refused(Syntax.TemplateName.Rule);
+
     internal UsageException NotAvailable() => new($"{Name}={Shown} is not available in this version of RunCVM; leave it out");
 }

@@ -79,7 +79,8 @@ internal static class MachineSaver
         over.Cancel();
     }
 
-    private static async Task CopyAsync(AsyncFile pipe, FileStream output, long most)
+    /// <summary>Writes what comes to a file, which is bounded.</summary>
+    internal static async Task CopyAsync(AsyncFile pipe, FileStream output, long most)
     {
         byte[] buffer = new byte[64 * 1024];
         long written = 0;

@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Events;
+using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Machines;
 using Runcvm.Supervisor;
@@ -7,7 +8,7 @@ using Runcvm.Supervisor;
 namespace Runcvm.Tests.Supervisor;
 
 /// <summary>A machine whose guest says nothing.</summary>
-internal sealed class SilentMachine : IResettable, IReportsDiskErrors
+internal sealed class SilentMachine : IResettable, IReportsDiskErrors, ISavable
 {
     private TaskCompletionSource<DiskError> _diskError = new();
 
@@ -47,6 +48,18 @@ internal sealed class SilentMachine : IResettable, IReportsDiskErrors
         WhenContinued();
         return Task.CompletedTask;
     }
+
+    public bool IsPlacedFirst => true;
+
+    public int Cards => 2;
+
+    public Task SaveAsync(SafeFileHandle file)
+    {
+        using (file) FileDescriptor.WriteAll(file, "machine"u8);
+        return Task.CompletedTask;
+    }
+
+    public Task LoadAsync() => throw new NotSupportedException();
 
     internal void Fail(DiskError error)
     {

@@ -27,6 +27,7 @@ internal sealed class SupervisorTrial : IDisposable
 
     private SupervisorTrial()
     {
+        _guest.SpokenTo = Spoken.Add;
         _control = _guest.Open(Start.ControlChannel);
         _toGuest = new MessageReader(_control.ReadAsync);
         Link = new GuestLink(new Multiplexer());
@@ -39,10 +40,13 @@ internal sealed class SupervisorTrial : IDisposable
         };
         var limits = new RunningLimits(new SilentMachine(), Link, description, _workloadStarted.Task);
         Answers = new ControlAnswers(Console, Timeline, Link, _workloadStarted.Task, limits);
+        var machine = new SilentMachine { WhenContinued = () => Continued++ };
+        Saving = new MachineSaving(machine, Link, _workloadStarted.Task);
         Server = new ControlServer(
             _loop, Link, new MachineLog(0), _workloadStarted.Task, Answers, UnixSocket.Listen(SocketPath))
         {
             Signal = TakeSignal,
+            Saving = Saving,
         };
     }
 
@@ -58,6 +62,14 @@ internal sealed class SupervisorTrial : IDisposable
     internal ControlAnswers Answers { get; }
 
     internal ControlServer Server { get; }
+
+    internal MachineSaving Saving { get; }
+
+    /// <summary>How often the machine was to go on.</summary>
+    internal int Continued { get; private set; }
+
+    /// <summary>What the guest was told after pauses: whether it is another host that speaks.</summary>
+    internal List<bool> Spoken { get; } = [];
 
     private string SocketPath => Path.Combine(_folder, "control.sock");
 

@@ -47,7 +47,7 @@ internal static class QemuArguments
         .. settings.Disks.SelectMany((disk, index) => Disk(disk, index, settings)),
         .. settings.Cards.SelectMany((card, index) => Card(card, index, settings)),
         .. settings.Hardware.Balloon ? Balloon(settings) : [],
-        .. settings.IsRestored ? ["-incoming", $"fd:{SavedFile(settings)}"] : (string[])[],
+        .. Incoming(settings),
     ];
 
     /// <summary>A machine without any device that a restored one could lack.</summary>
@@ -57,10 +57,17 @@ internal static class QemuArguments
     /// <summary>The number under which QEMU finds the machine that it restores.</summary>
     internal static int SavedFile(MachineSettings settings) => DiskFile(settings, settings.Disks.Count);
 
+    // A machine with devices was stopped when it was saved, and its monitor says when it is there (QemuMonitor.cs).
+    private static string[] Incoming(MachineSettings settings)
+        => !settings.IsRestored ? [] : ["-incoming", settings.IsClone ? "defer" : $"fd:{SavedFile(settings)}"];
+
+    /// <summary>Whether its devices are in the first places.</summary>
+    internal static bool ArePlacesFirst(MachineSettings settings) => settings.IsRestored && !settings.ArePlacesLast;
+
     // The guest of a restored machine looks at the places from the first on until one is empty. Else QEMU takes the
     // last.
     private static string Place(MachineSettings settings, int number)
-        => settings.IsRestored ? $",bus=virtio-mmio-bus.{FirstPlace + number}" : "";
+        => ArePlacesFirst(settings) ? $",bus=virtio-mmio-bus.{FirstPlace + number}" : "";
 
     private static string Program(MachineSettings settings) => IsArm64(settings) ? "qemu-system-aarch64" : "qemu-system-x86_64";
 

@@ -9,21 +9,24 @@ namespace Runcvm.Hypervisors.Qemu;
 
 /// <summary>A machine run by QEMU. Stream and console are socket pairs that it inherits: there is no path to collide with
 /// one left by a crash, and nobody else can connect.</summary>
-internal sealed class QemuMachine : IResettable, IReportsDiskErrors, IBalloon, IFileDevice
+internal sealed class QemuMachine : IResettable, IReportsDiskErrors, IBalloon, IFileDevice, ISavable
 {
     private const string VhostNet = "/dev/vhost-net";
 
     private readonly UserThread _user;
     private readonly ChildProcess _process;
     private readonly QemuMonitor _monitor;
+    private readonly MachineSettings _settings;
 
     private QemuMachine(
         EventLoop loop, UserThread user, ChildProcess process, SafeFileHandle stream, SafeFileHandle? shares, SafeFileHandle? files, SafeFileHandle console,
-        SafeFileHandle errors, SafeFileHandle monitor)
+        SafeFileHandle errors, SafeFileHandle monitor, MachineSettings settings)
     {
         FileDevice = files;
         _user = user;
         _process = process;
+        // Its files are closed once QEMU has them.
+        _settings = settings;
         _monitor = new QemuMonitor(AsyncFile.NonBlocking(loop, monitor));
         Stream = Task.FromResult(AsyncFile.NonBlocking(loop, stream));
         Shares = shares == null ? null : Task.FromResult(shares);
@@ -79,7 +82,7 @@ internal sealed class QemuMachine : IResettable, IReportsDiskErrors, IBalloon, I
             if (settings.Saved != null) files.Add((QemuArguments.SavedFile(settings), settings.Saved));
             ChildProcess process = user.Run(() => ChildProcess.Start(settings.Program, [.. settings.Before, .. QemuArguments.Build(settings)], [], files));
             foreach (SafeFileHandle given in carriers.Concat(disks)) given.Dispose();
-            return new QemuMachine(loop, user, process, stream, shares, device, console, errors, monitor);
+            return new QemuMachine(loop, user, process, stream, shares, device, console, errors, monitor, settings);
         }
     }
 
@@ -94,6 +97,22 @@ internal sealed class QemuMachine : IResettable, IReportsDiskErrors, IBalloon, I
     public Task ContinueAsync() => _monitor.ContinueAsync();
 
     public Task EndAtResetAsync() => _monitor.EndAtResetAsync();
+
+    public bool IsPlacedFirst => QemuArguments.ArePlacesFirst(_settings);
+
+    public int Cards => _settings.Cards.Count;
+
+    public async Task SaveAsync(SafeFileHandle file)
+    {
+        await _monitor.StopAsync();
+        await _monitor.SaveAsync(file);
+    }
+
+    public async Task LoadAsync()
+    {
+        await _monitor.LoadAsync(QemuArguments.SavedFile(_settings));
+        await _monitor.ContinueAsync();
+    }
 
     public string DiskName(string serial) => serial;
 

@@ -22,7 +22,7 @@ internal sealed class QemuMonitor : IDisposable
     private Task _lastWrite = Task.CompletedTask;
     private TaskCompletionSource _reset = new();
     private TaskCompletionSource<DiskError> _diskError = new();
-    private readonly TaskCompletionSource _saved = new();
+    private TaskCompletionSource _moved = new();
     private Exception? _failure;
     private bool _ended;
 
@@ -52,23 +52,42 @@ internal sealed class QemuMonitor : IDisposable
     /// <summary>From now on a reset is the end of QEMU.</summary>
     internal Task EndAtResetAsync() => UnlessItEndsAsync("set-action", new JsonObject { ["reboot"] = "shutdown" });
 
-    /// <summary>Writes the running machine, its memory and its devices, to a file. It runs no more then.</summary>
+    /// <summary>Has the guest stand still.</summary>
+    internal Task StopAsync() => CommandAsync("stop", []);
+
+    /// <summary>Reads a machine from a file that QEMU has under that number. It stands still then.</summary>
+    internal async Task LoadAsync(int file)
+    {
+        await ExpectMoveAsync();
+        // It would tell its network where the other machine's address is to be found.
+        await CommandAsync("migrate-set-parameters", new JsonObject { ["announce-rounds"] = 0 });
+        await CommandAsync("migrate-incoming", new JsonObject { ["uri"] = $"fd:{file}" });
+        await _moved.Task;
+    }
+
+    /// <summary>Writes the machine, its memory and its devices, to a file. It runs no more then.</summary>
     /// <param name="file">a pipe's end, say; it is closed once QEMU has it, or has failed</param>
     internal async Task SaveAsync(SafeFileHandle file)
     {
         const string Name = "saved";
         using (file)
         {
-            var events = new JsonObject { ["capability"] = "events", ["state"] = true };
-            var capabilities = new JsonObject { ["capabilities"] = new JsonArray((JsonNode)events) };
-            await CommandAsync("migrate-set-capabilities", capabilities);
+            await ExpectMoveAsync();
             const long Unlimited = 1L << 40;
             await CommandAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = Unlimited });
             await RunAsync("getfd", new JsonObject { ["fdname"] = Name }, file);
         }
 
         await CommandAsync("migrate", new JsonObject { ["uri"] = $"fd:{Name}" });
-        await _saved.Task;
+        await _moved.Task;
+    }
+
+    private Task ExpectMoveAsync()
+    {
+        _moved = new TaskCompletionSource();
+        var events = new JsonObject { ["capability"] = "events", ["state"] = true };
+        var capabilities = new JsonObject { ["capabilities"] = new JsonArray((JsonNode)events) };
+        return CommandAsync("migrate-set-capabilities", capabilities);
     }
 
     public void Dispose() => _socket.Dispose();
@@ -134,7 +153,7 @@ internal sealed class QemuMonitor : IDisposable
         if (message["event"] is { } name)
         {
             if (name.ToString() == "RESET") Report(ref _reset).SetResult();
-            if (name.ToString() == "MIGRATION") TakeSaving($"{message["data"]?["status"]}");
+            if (name.ToString() == "MIGRATION") TakeMove($"{message["data"]?["status"]}");
             if (name.ToString() == "BLOCK_IO_ERROR") Report(ref _diskError).SetResult(DiskErrorOf(message["data"] as JsonObject));
             return;
         }
@@ -144,11 +163,11 @@ internal sealed class QemuMonitor : IDisposable
         else asked.Answer.SetResult();
     }
 
-    private void TakeSaving(string status)
+    private void TakeMove(string status)
     {
-        if (status == "completed") _saved.TrySetResult();
+        if (status == "completed") _moved.TrySetResult();
         if (status is "failed" or "cancelled")
-            _saved.TrySetException(new UsageException("QEMU could not save the machine"));
+            _moved.TrySetException(new UsageException("QEMU could not save or load the machine"));
     }
 
     // Whoever is told of one event may ask for the next at once.
@@ -173,8 +192,8 @@ internal sealed class QemuMonitor : IDisposable
     {
         _failure = reason;
         // Nobody waits for it in a machine that is not saved.
-        _saved.TrySetException(reason);
-        _ = _saved.Task.Exception;
+        _moved.TrySetException(reason);
+        _ = _moved.Task.Exception;
         while (_asked.TryDequeue(out (string Command, TaskCompletionSource Answer) asked)) asked.Answer.SetException(reason);
     }
 

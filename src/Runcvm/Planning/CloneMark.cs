@@ -1,0 +1,41 @@
+using System.Text;
+using Runcvm.Linux.Files;
+using Runcvm.Sandbox;
+
+namespace Runcvm.Planning;
+
+/// <summary>Whether a scratch disk that was copied from a template has seen its machine run. Until then it is the
+/// template's, and a start that came to nothing begins with another copy; from then on it is the container's own, and
+/// the machine boots from it as after any restart.</summary>
+internal static class CloneMark
+{
+    // Not in the machine's own folder: this is settled when that is gone already, after a crash.
+    private const string Root = MachineFolder.Root + "/.clone-marks";
+
+    /// <summary>Whether nothing has run on the disk yet.</summary>
+    internal static bool IsSet(string scratch) => File.Exists(FileOf(scratch));
+
+    /// <summary>Marks a disk that is about to be made.</summary>
+    internal static void Set(MachineFolder folder, string scratch)
+    {
+        File.WriteAllBytes(FileOf(scratch), []);
+        Node.MakeDirectory(Root, Permission.OwnersFolder);
+        File.WriteAllBytes(Note(folder), Encoding.UTF8.GetBytes(FileOf(scratch)));
+    }
+
+    /// <summary>The machine has ended: where it ran, its disk is its own.</summary>
+    internal static void Settle(MachineFolder folder)
+    {
+        string note = Note(folder);
+        if (!File.Exists(note)) return;
+        string file = File.ReadAllText(note);
+        // A container that goes takes its disk with it, and the mark.
+        if (FileStatus.TryOf(folder.Started) != null && Directory.Exists(Path.GetDirectoryName(file)))
+            File.Delete(file);
+        File.Delete(note);
+    }
+
+    private static string FileOf(string scratch) => scratch + ".template";
+
+    private static string Note(MachineFolder folder) => Path.Combine(Root, folder.Key);
+}
