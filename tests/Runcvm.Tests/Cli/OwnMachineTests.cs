@@ -1,5 +1,4 @@
 using Runcvm.Cli;
-using Runcvm.Linux.Files;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Sandbox;
@@ -50,11 +49,9 @@ public sealed class OwnMachineTests : IDisposable
     {
         string runtime = Path.Combine(_folder.Path, "runtime");
         string root = Path.Combine(_folder.Path, "root");
-        File.Delete(runtime);
-        File.WriteAllText(runtime,
+        ScriptFile.Write(runtime,
             $"#!/bin/sh\n[ \"$*\" = '--root {root} state lost-for-a-test' ] || exit 9\n"
             + $"cat <<'END'\n{state}\nEND\nexit {code}\n");
-        File.SetUnixFileMode(runtime, (UnixFileMode)Permission.Program);
         CommandLine command = CommandLine.Parse(["--root", root, "exec", "--process", "/p", "lost-for-a-test"]);
         return OwnMachine.Find(command, new HostConfig { LowLevelRuntime = runtime }, "lost-for-a-test");
     }

@@ -28,8 +28,7 @@ public sealed class PauseVerbTests : IDisposable
     {
         string runtime = Path.Combine(_folder.FullName, "runtime");
         string count = Path.Combine(_folder.FullName, "count");
-        File.WriteAllText(runtime, $"#!/bin/sh\necho \"$@\" >>{count}\ntries=$(wc -l <{count})\n{body}\n");
-        File.SetUnixFileMode(runtime, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        ScriptFile.Write(runtime, $"#!/bin/sh\necho \"$@\" >>{count}\ntries=$(wc -l <{count})\n{body}\n");
         int code = PauseVerb.Pause(runtime, ["pause", "machine"], patience, null);
         string[] lines = File.ReadAllLines(count);
         Assert.All(lines, static line => Assert.Equal("pause machine", line));

@@ -82,7 +82,7 @@ public sealed class RootImageCacheTests : IDisposable
         File.WriteAllBytes(_folder.Path("layer/f"), new byte[2 << 20]);
         // Stands for a mkfs.erofs that was taken over: it looks around, and writes without end. There is no /dev/null.
         string evil = _folder.Path("evil");
-        File.WriteAllText(evil, """
+        ScriptFile.Write(evil, """
             #!/bin/sh
             for file; do made=$last; last=$file; done
             id -u >&2
@@ -93,7 +93,6 @@ public sealed class RootImageCacheTests : IDisposable
             ls /root >&2
             exec tail -q -c +1 /root/f /root/f /root/f /root/f >"$made"
             """);
-        File.SetUnixFileMode(evil, (UnixFileMode)0x1ED);
         string output = _folder.Path("cache/out");
         var bounds = new BuildBounds(Bounds.User, 4L << 20);
         IEnumerable<string> arguments =
@@ -315,8 +314,7 @@ public sealed class RootImageCacheTests : IDisposable
     private string Script(string lines)
     {
         string path = _folder.Path("builder");
-        File.WriteAllText(path, "#!/bin/sh\n" + lines + "\n");
-        File.SetUnixFileMode(path, (UnixFileMode)Linux.Files.Permission.Program);
+        ScriptFile.Write(path, "#!/bin/sh\n" + lines + "\n");
         return path;
     }
 
