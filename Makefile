@@ -36,21 +36,23 @@ check: owned columns
 
 ## unit-test: needs no root; tests that do skip without it, and so do those whose tool is missing
 unit-test: owned
-	$(DOTNET) test --project tests/Runcvm.Tests $(chosen)
+	$(DOTNET) build tests/Runcvm.Tests --nologo -v quiet
+	DOTNET=$(DOTNET) tests/run.sh Runcvm.Tests $(chosen)
 
 ## system-test: needs root; boots machines on a Docker engine of its own; those for a night only with TEST or by nightly
 BY_DAY = --filter-not-trait Run=nightly
 system-test: deps build install-files kernel
 	tools/setup.sh engines
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
-	DOTNET=$(DOTNET) tests/system.sh --filter-not-class 'Runcvm.SystemTests.Jail*' $(or $(chosen),$(BY_DAY)) \
+	DOTNET=$(DOTNET) tests/run.sh Runcvm.SystemTests --filter-not-class 'Runcvm.SystemTests.Jail*' \
+		$(or $(chosen),$(BY_DAY)) \
 		--report-xunit --report-xunit-filename system-tests.xml --results-directory $(CURDIR)/artifacts
 
 ## block-test: what of the system tests depends on the root most, with roots on an image and a disk
 BLOCK_TESTS = --filter-class '*.RootFileSystemTests'
 block-test: deps build install-files kernel
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
-	RUNCVM_TEST_ROOTFS=block DOTNET=$(DOTNET) tests/system.sh $(or $(chosen),$(BLOCK_TESTS))
+	RUNCVM_TEST_ROOTFS=block DOTNET=$(DOTNET) tests/run.sh Runcvm.SystemTests $(or $(chosen),$(BLOCK_TESTS))
 
 ## compatibility: the system tests, and what became of them written into docs/compatibility.md
 compatibility:
@@ -66,16 +68,16 @@ double-test: deps build install-files kernel build/double/firecracker
 	tests/Runcvm.FirecrackerDouble/setup.sh
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
 	RUNCVM_TEST_HYPERVISOR=firecracker RUNCVM_TEST_FIRECRACKER_DOUBLE=$(CURDIR)/build/double/firecracker \
-		DOTNET=$(DOTNET) tests/system.sh $(or $(chosen),$(DOUBLE_TESTS))
+		DOTNET=$(DOTNET) tests/run.sh Runcvm.SystemTests $(or $(chosen),$(DOUBLE_TESTS))
 
 ## jail-test: attacks on real machines, under QEMU and on the double of Firecracker; see artifacts/jail
 JAIL_TESTS = --filter-class 'Runcvm.SystemTests.Jail*'
 jail-test: deps build install-files kernel build/double/firecracker
 	tests/Runcvm.FirecrackerDouble/setup.sh
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
-	DOTNET=$(DOTNET) tests/system.sh $(or $(chosen),$(JAIL_TESTS))
+	DOTNET=$(DOTNET) tests/run.sh Runcvm.SystemTests $(or $(chosen),$(JAIL_TESTS))
 	RUNCVM_TEST_HYPERVISOR=firecracker RUNCVM_TEST_FIRECRACKER_DOUBLE=$(CURDIR)/build/double/firecracker \
-		DOTNET=$(DOTNET) tests/system.sh $(or $(chosen),$(JAIL_TESTS))
+		DOTNET=$(DOTNET) tests/run.sh Runcvm.SystemTests $(or $(chosen),$(JAIL_TESTS))
 
 build/double/firecracker: $(SOURCES) $(wildcard tests/Runcvm.FirecrackerDouble/*.cs)
 	$(DOTNET) publish -c Release -r linux-$(ARCH) --nologo -v quiet -o build/double tests/Runcvm.FirecrackerDouble
@@ -95,7 +97,7 @@ arm64-test: deps cross build install-files
 	$(MAKE) build/arm64/runcvm-init build/arm64/runcvm ARCH=arm64
 	tests/arm64/setup.sh
 	$(DOTNET) build tests/Runcvm.SystemTests --nologo -v quiet
-	RUNCVM_TEST_ARCHITECTURE=arm64 DOTNET=$(DOTNET) tests/system.sh $(or $(chosen),$(ARM64_TESTS))
+	RUNCVM_TEST_ARCHITECTURE=arm64 DOTNET=$(DOTNET) tests/run.sh Runcvm.SystemTests $(or $(chosen),$(ARM64_TESTS))
 endif
 
 ## lab-test: two containers on a KVM that QEMU emulates; with TEST those system tests instead
@@ -173,7 +175,8 @@ nightly:
 
 nightly-tests: BY_DAY = --filter-trait Run=nightly
 nightly-tests: system-test
-	DOTNET=$(DOTNET) RUNCVM_TEST_ROOTFS=block tests/system.sh --filter-method '*On_cgroup_v1_with_iptables_legacy*'
+	DOTNET=$(DOTNET) RUNCVM_TEST_ROOTFS=block tests/run.sh Runcvm.SystemTests \
+		--filter-method '*On_cgroup_v1_with_iptables_legacy*'
 
 ## reproducible: builds both programs twice, in two folders, and compares them
 reproducible:

@@ -264,6 +264,11 @@ public static unsafe class FileDescriptor
         return errno == Errno.EAGAIN ? false : throw new LinuxException(errno, "lock a file");
     }
 
+    /// <summary>Gives the flock(2) lock back. Closing the file does that only where nobody else has it open: a child
+    /// has for the moment between fork(2) and execve(2).</summary>
+    public static void Unlock(SafeFileHandle file)
+        => SystemCall.Check(Libc.flock(file, Libc.LOCK_UN), $"unlock a file");
+
     /// <summary>fsync(2)</summary>
     public static void Sync(SafeFileHandle file) => SystemCall.Check(Libc.fsync(file), $"flush a file to disk");
 

@@ -31,18 +31,34 @@ internal sealed record BackingFile(string Path, ulong FileSystem, ulong Inode)
             using SafeFileHandle folder = FileDescriptor.Open(root, OpenFlags.Path | OpenFlags.Directory);
             using SafeFileHandle file = TryFind(folder, relative, name) ?? Make(folder, relative, format, size ?? usual, name, templates);
             if (!FileDescriptor.TryLock(file)) throw InUse(name);
-            if (!format.IsIn(file)) throw new UsageException($"{name} is there already and holds no {format.Name} file system; remove it, or name another backing file");
-            if (size > RandomAccess.GetLength(file)) FileDescriptor.SetLength(file, size.Value);
-            FileDescriptor.SetOwner((int)file.DangerousGetHandle(), owner, 0);
-            Node.SetPermissions(FileDescriptor.PathOf(file), OwnerAndGroup);
-            FileStatus status = FileStatus.Of(file);
-            string path = new FileInfo(FileDescriptor.PathOf(file)).LinkTarget!;
-            return new BackingFile(path, status.FileSystem, status.Inode);
+            try
+            {
+                return Prepare(file, format, size, owner, name);
+            }
+            finally
+            {
+                // The machine takes it when it starts.
+                FileDescriptor.Unlock(file);
+            }
         }
         catch (Exception e) when (e is LinuxException or IOException)
         {
             throw Tool.Failure($"the backing file {name}", root, e.Message);
         }
+    }
+
+    private static BackingFile Prepare(
+        SafeFileHandle file, DiskFormat format, long? size, uint owner, string name)
+    {
+        if (!format.IsIn(file))
+            throw new UsageException($"{name} is there already and holds no {format.Name} file system; "
+                + "remove it, or name another backing file");
+        if (size > RandomAccess.GetLength(file)) FileDescriptor.SetLength(file, size.Value);
+        FileDescriptor.SetOwner((int)file.DangerousGetHandle(), owner, 0);
+        Node.SetPermissions(FileDescriptor.PathOf(file), OwnerAndGroup);
+        FileStatus status = FileStatus.Of(file);
+        string path = new FileInfo(FileDescriptor.PathOf(file)).LinkTarget!;
+        return new BackingFile(path, status.FileSystem, status.Inode);
     }
 
     internal static UsageException InUse(string name)

@@ -1,13 +1,19 @@
 #!/bin/bash
-# Runs the system tests that the arguments choose. Real engines and emulated machines share a host with all else that
-# runs there: up to three tests that fail run once more, alone, and the output says which of them passed only then. More
-# than three fail for a reason.
+# Runs the tests of a project that the arguments choose. Real engines and emulated machines share a host with all else
+# that runs there, and unit tests share a process whose children have its files for a moment. So up to three tests that
+# fail run once more, alone, and the output says which of them passed only then. More than three fail for a reason.
 #
-#   tests/system.sh [--filter-method PATTERN…]        DOTNET: the program
+#   tests/run.sh PROJECT [--filter-method PATTERN…]        DOTNET: the program
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-run() { "${DOTNET:-dotnet}" test --project tests/Runcvm.SystemTests --no-build --output Detailed "$@"; }
+project=$1
+shift
+# What a system test does takes long enough to be told of each.
+detail=Normal
+[ "$project" != Runcvm.SystemTests ] || detail=Detailed
+
+run() { "${DOTNET:-dotnet}" test --project "tests/$project" --no-build --output $detail "$@"; }
 
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
