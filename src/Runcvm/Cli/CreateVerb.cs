@@ -137,7 +137,12 @@ internal static class CreateVerb
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options, systems.HasInit, bundle.IsPodmans);
         // What an earlier machine wrote to its disk nobody sees from here.
         bool isWhole = options.RootIsShare || !ScratchDisk.HoldsRootOf(chain, folder.Key);
-        if (!isPod && isWhole) WorkloadProgram.Check(bundle.RootPath, workload, mounts);
+        if (!isPod && isWhole)
+        {
+            WorkloadProgram.Check(
+                bundle.RootPath, workload, mounts, options.Disks.Select(static disk => disk.Target));
+        }
+
         timeline.Ended("options");
         BuilderGroup.Parent = CgroupParent.Of(bundle.Spec["linux"]);
         Kernel kernel = ChooseKernel(options, installed, bundle.RootPath, folder, config.ImageCacheBytes);

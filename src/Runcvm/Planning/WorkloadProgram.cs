@@ -21,22 +21,36 @@ internal sealed class WorkloadProgram : IDisposable
     private static readonly string[] OwnMounts = ["/proc", "/sys", "/dev", "/lib/modules", "/usr/lib/modules"];
 
     private readonly SafeFileHandle _root;
-    private readonly HashSet<string> _mounts;
+    private readonly HashSet<string> _mounts = [];
+    private readonly bool _knowsMounts = true;
 
-    private WorkloadProgram(string root, JsonNode? mounts)
+    private WorkloadProgram(string root, IEnumerable<string> mounts)
     {
         _root = FileDescriptor.Open(root, OpenFlags.Path | OpenFlags.Directory);
-        _mounts = [.. OwnMounts, .. ProcessReader.Items(mounts).Select(static mount => Target(mount))];
+        var found = new HashSet<string>();
+        foreach (string mount in mounts.Select(static mount => "/" + string.Join("/", Parts(mount))))
+        {
+            (bool isKnown, string place, _) = Find(mount);
+            _knowsMounts &= isKnown;
+            found.UnionWith([mount, place]);
+        }
+
+        _mounts = found;
     }
 
     /// <summary>Says what is wrong with the process, if that is certain.</summary>
     /// <param name="root">the container's root on the host, whose files may be hostile</param>
     /// <param name="process">the workload</param>
     /// <param name="mounts">the spec's mounts</param>
+    /// <param name="disks">where the machine's own disks are mounted</param>
     /// <exception cref="UsageException">it cannot be started</exception>
-    internal static void Check(string root, ProcessSpec process, JsonNode? mounts)
+    internal static void Check(
+        string root, ProcessSpec process, JsonNode? mounts, params IEnumerable<string> disks)
     {
-        using var lookup = new WorkloadProgram(root, mounts);
+        IEnumerable<string> places = ProcessReader.Items(mounts)
+            .Select(static mount => mount?["destination"]?.GetValue<string>() ?? "/");
+        using var lookup = new WorkloadProgram(root, [.. OwnMounts, .. places, .. disks]);
+        if (!lookup._knowsMounts) return;
         lookup.CheckFolder(process.WorkingDirectory);
         if (process.Arguments is [{ Length: > 0 } name, ..]) lookup.CheckProgram(name, process);
     }
@@ -54,7 +68,7 @@ internal sealed class WorkloadProgram : IDisposable
     {
         if (name.Contains('/'))
         {
-            (bool isKnown, FileStatus? status) = Find(Path.Combine("/", process.WorkingDirectory, name));
+            (bool isKnown, _, FileStatus? status) = Find(Path.Combine("/", process.WorkingDirectory, name));
             if (!isKnown) return;
             if (status == null) throw Failure(name, $"stat {name}: no such file or directory");
             if (status.Value.Kind == FileKind.Directory) throw Failure(name, "is a directory");
@@ -65,7 +79,7 @@ internal sealed class WorkloadProgram : IDisposable
         foreach (string folder in SearchPath(process.Environment))
         {
             string candidate = Path.Combine("/", process.WorkingDirectory, folder, name);
-            (bool isKnown, FileStatus? status) = Find(candidate);
+            (bool isKnown, _, FileStatus? status) = Find(candidate);
             if (!isKnown || IsProgram(status)) return;
         }
 
@@ -83,8 +97,9 @@ internal sealed class WorkloadProgram : IDisposable
         return path == null ? [] : path[Prefix.Length..].Split(':');
     }
 
-    // Not known is what a mount may hide or bring, and what cannot be looked at.
-    private (bool IsKnown, FileStatus? Status) Find(string path)
+    // Not known is what a mount may hide or bring, and what cannot be looked at. The path is without links, as far as
+    // there are any.
+    private (bool IsKnown, string Path, FileStatus? Status) Find(string path)
     {
         try
         {
@@ -92,11 +107,11 @@ internal sealed class WorkloadProgram : IDisposable
         }
         catch (LinuxException)
         {
-            return (false, null);
+            return (false, path, null);
         }
     }
 
-    private (bool IsKnown, FileStatus? Status) Follow(string path)
+    private (bool IsKnown, string Path, FileStatus? Status) Follow(string path)
     {
         // Without links, as far as it goes.
         string at = "/";
@@ -105,9 +120,10 @@ internal sealed class WorkloadProgram : IDisposable
         for (int links = 0; left.TryPop(out string? part);)
         {
             string next = Path.GetFullPath(Path.Combine(at, part));
-            if (_mounts.Contains(next)) return (false, null);
+            if (_mounts.Contains(next)) return (false, next, null);
             (status, string? target) = Look(next);
-            if (status == null) return (!IsAboveMount(next), null);
+            if (status == null)
+                return (!IsAboveMount(next), Path.GetFullPath($"{next}/{string.Join('/', left)}"), null);
             if (target == null)
             {
                 at = next;
@@ -115,12 +131,12 @@ internal sealed class WorkloadProgram : IDisposable
             }
 
             // A byte that is no text would be looked for as another.
-            if (++links > MostLinks || target.Contains('\uFFFD')) return (false, null);
+            if (++links > MostLinks || target.Contains('\uFFFD')) return (false, next, null);
             foreach (string step in Parts(target).Reverse()) left.Push(step);
             if (target.StartsWith('/')) at = "/";
         }
 
-        return (true, status);
+        return (true, at, status);
     }
 
     // Mount points are made, with the folders above them.
@@ -141,9 +157,6 @@ internal sealed class WorkloadProgram : IDisposable
 
     private static string[] Parts(string path)
         => path.Split('/', StringSplitOptions.RemoveEmptyEntries);
-
-    private static string Target(JsonNode? mount)
-        => "/" + string.Join("/", Parts(mount?["destination"]?.GetValue<string>() ?? ""));
 
     private static UsageException Failure(string name, string reason)
         => new($"unable to start container process: exec: \"{name}\": {reason}");

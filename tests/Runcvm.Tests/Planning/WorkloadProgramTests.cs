@@ -42,6 +42,21 @@ public sealed class WorkloadProgramTests : IDisposable
     public void What_may_be_there_is_left_to_the_guest(string name, string folder = "/") => Check(name, folder);
 
     [Theory]
+    [InlineData("/bin/tool", "/bin/tool")]
+    [InlineData("/bin/tool", "/usr/bin/tool")]
+    [InlineData("/bin/tool", "tool")]
+    [InlineData("/usr/bin/tool", "/bin/tool")]
+    [InlineData("/bin/more/", "/usr/bin/more/tool")]
+    [InlineData("/loop/below", "/nonesuch")]
+    public void A_mount_may_lie_below_a_link(string mount, string name)
+    {
+        var process = new ProcessSpec { Arguments = [name], Environment = ["PATH=/usr/bin"], WorkingDirectory = "/" };
+        WorkloadProgram.Check(_root, process, new JsonArray(new JsonObject { ["destination"] = mount }));
+        WorkloadProgram.Check(_root, process, mounts: null, mount);
+        Assert.Throws<UsageException>(() => WorkloadProgram.Check(_root, process, mounts: null));
+    }
+
+    [Theory]
     [InlineData("/usr/bin/other", "stat /usr/bin/other: no such file or directory")]
     [InlineData("/outside", "stat /outside: no such file or directory")]
     [InlineData("/text/below", "stat /text/below: no such file or directory")]
