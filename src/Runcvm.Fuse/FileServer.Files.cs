@@ -171,13 +171,17 @@ public sealed partial class FileServer
 
     // Direct: what is read or written does not go through the guest's cache of pages.
     // A write that only appends: the kernel would make two of one that crosses a page, and what another machine appends
-    // could come between them. Nobody can map such a file, for which 6.1 needs the cache.
-    // A file whose size says nothing: the guest's kernel reads no further than to the size.
+    // could come between them. But those who read the file in the same machine must see what was appended.
+    // A file whose size says nothing: the guest's kernel reads no further than to the size. Only where it is read: one
+    // that was just made is empty, and may be mapped.
     private OpenReplyFlags CacheFlags(ServedNode node, SafeFileHandle file, uint flags, in NodeStatus status)
     {
         const uint OnlyAppends = GuestFlags.WriteOnly | GuestFlags.Append;
-        if ((flags & (GuestFlags.AccessMode | GuestFlags.Append)) == OnlyAppends) return OpenReplyFlags.DirectIo;
-        if (status.Size == 0 && FileCall.FileSystemStatus(file, out FileSystemStatus of) == 0
+        if (_keepsPagesRight && _cache != CachePolicy.Always
+            && (flags & (GuestFlags.AccessMode | GuestFlags.Append)) == OnlyAppends)
+            return OpenReplyFlags.DirectIo;
+        if (status.Size == 0 && !IsForWriting(flags)
+            && FileCall.FileSystemStatus(file, out FileSystemStatus of) == 0
             && of.MakesContentsOnReading)
             return OpenReplyFlags.DirectIo;
         if (_cache == CachePolicy.Always) return OpenReplyFlags.KeepCache;

@@ -23,6 +23,10 @@ public sealed partial class FileServer
 
     private InitFlags _agreed;
 
+    // Since Linux 6.6 a direct write throws away what the guest's cache of pages has at its place, and a file that is
+    // open for direct access can be mapped.
+    private bool _keepsPagesRight;
+
     private int Init(RequestBody body, ref Reply reply)
     {
         if (!body.TryRead(out InitIn init)) return Fail(Errno.EINVAL);
@@ -39,6 +43,7 @@ public sealed partial class FileServer
             _ => 0,
         };
         _agreed = offered & wanted;
+        _keepsPagesRight = offered.HasFlag(InitFlags.DirectIoAllowMmap);
         var answer = new InitOut
         {
             Major = Major,
