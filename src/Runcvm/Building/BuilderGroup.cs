@@ -69,7 +69,7 @@ internal sealed class BuilderGroup : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Missing = e.Message;
+            Missing = Reason.Of(e);
             group.Dispose();
             places.Clear();
         }
@@ -79,7 +79,7 @@ internal sealed class BuilderGroup : IDisposable
 
     /// <summary>Starts something in it. This process is in it meanwhile, because a child is where its parent is, and
     /// leaves it before anything is waited for.</summary>
-    /// <exception cref="IOException">this process cannot leave it</exception>
+    /// <exception cref="UsageException">this process cannot leave it</exception>
     internal T Start<T>(Func<T> start)
     {
         lock (Moving)
@@ -92,7 +92,7 @@ internal sealed class BuilderGroup : IDisposable
             }
             finally
             {
-                foreach (CgroupPlace place in entered) place.Leave();
+                LeaveAll(entered);
             }
         }
     }
@@ -121,8 +121,28 @@ internal sealed class BuilderGroup : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Missing = e.Message;
+            Missing = Reason.Of(e);
         }
+    }
+
+    // Of all, also where one does not let it go: else it would be bounded like a builder from here on.
+    private static void LeaveAll(List<CgroupPlace> entered)
+    {
+        Exception? failure = null;
+        foreach (CgroupPlace place in entered)
+        {
+            try
+            {
+                place.Leave();
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                failure ??= e;
+            }
+        }
+
+        if (failure != null)
+            throw new UsageException($"a builder's cgroup could not be left: {Reason.Of(failure)}", failure);
     }
 
     // Of processes that were killed.

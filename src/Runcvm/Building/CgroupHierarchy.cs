@@ -23,13 +23,13 @@ internal sealed record CgroupHierarchy(string Root, string Own, IReadOnlyList<st
     {
         string[][] lines = [.. own.Select(static line => line.Split(':', 3)).Where(static parts => parts.Length == 3)];
         // Beside those of version 1 that of version 2 bounds nothing.
-        if (mounts.LastOrDefault(static mount => mount.Type == "cgroup2") is { } unified
+        if (Whole(mounts, static mount => mount.Type == "cgroup2") is { } unified
             && !mounts.Any(static mount => mount.Type == "cgroup" && Has(mount.SuperOptions, Memory)))
             return [Of(unified, lines.FirstOrDefault(static parts => parts[0] == "0"), [Memory, Processes], true)];
         return
         [
             .. from controller in (string[])[Memory, Processes]
-               let mount = mounts.LastOrDefault(mount => mount.Type == "cgroup" && Has(mount.SuperOptions, controller))
+               let mount = Whole(mounts, mount => mount.Type == "cgroup" && Has(mount.SuperOptions, controller))
                where mount != null
                let line = lines.FirstOrDefault(parts => Has(parts[1], controller))
                select Of(mount, line, [controller], false),
@@ -75,6 +75,10 @@ internal sealed record CgroupHierarchy(string Root, string Own, IReadOnlyList<st
         void Write(string file, long number)
             => File.WriteAllText(Path.Combine(folder, file), number.ToString(CultureInfo.InvariantCulture));
     }
+
+    // A part of it may be mounted elsewhere as well.
+    private static MountInfo? Whole(IReadOnlyList<MountInfo> mounts, Func<MountInfo, bool> isOne)
+        => mounts.LastOrDefault(mount => isOne(mount) && mount.Root == "/") ?? mounts.LastOrDefault(isOne);
 
     private static bool Has(string list, string item) => list.Split(',').Contains(item);
 

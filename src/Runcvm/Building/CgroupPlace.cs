@@ -13,6 +13,8 @@ internal sealed record CgroupPlace(string Folder, string Home)
 {
     private const string Members = "cgroup.procs";
 
+    private static string OwnId => Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
+
     internal void Enter() => Move(Folder);
 
     internal void Leave() => Move(Home);
@@ -25,6 +27,7 @@ internal sealed record CgroupPlace(string Folder, string Home)
         if (!File.Exists(members)) return;
         foreach (string member in File.ReadAllLines(members))
         {
+            if (member == OwnId) continue;
             try
             {
                 using var process = ChildProcess.Of(int.Parse(member, CultureInfo.InvariantCulture));
@@ -38,5 +41,5 @@ internal sealed record CgroupPlace(string Folder, string Home)
     }
 
     private static void Move(string folder) => File.WriteAllText(
-        Path.Combine(folder, Members), Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+        Path.Combine(folder, Members), OwnId);
 }

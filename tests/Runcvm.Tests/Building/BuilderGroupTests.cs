@@ -9,6 +9,7 @@ using Runcvm.Tests.Images;
 namespace Runcvm.Tests.Building;
 
 /// <summary>Where a builder's cgroup is made and what it is told, on hosts whose hierarchies are folders.</summary>
+[Collection(nameof(BuilderRoomTests))]
 public sealed class BuilderGroupTests : IDisposable
 {
     private const long Most = 1L << 30;

@@ -8,6 +8,9 @@ using Runcvm.Tests.Images;
 namespace Runcvm.Tests.Building;
 
 /// <summary>Programs that stand for a decompressor that was taken over.</summary>
+[Collection(nameof(BuilderRoomTests))]
+// A builder's group holds all of this process for a moment, with what other tests start just then.
+[CollectionDefinition(nameof(BuilderRoomTests), DisableParallelization = true)]
 public sealed class BuilderRoomTests : IDisposable
 {
     private const uint User = 1_900_000_007;
