@@ -148,17 +148,13 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
     /// <summary>A connection ends by its client, or with the question that the host leaves unanswered for too long.</summary>
     private async Task ServeAsync(SafeFileHandle connection)
     {
-        using var file = new AsyncFile(loop, connection);
         _connections++;
         try
         {
-            while (await Datagram.ReadAsync(file.ReadAsync) is { } question)
+            using (connection)
             {
-                var answered = new TaskCompletionSource<DnsFrame>();
-                Ask(question, isStream: true, frame => answered.TrySetResult(frame));
-                Task<bool> late = loop.DelayAsync(Patience);
-                if (await Task.WhenAny(answered.Task, late) == late) return;
-                await file.WriteAsync(Datagram.Frame((await answered.Task).Message));
+                using var file = new AsyncFile(loop, connection);
+                await AnswerAllAsync(file);
             }
         }
         catch (Exception e) when (e is LinuxException or ObjectDisposedException)
@@ -167,6 +163,18 @@ internal sealed class DnsListener(EventLoop loop, Func<ReadOnlyMemory<byte>, Val
         finally
         {
             _connections--;
+        }
+    }
+
+    private async Task AnswerAllAsync(AsyncFile file)
+    {
+        while (await Datagram.ReadAsync(file.ReadAsync) is { } question)
+        {
+            var answered = new TaskCompletionSource<DnsFrame>();
+            Ask(question, isStream: true, frame => answered.TrySetResult(frame));
+            Task<bool> late = loop.DelayAsync(Patience);
+            if (await Task.WhenAny(answered.Task, late) == late) return;
+            await file.WriteAsync(Datagram.Frame((await answered.Task).Message));
         }
     }
 

@@ -302,6 +302,11 @@ internal sealed class MachineLife(
         {
             _link.Multiplexer.Break(e);
         }
+        catch (Exception e)
+        {
+            // The machine goes on, and its end is its workload's.
+            MachineLog.Error($"names are not answered any more: {Reason.Of(e)}");
+        }
     }
 
     private NameGuard? NameGuard() => policies.Count == 0 ? null : new NameGuard(
