@@ -16,9 +16,20 @@ internal sealed class GuestClock
     /// <param name="host">nanoseconds since 1970 UTC</param>
     internal void CatchUp(long host)
     {
-        if (Correction(host, Own(), Boot() - _boot) is not { } right) return;
+        long own = Own();
+        // It is right, whoever made it so: a time service that set a fast clock back.
+        if (Math.Abs(host - own) <= Negligible) _boot = Boot();
+        if (Correction(host, own, Boot() - _boot) is not { } right) return;
         Linux.Machine.SetClock(right);
         _boot = Boot() - (right - host);
+    }
+
+    /// <summary>Sets it to the host's time, whatever it was.</summary>
+    /// <param name="host">nanoseconds since 1970 UTC</param>
+    internal void Set(long host)
+    {
+        Linux.Machine.SetClock(host);
+        _boot = Boot();
     }
 
     /// <summary>What the clock is to be set to; null leaves it.</summary>

@@ -66,7 +66,7 @@ internal sealed class HeldSession
             await _greeting;
             // Before all else: what draws random numbers from here on draws others than its twins.
             Linux.Machine.AddEntropy(adopt.Entropy);
-            Linux.Machine.SetClock(adopt.Clock);
+            _talk.Clock.Set(adopt.Clock);
             Linux.Machine.SetHostName(adopt.HostName);
             Linux.Machine.SetDomainName(adopt.DomainName);
             IReadOnlyList<string> notices = _network.Adopt(adopt.Network);

@@ -40,6 +40,9 @@ internal sealed class HostTalk(
         ? new PodContainers(loop, control, () => _launcher.WorkloadPids)
         : throw new WireFormatException("the host speaks of containers to a machine that is no pod");
 
+    /// <summary>The machine's wall clock.</summary>
+    internal GuestClock Clock => _clock;
+
     /// <summary>Serves the host until the workload has ended and its end was reported.</summary>
     internal async Task RunAsync()
     {
