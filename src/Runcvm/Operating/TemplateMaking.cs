@@ -66,6 +66,7 @@ internal sealed class TemplateMaking(TemplateStore store)
             : description.Kind != Options.Hypervisor.Qemu || description.Hardware.UseKvm
                 ? "only machines of QEMU without KVM can be one in this version"
             : description.IsPod ? "it is a pod's"
+            : description.IsClone ? "it goes on from a template itself; restart it first"
             : description.Shares.Count > 0
                 ? "QEMU cannot save a machine with shared files; it needs RUNCVM_ROOTFS=block and no volumes"
             : description.Sockets.Count > 0 ? "it has sockets of the host"
@@ -129,8 +130,12 @@ internal sealed class TemplateMaking(TemplateStore store)
             throw new WireFormatException(TextRing.Printable(saved.Failure));
         await InTimeAsync(copying, late);
         over.Cancel();
-        // It stands still as long as the connection is there.
+        // It stands still as long as the connection is there. The supervisor says nothing more on it: what can be read
+        // is the machine's end, and then another one may have written to the disk meanwhile.
+        Task<ReceivedMessage?> end = messages.ReadAsync().AsTask();
         whileItStands();
+        if (await Task.WhenAny(end, loop.DelayAsync(TimeSpan.FromMilliseconds(1))) == end)
+            throw new WireFormatException("it ended while its disk was copied");
         return saved;
     }
 

@@ -72,10 +72,10 @@ internal static class TemplateVerb
         Line("size", Amount.Bytes(store.BytesOf(name)));
         Line("network cards", record.Cards.ToString(CultureInfo.InvariantCulture));
         output.WriteLine("a machine that goes on from it has:");
-        foreach ((string trait, string value) in record.Traits) output.WriteLine($"  {trait}: {value}");
+        foreach ((string trait, string value) in record.Traits) output.WriteLine($"  {trait}: {Shown(value)}");
         return 0;
 
-        void Line(string what, string value) => output.WriteLine($"{what + ":",-15} {value}");
+        void Line(string what, string value) => output.WriteLine($"{what + ":",-15} {Shown(value)}");
     }
 
     internal static int Remove(TextWriter output, string name)
@@ -85,6 +85,9 @@ internal static class TemplateVerb
         output.WriteLine($"removed {name}");
         return 0;
     }
+
+    // A container's words, on root's terminal.
+    private static string Shown(string text) => text.Length == 0 ? "" : new OptionText("", text).Shown;
 
     private static void CheckName(string name)
     {

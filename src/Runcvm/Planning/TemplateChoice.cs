@@ -34,14 +34,14 @@ internal sealed class TemplateChoice
         MachineOptions options, HostConfig config, TemplateStore store, LayerChain chain, MachineFolder folder)
     {
         if (options.Template is not { } name) return null;
+        string scratch = ScratchDisk.PathOf(chain, folder.Key);
+        if (File.Exists(scratch) && !CloneMark.IsSet(scratch)) return null;
         if (!config.Templates.Contains(name))
         {
             throw new UsageException($"containers may not use template {name}, which carries its creator's data; list "
                 + $"\"{name}\" under templates in {HostConfig.File} to let them");
         }
 
-        string scratch = ScratchDisk.PathOf(chain, folder.Key);
-        if (File.Exists(scratch) && !CloneMark.IsSet(scratch)) return null;
         if (options.Hypervisor != Hypervisor.Qemu || options.Hardware.UseKvm)
             throw new UsageException("RUNCVM_TEMPLATE: only QEMU without KVM has templates in this version");
         if (options.RootIsShare)

@@ -24,7 +24,8 @@ internal sealed class MachineSaving(IMachine machine, GuestLink link, Task workl
         if (machine is not ISavable savable) throw new WireFormatException("this machine cannot be saved");
         client.EndFirst();
         string refusal = !workloadStarted.IsCompletedSuccessfully ? "its workload does not run yet"
-            : _isBusy || _held != null ? "somebody else saves it" : "";
+            : _isBusy ? "somebody else saves it"
+            : _held != null ? "its guest has not answered an earlier request" : "";
         if (refusal.Length > 0)
         {
             await client.SendAsync(new MachineSaved(refusal, false, 0));
@@ -41,6 +42,11 @@ internal sealed class MachineSaving(IMachine machine, GuestLink link, Task workl
             {
                 string failure = await saving;
                 await client.SendAsync(new MachineSaved(failure, savable.IsPlacedFirst, (uint)savable.Cards));
+            }
+            else if (_held == null)
+            {
+                // The hypervisor saves it into a pipe that nobody reads, which fails soon. Only then can it go on.
+                await saving;
             }
 
             await hungUp;
@@ -82,6 +88,8 @@ internal sealed class MachineSaving(IMachine machine, GuestLink link, Task workl
     {
         TaskCompletionSource<string> held = _held = new();
         await link.HoldAsync();
+        // It may have been told to go on before it was told to stand still.
+        if (hungUp.IsCompleted) link.Multiplexer.SpeakAgain(isNew: false);
         string failure = await held.Task;
         if (failure.Length > 0) return TextRing.Printable(failure);
         // Nobody would have it go on.

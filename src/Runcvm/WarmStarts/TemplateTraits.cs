@@ -5,6 +5,7 @@ using Runcvm.Linux.Files;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
+using Runcvm.Syntax;
 
 namespace Runcvm.WarmStarts;
 
@@ -51,6 +52,7 @@ internal static class TemplateTraits
             new("mounts", Hash(Bytes(setup.Mounts, static mount => mount))),
             new("files of the engine", Hash(Bytes(setup.Files, static file => file with { Content = [] }))),
             new("sysctls", string.Join(' ', setup.Sysctls)),
+            new("least sysctls", string.Join(' ', setup.LeastSysctls)),
             new("cgroups", $"{setup.Cgroups}"),
             new("systemd", $"{setup.Systemd}"),
             new("init", $"{setup.Init}"),
@@ -58,6 +60,8 @@ internal static class TemplateTraits
             new("masked paths", Hash(string.Join('\n', setup.MaskedPaths))),
             new("read-only paths", Hash(string.Join('\n', setup.ReadOnlyPaths))),
             new("modules", $"{setup.ModulesDisk} {setup.MountAllModules}"),
+            // All the rest of it: no_new_privs, umask, its score for want of memory, and what is added to it.
+            new("process", Hash(process with { Environment = [], Rows = 0, Columns = 0, HasInput = false })),
         ];
     }
 
@@ -72,7 +76,7 @@ internal static class TemplateTraits
             if (other == null) return $"it was made by another version of RunCVM, which knew nothing of {name}";
             if (value == other || (name == Clock && IsNear(value, other))) continue;
             bool isShort = value.Length <= LongestShown && other.Length <= LongestShown;
-            return isShort ? $"{name}: it has '{other}', and this machine would have '{value}'"
+            return isShort ? $"{name}: it has '{Shown(other)}', and this machine would have '{Shown(value)}'"
                 : $"this machine would have another {name}";
         }
 
@@ -97,6 +101,9 @@ internal static class TemplateTraits
             ?? throw new LinuxException(Errno.ENOENT, $"look at {file}");
         return string.Create(CultureInfo.InvariantCulture, $"{file} {status.Size} {status.ModifiedNanoseconds}");
     }
+
+    // A container's words, on root's terminal.
+    private static string Shown(string value) => new OptionText("", value).Shown;
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 

@@ -60,6 +60,29 @@ public class TemplateTraitsTests
         Assert.Contains("read-only root", Difference(Set, Set with { ReadOnlyRoot = true }));
     }
 
+    [Fact]
+    public void What_restricts_the_process_counts_and_its_environment_does_not()
+    {
+        ProcessSpec[] others =
+        [
+            Process with { NoNewPrivileges = true }, Process with { Umask = 0 }, Process with { OomScoreAdjust = 5 },
+        ];
+        Assert.All(others, static other => Assert.Contains("process", Difference(other)));
+        Assert.Null(Difference(Process with { Environment = ["A=b"], HasInput = false, Rows = 3, Columns = 4 }));
+        Setup less = Set with { LeastSysctls = [new("vm.max_map_count", 1)] };
+        Assert.Contains("least sysctls", Difference(Set, less));
+    }
+
+    [Fact]
+    public void A_containers_words_do_nothing_to_a_terminal()
+    {
+        string said = Difference(Process with { Arguments = ["sh\u001b[2J\n"] })!;
+        Assert.DoesNotContain(said, char.IsControl);
+    }
+
+    private static string? Difference(ProcessSpec process) => TemplateTraits.Difference(
+        Traits(Machine, Set), TemplateTraits.Of(Machine, Set, process, "image", Record));
+
     private static string? Difference(MachineDescription machine, Setup setup)
         => TemplateTraits.Difference(Traits(Machine, Set), Traits(machine, setup));
 
