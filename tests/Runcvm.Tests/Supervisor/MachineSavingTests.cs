@@ -74,6 +74,30 @@ public class MachineSavingTests
     });
 
     [Fact]
+    public void A_client_that_gives_up_while_it_is_saved_does_not_wake_it_too_early()
+        => SupervisorTrial.Run(static async trial =>
+    {
+        trial.StartWorkload();
+        var saved = new TaskCompletionSource();
+        trial.Machine.IsSaved = saved.Task;
+        using (SupervisorClient client = trial.Connect())
+        {
+            using AsyncFile file = await AskAsync(trial, client);
+            await trial.GuestExpectsAsync<Hold>();
+            trial.Saving.Deliver(new Held(""));
+        }
+
+        // Another one is told so, and by then the first has been seen to hang up.
+        using SupervisorClient other = trial.Connect();
+        using AsyncFile its = await AskAsync(trial, other);
+        Assert.Equal("somebody else saves it", (await other.ReceiveAsync())!.Value.Read<MachineSaved>().Failure);
+        Assert.Equal(0, trial.Continued);
+        saved.SetResult();
+        await trial.GuestExpectsAsync<Adjust>();
+        Assert.Equal(1, trial.Continued);
+    });
+
+    [Fact]
     public void One_without_a_workload_is_not_saved() => SupervisorTrial.Run(static async trial =>
     {
         using SupervisorClient client = trial.Connect();

@@ -18,6 +18,9 @@ internal sealed class SilentMachine : IResettable, IReportsDiskErrors, ISavable
 
     internal TaskCompletionSource<ExitStatus> End { get; } = new();
 
+    /// <summary>Until then its hypervisor saves it.</summary>
+    internal Task IsSaved { get; set; } = Task.CompletedTask;
+
     /// <summary>What becomes of a guest that is to go on.</summary>
     internal Action WhenContinued { get; init; } = static () => { };
 
@@ -53,10 +56,10 @@ internal sealed class SilentMachine : IResettable, IReportsDiskErrors, ISavable
 
     public int Cards => 2;
 
-    public Task SaveAsync(SafeFileHandle file)
+    public async Task SaveAsync(SafeFileHandle file)
     {
+        await IsSaved;
         using (file) FileDescriptor.WriteAll(file, "machine"u8);
-        return Task.CompletedTask;
     }
 
     public Task LoadAsync() => throw new NotSupportedException();

@@ -40,8 +40,8 @@ internal sealed class SupervisorTrial : IDisposable
         };
         var limits = new RunningLimits(new SilentMachine(), Link, description, _workloadStarted.Task);
         Answers = new ControlAnswers(Console, Timeline, Link, _workloadStarted.Task, limits);
-        var machine = new SilentMachine { WhenContinued = () => Continued++ };
-        Saving = new MachineSaving(machine, Link, _workloadStarted.Task);
+        Machine = new SilentMachine { WhenContinued = () => Continued++ };
+        Saving = new MachineSaving(Machine, Link, _workloadStarted.Task);
         Server = new ControlServer(
             _loop, Link, new MachineLog(0), _workloadStarted.Task, Answers, UnixSocket.Listen(SocketPath))
         {
@@ -62,6 +62,9 @@ internal sealed class SupervisorTrial : IDisposable
     internal ControlAnswers Answers { get; }
 
     internal ControlServer Server { get; }
+
+    /// <summary>That is saved.</summary>
+    internal SilentMachine Machine { get; }
 
     internal MachineSaving Saving { get; }
 
