@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
+using Runcvm.Linux.Processes;
 using Runcvm.Oci;
 using Runcvm.Protocol.Messages;
 
@@ -12,8 +13,6 @@ namespace Runcvm.Planning;
 /// </summary>
 internal sealed class WorkloadProgram : IDisposable
 {
-    private const uint AnyExecute = 0x49;
-
     // path_resolution(7)
     private const int MostLinks = 40;
 
@@ -69,32 +68,18 @@ internal sealed class WorkloadProgram : IDisposable
         if (name.Contains('/'))
         {
             (bool isKnown, _, FileStatus? status) = Find(Path.Combine("/", process.WorkingDirectory, name));
-            if (!isKnown) return;
-            if (status == null) throw Failure(name, $"stat {name}: no such file or directory");
-            if (status.Value.Kind == FileKind.Directory) throw Failure(name, "is a directory");
-            if (!IsProgram(status)) throw Failure(name, "permission denied");
-            return;
+            if (!isKnown || ProgramFile.IsOne(status)) return;
+            throw Failure(name, ProgramFile.FaultOf(name, status));
         }
 
-        foreach (string folder in SearchPath(process.Environment))
+        foreach (string folder in ProgramFile.SearchPath(process.Environment) ?? [])
         {
             string candidate = Path.Combine("/", process.WorkingDirectory, folder, name);
             (bool isKnown, _, FileStatus? status) = Find(candidate);
-            if (!isKnown || IsProgram(status)) return;
+            if (!isKnown || ProgramFile.IsOne(status)) return;
         }
 
-        throw Failure(name, "executable file not found in $PATH");
-    }
-
-    private static bool IsProgram(FileStatus? status)
-        => status is { } found && found.Kind != FileKind.Directory && (found.Permissions & AnyExecute) != 0;
-
-    // The last one wins, as in the guest.
-    private static string[] SearchPath(IReadOnlyList<string> environment)
-    {
-        const string Prefix = "PATH=";
-        string? path = environment.LastOrDefault(static entry => entry.StartsWith(Prefix, StringComparison.Ordinal));
-        return path == null ? [] : path[Prefix.Length..].Split(':');
+        throw Failure(name, ProgramFile.NotInPath);
     }
 
     // Not known is what a mount may hide or bring, and what cannot be looked at. The path is without links, as far as
@@ -158,6 +143,5 @@ internal sealed class WorkloadProgram : IDisposable
     private static string[] Parts(string path)
         => path.Split('/', StringSplitOptions.RemoveEmptyEntries);
 
-    private static UsageException Failure(string name, string reason)
-        => new($"unable to start container process: exec: \"{name}\": {reason}");
+    private static UsageException Failure(string name, string reason) => new(ProgramFile.Refusal(name, reason));
 }
