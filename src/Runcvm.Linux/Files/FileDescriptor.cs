@@ -272,6 +272,13 @@ public static unsafe class FileDescriptor
     /// <summary>fsync(2)</summary>
     public static void Sync(SafeFileHandle file) => SystemCall.Check(Libc.fsync(file), $"flush a file to disk");
 
+    /// <summary>fsync(2) of the file or folder of that name. Of a folder it keeps the names in it.</summary>
+    public static void SyncAt(string path)
+    {
+        using SafeFileHandle file = Open(path, OpenFlags.ReadOnly);
+        Sync(file);
+    }
+
     /// <summary>fchown(2); a null group stays as it is. A file whose owner cannot be changed (on a read-only file
     /// system, or of a kind that has none) is left alone, as runc does.</summary>
     public static void SetOwner(int number, uint owner, uint? group)

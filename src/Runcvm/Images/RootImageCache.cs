@@ -142,11 +142,10 @@ internal sealed class RootImageCache(
         Node.SetOwner(unfinished, 0, 0);
         // Its maker could have let everybody write to it.
         Node.SetPermissionsAlone(unfinished, Permission.PlainFile);
-        using (SafeFileHandle file = FileDescriptor.Open(unfinished, OpenFlags.ReadWrite)) FileDescriptor.Sync(file);
+        FileDescriptor.SyncAt(unfinished);
         if (ErofsImage.FaultOf(unfinished) is { } fault) throw new UsageException($"mkfs.erofs made a file that is no image: {fault}");
         File.Move(unfinished, image, overwrite: true);
-        using SafeFileHandle directory = FileDescriptor.Open(folder, OpenFlags.Directory);
-        FileDescriptor.Sync(directory);
+        FileDescriptor.SyncAt(folder);
     }
 
     // Only the holder of a key's lock writes its unfinished file, so whatever lies there unlocked is of a dead builder.

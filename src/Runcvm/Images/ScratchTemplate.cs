@@ -58,7 +58,7 @@ internal static class ScratchTemplate
             string mkfs = Tool.Find("mkfs.ext4", "e2fsprogs");
             if (Tool.Run(mkfs, Arguments(unfinished, size)) is { } failure)
                 throw Tool.Failure($"the template of scratch disks {template}", Path.GetDirectoryName(template)!, failure);
-            using (var file = FileDescriptor.Open(unfinished, OpenFlags.ReadWrite)) FileDescriptor.Sync(file);
+            FileDescriptor.SyncAt(unfinished);
             File.Move(unfinished, template, overwrite: true);
         }
         finally

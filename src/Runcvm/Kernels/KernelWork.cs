@@ -48,10 +48,7 @@ internal sealed class KernelWork : IDisposable
         if (!KernelStore.IsName(dist) || dist == ImageKernel.Choice) throw new UsageException($"'{dist}' cannot be the first half of a kernel's name");
         File.WriteAllText(Path.Combine(folder, "release"), release + "\n");
         foreach (string path in Directory.GetFiles(folder, "*", SearchOption.AllDirectories))
-        {
-            using SafeFileHandle file = FileDescriptor.Open(path, OpenFlags.ReadOnly);
-            FileDescriptor.Sync(file);
-        }
+            FileDescriptor.SyncAt(path);
 
         string target = Path.Combine(_store.Root, dist, version);
         Node.MakeDirectory(Path.GetDirectoryName(target)!);

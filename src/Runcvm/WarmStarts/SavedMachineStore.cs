@@ -76,14 +76,13 @@ internal sealed class SavedMachineStore(string folder = SavedMachineStore.Defaul
     {
         string unfinished = UnfinishedOf(key);
         Node.SetPermissions(unfinished, ReadableByOwner);
-        using (SafeFileHandle file = FileDescriptor.Open(unfinished, OpenFlags.ReadOnly)) FileDescriptor.Sync(file);
+        FileDescriptor.SyncAt(unfinished);
         long length = new FileInfo(unfinished).Length;
         string text = string.Create(CultureInfo.InvariantCulture, $"{length}\n{about}\n");
         // In this order: a machine without the other file is none, and a wrong length is seen.
         AtomicText(AboutOf(key), text);
         File.Move(unfinished, PathOf(key), overwrite: true);
-        using SafeFileHandle directory = FileDescriptor.Open(folder, OpenFlags.Directory);
-        FileDescriptor.Sync(directory);
+        FileDescriptor.SyncAt(folder);
     }
 
     /// <summary>The machines, the one longest unused first.</summary>
@@ -192,7 +191,7 @@ internal sealed class SavedMachineStore(string folder = SavedMachineStore.Defaul
     {
         string unfinished = path + Unfinished;
         File.WriteAllText(unfinished, text);
-        using (SafeFileHandle file = FileDescriptor.Open(unfinished, OpenFlags.ReadOnly)) FileDescriptor.Sync(file);
+        FileDescriptor.SyncAt(unfinished);
         File.Move(unfinished, path, overwrite: true);
     }
 }

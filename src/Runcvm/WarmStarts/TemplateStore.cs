@@ -57,13 +57,11 @@ internal sealed class TemplateStore(string folder = TemplateStore.DefaultFolder)
         {
             string path = Path.Combine(WorkFolder, file);
             Node.SetPermissions(path, ReadableByOwner);
-            using SafeFileHandle written = FileDescriptor.Open(path, OpenFlags.ReadOnly);
-            FileDescriptor.Sync(written);
+            FileDescriptor.SyncAt(path);
         }
 
         Directory.Move(WorkFolder, Path.Combine(folder, name));
-        using SafeFileHandle store = FileDescriptor.Open(folder, OpenFlags.Directory);
-        FileDescriptor.Sync(store);
+        FileDescriptor.SyncAt(folder);
     }
 
     /// <summary>Removes what somebody left who was ended, for the holder of the lock.</summary>
