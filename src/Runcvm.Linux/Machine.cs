@@ -22,6 +22,9 @@ public static unsafe class Machine
         fixed (byte* p = bytes) SystemCall.Check(Libc.setdomainname(p, (nuint)bytes.Length), $"set the domain name to {name}");
     }
 
+    /// <summary>The wall clock, in nanoseconds since 1970 UTC. Everybody may ask for it.</summary>
+    public static long Clock => (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
+
     /// <summary>clock_settime(2) of the wall clock.</summary>
     /// <param name="nanoseconds">since 1970 UTC</param>
     public static void SetClock(long nanoseconds)

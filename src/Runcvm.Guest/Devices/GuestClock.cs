@@ -16,7 +16,7 @@ internal sealed class GuestClock
     /// <param name="host">nanoseconds since 1970 UTC</param>
     internal void CatchUp(long host)
     {
-        long own = Own();
+        long own = Linux.Machine.Clock;
         // It is right, whoever made it so: a time service that set a fast clock back.
         if (Math.Abs(host - own) <= Negligible) _boot = Boot();
         if (Correction(host, own, Boot() - _boot) is not { } right) return;
@@ -42,8 +42,6 @@ internal sealed class GuestClock
         return right - own > Negligible ? right : null;
     }
 
-    private static long Own() => (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
-
     // When the machine's time began, by its wall clock. On Linux a tick of the stopwatch is a nanosecond.
-    private static long Boot() => Own() - Stopwatch.GetTimestamp();
+    private static long Boot() => Linux.Machine.Clock - Stopwatch.GetTimestamp();
 }

@@ -95,7 +95,7 @@ internal sealed class GuestSession(
             [.. setup.Interfaces, .. setup.SpareCards.Select(static _ => (NetworkInterface?)null)];
         byte[][] files = [.. setup.Files.Select(static file => file.Content)];
         var network = new NetworkChange(cards, setup.NetworkSysctls, files, setup.DnsRelay);
-        return new Adopt(setup.HostName, setup.DomainName, MachineStart.Clock, setup.Entropy, network);
+        return new Adopt(setup.HostName, setup.DomainName, Linux.Machine.Clock, setup.Entropy, network);
     }
 
     private async Task<int?> ServeAsync(Setup setup, ControlServer control, PortRelay ports, SocketDialler? sockets)
@@ -184,7 +184,7 @@ internal sealed class GuestSession(
             while (true)
             {
                 await loop.HeldUpAsync();
-                await link.SendAsync(new Adjust(MachineStart.Clock));
+                await link.SendAsync(new Adjust(Linux.Machine.Clock));
             }
         }
         catch (ChannelClosedException)

@@ -200,7 +200,7 @@ internal sealed class MachineLife(
     // A guest that stood still does not know for how long. One that has not started its workload yet gets the time with its set-up.
     private Task SetClockAsync(Workload workload)
         => workload.Started.IsCompletedSuccessfully
-            ? _link.SendAsync(new Adjust(MachineStart.Clock)) : Task.CompletedTask;
+            ? _link.SendAsync(new Adjust(Linux.Machine.Clock)) : Task.CompletedTask;
 
     private static async Task BeginAsync(RunningLimits limits)
     {

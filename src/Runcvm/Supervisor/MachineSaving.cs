@@ -81,7 +81,7 @@ internal sealed class MachineSaving(IMachine machine, GuestLink link, Task workl
 
         link.Multiplexer.SpeakAgain(isNew: false);
         // It does not know for how long it stood still.
-        await link.SendAsync(new Adjust(MachineStart.Clock));
+        await link.SendAsync(new Adjust(Linux.Machine.Clock));
     }
 
     private async Task<string> SaveAsync(ISavable savable, SafeFileHandle file, Task hungUp)

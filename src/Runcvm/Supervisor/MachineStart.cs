@@ -59,7 +59,7 @@ internal static class MachineStart
         var setup = WireBytes.Read<Setup>(File.ReadAllBytes(MachineFolder.InSandbox.Setup));
         return ProvidedFiles.Fill(setup, guardsNames) with
         {
-            Clock = Clock,
+            Clock = Linux.Machine.Clock,
             Entropy = HostEntropy(),
             Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
             SpareCards = [.. network.Spares.Select(static card => card.HardwareAddress)],
@@ -73,9 +73,6 @@ internal static class MachineStart
             LayerDisk = setup.LayerDisk == null ? null : machine.DiskName(setup.LayerDisk),
         };
     }
-
-    /// <summary>Nanoseconds since 1970 UTC.</summary>
-    internal static long Clock => (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
 
     private static byte[] HostEntropy()
     {
