@@ -27,8 +27,8 @@ internal static class KillVerb
             // Whatever its state is like, a machine can be ended.
             string signal = command.AfterId() is [var named, ..] ? named : "TERM";
             if (IsKill(signal)) TryFlush(OwnMachine.FolderOf(command, config, id));
-            else if (OwnMachine.Find(command, config, id) is { IsRunning: true } folder
-                && SignalName.TryParse(signal) is { } number && !IsHandedOn(number))
+            else if (OwnMachine.Find(command, config, id) is { } folder
+                && SignalName.TryParse(signal) is { } number && !IsHandedOn(number) && folder.IsRunning)
                 return Send(folder, number);
         }
 

@@ -132,9 +132,8 @@ internal sealed class TemplateMaking(TemplateStore store)
         over.Cancel();
         // It stands still as long as the connection is there. The supervisor says nothing more on it: what can be read
         // is the machine's end, and then another one may have written to the disk meanwhile.
-        Task<ReceivedMessage?> end = messages.ReadAsync().AsTask();
         whileItStands();
-        if (await Task.WhenAny(end, loop.DelayAsync(TimeSpan.FromMilliseconds(1))) == end)
+        if (FileDescriptor.TryRead(connection.Handle, new byte[1]) >= 0)
             throw new WireFormatException("it ended while its disk was copied");
         return saved;
     }
