@@ -35,9 +35,15 @@ check: owned columns
 	$(DOTNET) test --project tests/Runcvm.Tests --no-build $(chosen)
 
 ## unit-test: needs no root; tests that do skip without it, and so do those whose tool is missing
+## as root and without TEST it also holds the floors of tests/coverage.txt
 unit-test: owned
 	$(DOTNET) build tests/Runcvm.Tests --nologo -v quiet
-	DOTNET=$(DOTNET) tests/run.sh Runcvm.Tests $(chosen)
+	rm -rf artifacts/coverage
+	DOTNET=$(DOTNET) tests/run.sh Runcvm.Tests $(or $(chosen),$(COVERAGE))
+	[ -n '$(TEST)' ] || [ "$$(id -u)" != 0 ] || tests/coverage.sh artifacts/coverage/*.info
+
+COVERAGE = --coverlet --coverlet-output-format lcov --coverlet-single-hit --coverlet-include '[runcvm*]*' \
+	--coverlet-include '[Runcvm*]*' --results-directory $(CURDIR)/artifacts/coverage
 
 ## system-test: needs root; boots machines on a Docker engine of its own; those for a night only with TEST or by nightly
 BY_DAY = --filter-not-trait Run=nightly
