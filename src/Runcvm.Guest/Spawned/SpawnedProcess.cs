@@ -113,7 +113,8 @@ internal static class SpawnedProcess
         if (spec.Terminal && !launch.AsChild) PseudoTerminal.TakeAsControlling(0);
         foreach (ResourceLimit limit in spec.Limits) SetLimit(limit);
         if (spec.User != 0) OwnStreams(spec.User);
-        bool entered = TryEnter(spec.WorkingDirectory);
+        // Made for a workload, as runc does. An exec into a folder that is not there fails.
+        bool entered = TryEnter(spec.WorkingDirectory, makesIt: launch.Mounts != MountAction.Enter);
         // While the file of users can still be read, whoever may.
         List<string> environment = UserAccount.WithHome(spec.Environment, spec.User);
         BecomeUser(spec);
@@ -177,11 +178,11 @@ internal static class SpawnedProcess
         CurrentProcess.SetLimit(limit.Resource, limit.Soft, limit.Hard);
     }
 
-    private static bool TryEnter(string folder)
+    private static bool TryEnter(string folder, bool makesIt)
     {
         try
         {
-            if (FileStatus.TryOf(folder, followLinks: true) == null) Node.MakeDirectory(folder);
+            if (makesIt && FileStatus.TryOf(folder, followLinks: true) == null) Node.MakeDirectory(folder);
             CurrentProcess.ChangeDirectory(folder);
             return true;
         }
@@ -201,7 +202,9 @@ internal static class SpawnedProcess
         catch (LinuxException e)
         {
             string reason = LinuxException.Describe(e.Errno).ToLowerInvariant();
-            throw new StartException(126, $"unable to start container process: chdir to cwd (\"{folder}\") set in config.json failed: {reason}");
+            // What is not there is 127 to today's engines, the rest is 126.
+            throw new StartException(e.Errno == Errno.ENOENT ? (byte)127 : (byte)126,
+                $"unable to start container process: chdir to cwd (\"{folder}\") set in config.json failed: {reason}");
         }
     }
 

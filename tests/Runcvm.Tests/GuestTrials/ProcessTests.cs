@@ -9,7 +9,8 @@ public class ProcessTests
     [Fact]
     public void An_exec_runs_beside_the_workload_in_its_namespaces() => TrialMachine.Run(static async machine =>
     {
-        await machine.BootAsync(TrialMachine.Setup(), TrialMachine.Program("sleep", "1000"));
+        ProcessSpec workload = TrialMachine.Program("sleep", "1000") with { WorkingDirectory = "/made/for/it" };
+        await machine.BootAsync(TrialMachine.Setup(), workload);
         ProcessSpec spec = TrialMachine.Shell("readlink /proc/1/exe; echo $HOME; pwd; echo oops >&2; exit 3");
         TrialProcess exec = await machine.StartAsync(2, spec with { WorkingDirectory = "/made/for/it" });
         Assert.Equal(2U, (await machine.ExpectAsync<Started>()).Id);
@@ -66,6 +67,8 @@ public class ProcessTests
             (TrialMachine.Program(), 127, "executable file not found in $PATH"),
             (TrialMachine.Program("true") with { WorkingDirectory = "/text" }, 126,
                 "chdir to cwd (\"/text\") set in config.json failed: not a directory"),
+            (TrialMachine.Program("true") with { WorkingDirectory = "/none" }, 127,
+                "chdir to cwd (\"/none\") set in config.json failed: no such file or directory"),
             (TrialMachine.Program("true") with { Limits = [new ResourceLimit(Rlimit.OpenFiles, 2, 1)] }, 126,
                 "unable to start container process: "),
         ])
