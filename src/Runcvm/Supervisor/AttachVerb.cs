@@ -55,7 +55,8 @@ internal static class AttachVerb
         ReceivedMessage? answer = await new MessageReader(supervisor.ReadAsync).ReadAsync();
         signals.Dispose();
         await forwarding;
-        if (answer is not { } end) throw new WireFormatException("the machine has ended");
+        // What still ran in the machine was killed with it, as an exec is with its container.
+        if (answer is not { } end) return ExitStatus.ShellCodeOf(SignalNumber.Kill);
         return end.Kind == MessageKind.Exited ? end.Read<Exited>().Code : Tell(end.Read<StartFailed>());
     }
 
