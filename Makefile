@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .PHONY: demo test check unit-test system-test block-test compatibility double-test jail-test fuzz lab-test arm64-test
+.PHONY: parity-test engines-test
 .PHONY: deps cross engine build install install-files uninstall kernel kernel-build kernel-config
 .PHONY: nightly nightly-tests format columns locked locks clean bench root owned deb dist package-test reproducible
 
@@ -22,7 +23,7 @@ demo: deps build
 	examples/dind/demo.sh
 
 ## test: everything, on a Docker engine of its own
-test: deps cross columns unit-test fuzz system-test block-test double-test jail-test arm64-test lab-test
+test: deps cross columns unit-test fuzz system-test parity-test block-test double-test jail-test arm64-test lab-test
 
 # Every test target takes TEST: parts of the names of classes or methods, as in TEST='SplitQueueTests A_failed_mount'.
 # One that no test has is an error. In a target that chooses tests itself TEST replaces its choice.
@@ -84,6 +85,15 @@ jail-test: deps build install-files kernel build/double/firecracker
 	DOTNET=$(DOTNET) tests/run.sh Runcvm.SystemTests $(or $(chosen),$(JAIL_TESTS))
 	RUNCVM_TEST_HYPERVISOR=firecracker RUNCVM_TEST_FIRECRACKER_DOUBLE=$(CURDIR)/build/double/firecracker \
 		DOTNET=$(DOTNET) tests/run.sh Runcvm.SystemTests $(or $(chosen),$(JAIL_TESTS))
+
+## parity-test: small things that a user does, with runc and as machines, on this machine's Docker; TEST takes titles
+## engines-test: the same on Docker and Podman of this machine, Debian 13 and sid, each in a root of its own
+ENGINES_OF_PARITY = -e docker host
+parity-test engines-test: deps build install-files kernel
+	tools/setup.sh engines
+	tests/engines/run.sh $(ENGINES_OF_PARITY) $(if $(TEST),-- '$(TEST)')
+
+engines-test: ENGINES_OF_PARITY = host trixie sid
 
 build/double/firecracker: $(SOURCES) $(wildcard tests/Runcvm.FirecrackerDouble/*.cs)
 	$(DOTNET) publish -c Release -r linux-$(ARCH) --nologo -v quiet -o build/double tests/Runcvm.FirecrackerDouble
@@ -177,7 +187,7 @@ package-test: root deb dist
 
 ## nightly: what takes too long for test: long system tests, Docker on a block root, packages, the same build twice
 nightly:
-	$(MAKE) --keep-going nightly-tests package-test reproducible
+	$(MAKE) --keep-going nightly-tests engines-test package-test reproducible
 
 nightly-tests: BY_DAY = --filter-trait Run=nightly
 nightly-tests: system-test
