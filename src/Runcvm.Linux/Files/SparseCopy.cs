@@ -13,16 +13,7 @@ public static unsafe class SparseCopy
         if (Libc.ioctl(to, Libc.FICLONE, from.DangerousGetHandle()) == 0) return;
         long length = RandomAccess.GetLength(from);
         FileDescriptor.SetLength(to, length);
-        for (long at = 0; at < length;)
-        {
-            long start = Libc.lseek(from, at, Libc.SEEK_DATA);
-            if (start < 0 && SystemCall.LastError == (Errno)6) return; // ENXIO: only a hole is left
-            SystemCall.Check((nint)start, $"find data in a file");
-            long end = Libc.lseek(from, start, Libc.SEEK_HOLE);
-            SystemCall.Check((nint)end, $"find a hole in a file");
-            CopyRange(from, to, start, end);
-            at = end;
-        }
+        foreach ((long start, long end) in SparseFile.Data(from)) CopyRange(from, to, start, end);
     }
 
     private static void CopyRange(SafeFileHandle from, SafeFileHandle to, long start, long end)
