@@ -26,7 +26,10 @@ internal static class CreateVerb
 {
     private static readonly string[] FlagsWithValue = ["--bundle", "-b", "--console-socket", "--pid-file", "--preserve-fds"];
 
-    internal static int Run(CommandLine command, HostConfig config)
+    /// <param name="command">how the engine called</param>
+    /// <param name="config">the host's</param>
+    /// <param name="checkpoint">from which the machine goes on; null for one that boots</param>
+    internal static int Run(CommandLine command, HostConfig config, Checkpoint? checkpoint = null)
     {
         string id = command.ContainerId(FlagsWithValue) ?? throw new UsageException($"{command.Verb} needs the container's id");
         MachineFolder folder = OwnMachine.FolderOf(command, config, id);
@@ -49,9 +52,10 @@ internal static class CreateVerb
             NetworkChoice network = NetworkChoice.Of(bundle.Spec);
             if (role.Part == PodPart.Sandbox) PodRules.CheckSandbox(bundle.Spec, network);
             IReadOnlyList<SafeFileHandle> sockets = MachineNetwork.Join(bundle.Spec, network, folder.Key);
-            (string sandbox, PlannedMachine machine) = Prepare(command, bundle, folder, config, network);
+            (string sandbox, PlannedMachine machine) = Prepare(
+                command, bundle, folder, config, network, checkpoint);
             SafeFileHandle[] ofPod = role.Part == PodPart.Sandbox ? [folder.ListenForContainers()] : [];
-            SafeFileHandle[] saved = (machine.Template?.Memory ?? machine.Warm.File) is { } file ? [file] : [];
+            SafeFileHandle[] saved = (machine.Moment?.Memory ?? machine.Warm.File) is { } file ? [file] : [];
             SafeFileHandle[] files =
             [
                 folder.ListenForControl(), .. ofPod, .. saved,
@@ -81,16 +85,17 @@ internal static class CreateVerb
     }
 
     private static (string Sandbox, PlannedMachine Machine) Prepare(
-        CommandLine command, Bundle bundle, MachineFolder folder, HostConfig config, NetworkChoice network)
+        CommandLine command, Bundle bundle, MachineFolder folder, HostConfig config, NetworkChoice network,
+        Checkpoint? checkpoint)
     {
         var timeline = new Timeline();
         timeline.Ended(Timeline.Begin);
-        PlannedMachine machine = Plan(command, bundle, folder, config, network, timeline);
+        PlannedMachine machine = Plan(command, bundle, folder, config, network, timeline, checkpoint);
         // Inherited through the low-level runtime: the file server holds each file that the guest has open.
         if (machine.Systems.Shares.Count > 0) CurrentProcess.TryRaiseOpenFiles(Rlimit.MostOpenFiles);
         machine.Program.GiveAccess(machine.HypervisorUser, folder, machine.Disks.Disks, [machine.Kernel.VmlinuxPath, machine.Initramfs]);
         MachineDescription description = machine.Description();
-        machine.Template?.Check(machine, folder, timeline);
+        machine.Moment?.Check(machine, folder, timeline);
         const string TooMany = "the container has too many mounts, files and settings for a machine";
         Save(folder.Description, description, TooMany);
         Save(folder.Setup, machine.Setup(), TooMany);
@@ -108,7 +113,7 @@ internal static class CreateVerb
 
     // Whatever is wrong with the request is found here, and what takes long is done last.
     private static PlannedMachine Plan(CommandLine command, Bundle bundle, MachineFolder folder, HostConfig config,
-        NetworkChoice network, Timeline timeline)
+        NetworkChoice network, Timeline timeline, Checkpoint? checkpoint)
     {
         JsonObject process = bundle.Spec["process"] as JsonObject ?? throw new UsageException("config.json describes no process");
         bool isPod = PodRole.Of(bundle.Spec, bundle.IsPodmans).Part == PodPart.Sandbox;
@@ -125,9 +130,10 @@ internal static class CreateVerb
         network.Check(options.SaysHostNetwork);
         IReadOnlyList<MountInfo> hostMounts = MountInfo.ReadAll();
         LayerChain chain = LayerChain.Of(bundle.RootPath, hostMounts);
+        CloneMark.TakeBack(ScratchDisk.PathOf(chain, folder.Key), options.Template != null);
         // A machine goes on with the root that it has, whichever is usual by now.
-        if (!options.RootIsChosen && ScratchDisk.HoldsRootOf(chain, folder.Key))
-            options = options with { RootIsShare = false };
+        bool isOnDisk = checkpoint != null || ScratchDisk.HoldsRootOf(chain, folder.Key);
+        if (!options.RootIsChosen && isOnDisk) options = options with { RootIsShare = false };
         HypervisorProgram program = HypervisorProgram.Of(options, host);
         if (!isPod) HostDevices.Check(bundle.Spec["linux"]);
         UserNamespace.Check(bundle.Spec["linux"]);
@@ -155,16 +161,17 @@ internal static class CreateVerb
         int ownDisks = 1 + (options.RootIsShare ? 0 : 1) + (kernel.ModulesImagePath == null ? 0 : 1);
         DeviceLimit.Check(program.Kind.Name, program.Kind.Places(installed.Machine), options.Hardware.Balloon,
             ownDisks + options.Disks.Count, cards: 1);
-        var template = TemplateChoice.Of(options, config, new TemplateStore(), chain, folder);
+        SavedMoment? moment = checkpoint != null ? CheckpointChoice.Of(checkpoint, options)
+            : TemplateChoice.Of(options, config, new TemplateStore(), chain, folder);
         // Until the machine runs nobody else is its user.
         var bounds = new BuildBounds(user, config.ImageCacheBytes);
         var disks = MachineDisks.Prepare(
-            chain, folder, kernel, options, mounts, program.OwnerOfDisks(user), bounds, template);
+            chain, folder, kernel, options, mounts, program.OwnerOfDisks(user), bounds, moment);
         timeline.Ended("root image and disks");
         if (isPod) systems.Shares.Add(Share.OfNothing(SandboxSkeleton.Nothing));
         else if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
         // A pod's containers come by the device for shares, which a saved machine has not.
-        var warm = WarmChoice.Of(isPod || template != null ? WarmStart.Never : options.Warm, systems.Shares.Count > 0,
+        var warm = WarmChoice.Of(isPod || moment != null ? WarmStart.Never : options.Warm, systems.Shares.Count > 0,
             () => SavedSettings.Of(options, program, installed, kernel, initramfs), new SavedMachineStore());
         return new PlannedMachine
         {
@@ -178,7 +185,7 @@ internal static class CreateVerb
             Kernel = kernel,
             Initramfs = initramfs,
             Warm = warm,
-            Template = template,
+            Moment = moment,
             Systems = systems,
             Disks = disks,
             Workload = workload,

@@ -23,13 +23,19 @@ internal static class PauseVerb
     internal static int Run(CommandLine command, HostConfig config)
     {
         if (command.ContainerId() is { } id && OwnMachine.Find(command, config, id) != null)
-        {
-            int? process = ContainerState.TryReadProcess(config.LowLevelRuntime, command, id);
-            return Pause(config.LowLevelRuntime, command.Arguments, Patience, process is { } first ? FreezerGroup.TryOf(first) : null);
-        }
+            return Pause(command, config, id);
 
         LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
         return 1;
+    }
+
+    /// <summary>Pauses a machine.</summary>
+    /// <returns>the low-level runtime's exit code</returns>
+    internal static int Pause(CommandLine command, HostConfig config, string id)
+    {
+        int? process = ContainerState.TryReadProcess(config.LowLevelRuntime, command, id);
+        FreezerGroup? group = process is { } first ? FreezerGroup.TryOf(first) : null;
+        return Pause(config.LowLevelRuntime, command.With("pause", id), Patience, group);
     }
 
     /// <summary>Runs the low-level runtime until it succeeds, fails for another reason, or the time is over.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.HostFiles;
 
 namespace Runcvm.Images;
 
@@ -24,5 +25,14 @@ internal static class ErofsImage
         return blockSizeBits is < 9 or > 16 || size == 0 || length < size
             ? $"it has {length} bytes where its superblock says {size}"
             : null;
+    }
+
+    /// <summary>Names one image: its superblock has a number that mkfs.erofs drew for it.</summary>
+    internal static string IdentityOf(string path)
+    {
+        using SafeFileHandle file = File.OpenHandle(path);
+        byte[] super = new byte[SuperBlockSize];
+        int n = RandomAccess.Read(file, super, SuperBlockAt);
+        return Sha256.Hex(super[..n]);
     }
 }

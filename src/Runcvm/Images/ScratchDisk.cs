@@ -28,9 +28,10 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
     /// <param name="machine">its key, which names the disk where the engine has no folder for this container</param>
     /// <param name="size">bytes of a new disk</param>
     /// <param name="folder">of the template, and of disks without a place of their own</param>
-    /// <param name="content">of a new disk, instead of an empty file system</param>
+    /// <param name="content">fills a new disk, instead of an empty file system</param>
     internal static ScratchDisk Ensure(
-        LayerChain chain, string machine, long size, string folder = DefaultFolder, SafeFileHandle? content = null)
+        LayerChain chain, string machine, long size, string folder = DefaultFolder,
+        Action<SafeFileHandle>? content = null)
     {
         string path = Place(chain, machine, folder);
         if (chain.ContainerFolder == null) PrepareStore(path, chain.Root);
@@ -41,7 +42,11 @@ internal sealed record ScratchDisk(string Path, long Size, bool IsNew)
         {
             File.Delete(unfinished);
             using (SafeFileHandle to = FileDescriptor.Open(unfinished, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, Permission.OwnersFile))
-                SparseCopy.Copy(content ?? template!, to);
+            {
+                if (template != null) SparseCopy.Copy(template, to);
+                else content!(to);
+            }
+
             File.Move(unfinished, path);
         }
         catch (Exception e) when (e is LinuxException or IOException)

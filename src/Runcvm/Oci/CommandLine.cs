@@ -85,6 +85,18 @@ internal sealed record CommandLine
         return false;
     }
 
+    /// <summary>The names of all flags between the verb and the container's id, with two dashes where they are
+    /// long.</summary>
+    internal IEnumerable<string> Flags(string[] flagsWithValue)
+    {
+        int end = IdIndex(flagsWithValue);
+        for (int i = VerbIndex + 1; i < end; i++)
+        {
+            yield return Normalize(Arguments[i]).Split('=', 2)[0];
+            if (TakesNext(i, flagsWithValue)) i++;
+        }
+    }
+
     /// <summary>The container's id: the first argument after the verb that is neither a flag nor a flag's value.</summary>
     internal string? ContainerId(params string[] flagsWithValue)
     {

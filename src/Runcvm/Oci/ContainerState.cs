@@ -20,6 +20,11 @@ internal static class ContainerState
     internal static bool Has(string? lowLevelRuntime, CommandLine command, string id)
         => TryRead(lowLevelRuntime, command, id) != null;
 
+    /// <summary>Whether that container is paused.</summary>
+    internal static bool IsPaused(string? lowLevelRuntime, CommandLine command, string id)
+        => TryRead(lowLevelRuntime, command, id)?["status"] is JsonValue value
+        && value.TryGetValue(out string? status) && status == "paused";
+
     /// <summary>Whether the low-level runtime has that container, and it is the sandbox of a machine: it was made of
     /// the bundle that <see cref="Bundle.SaveForSandbox"/> writes.</summary>
     internal static bool IsSandbox(string? lowLevelRuntime, CommandLine command, string id)

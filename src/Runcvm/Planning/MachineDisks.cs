@@ -21,19 +21,20 @@ internal sealed record MachineDisks(
     internal const string Layer = MachineDisk.Layer;
 
     internal static MachineDisks Prepare(LayerChain chain, MachineFolder folder, Kernel kernel, MachineOptions options,
-        JsonNode? mounts, uint user, BuildBounds bounds, TemplateChoice? template = null)
+        JsonNode? mounts, uint user, BuildBounds bounds, SavedMoment? moment = null)
     {
         bool rootIsShare = options.RootIsShare;
         var notices = new List<string>();
         var disks = new List<(string, MachineDisk)>();
         if (!rootIsShare)
         {
-            string image = template == null ? Image(chain, folder, bounds, notices) : template.Root(chain, folder);
+            string image = moment == null ? Image(chain, folder, bounds, notices)
+                : moment.Root(chain, folder, () => Image(chain, folder, bounds, notices));
             disks.Add((image, Disk(Root, true)));
         }
 
-        ScratchDisk scratch = template == null ? ScratchDisk.Ensure(chain, folder.Key, options.ScratchSizeBytes)
-            : template.Scratch(chain, folder, options.ScratchSizeBytes);
+        ScratchDisk scratch = moment == null ? ScratchDisk.Ensure(chain, folder.Key, options.ScratchSizeBytes)
+            : moment.Scratch(chain, folder, options.ScratchSizeBytes);
         disks.Add((scratch.Path, Disk(Scratch, false)));
         if (!rootIsShare) scratch.HoldRoot();
         else if (ScratchDisk.HoldsRootOf(chain, folder.Key))

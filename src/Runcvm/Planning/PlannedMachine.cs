@@ -41,8 +41,8 @@ internal sealed record PlannedMachine
     /// <summary>A saved machine that this one goes on from.</summary>
     internal required WarmChoice Warm { get; init; }
 
-    /// <summary>A template from whose moment it goes on.</summary>
-    internal TemplateChoice? Template { get; init; }
+    /// <summary>The moment of another machine from which it goes on.</summary>
+    internal SavedMoment? Moment { get; init; }
 
     internal required GuestFileSystems Systems { get; init; }
 
@@ -151,10 +151,10 @@ internal sealed record PlannedMachine
         HypervisorVersion = Program.Version,
         HypervisorUser = HypervisorUser,
         KernelCommandLine = CommandLine,
-        IsRestored = Warm.File != null || Template != null,
-        Template = Template?.Name ?? "",
-        TemplateCards = Template?.Record.Cards ?? 0,
-        ArePlacesLast = Template?.Record.ArePlacesLast ?? false,
+        IsRestored = Warm.File != null || Moment != null,
+        Moment = Moment?.Name ?? "",
+        MomentCards = Moment?.Record.Cards ?? 0,
+        ArePlacesLast = Moment?.Record.ArePlacesLast ?? false,
         Disks = [.. Disks.Disks.Select(static item => item.Disk)],
         BootTimeout = (int)BootTimeout.TotalSeconds,
         LogLevel = (int)Options.LogLevel,

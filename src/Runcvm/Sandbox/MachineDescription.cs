@@ -27,19 +27,25 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
 
     internal required string KernelCommandLine { get; init; }
 
-    /// <summary>it goes on from the moment of a template</summary>
-    internal bool IsClone => Template.Length > 0;
+    /// <summary>what messages call a checkpoint from which a machine goes on</summary>
+    internal const string OfCheckpoint = "the checkpoint";
 
-    /// <summary>it goes on from a saved machine or a template, whose open file it was handed</summary>
+    /// <summary>it goes on from the moment of a machine with devices: a template's, or a checkpoint's</summary>
+    internal bool IsClone => Moment.Length > 0;
+
+    /// <summary>that one's is a checkpoint</summary>
+    internal bool IsOfCheckpoint => Moment == OfCheckpoint;
+
+    /// <summary>it goes on from a saved machine or such a moment, whose open file it was handed</summary>
     internal bool IsRestored { get; init; }
 
-    /// <summary>the template whose moment it goes on from; empty for others</summary>
-    internal string Template { get; init; } = "";
+    /// <summary>"template NAME", or "the checkpoint", from which it goes on; empty for others</summary>
+    internal string Moment { get; init; } = "";
 
-    /// <summary>network cards of the template's machine</summary>
-    internal uint TemplateCards { get; init; }
+    /// <summary>network cards of the machine there</summary>
+    internal uint MomentCards { get; init; }
 
-    /// <summary>the template's machine had booted, and so had its devices in the last places</summary>
+    /// <summary>the machine there had booted, and so had its devices in the last places</summary>
     internal bool ArePlacesLast { get; init; }
 
     /// <summary>disks in the order in which they are attached</summary>
@@ -111,8 +117,8 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
         w.UInt32(HypervisorUser);
         w.Text(KernelCommandLine);
         w.Flag(IsRestored);
-        w.Text(Template);
-        w.UInt32(TemplateCards);
+        w.Text(Moment);
+        w.UInt32(MomentCards);
         w.Flag(ArePlacesLast);
         w.List(Disks, static (w, disk) =>
         {
@@ -172,8 +178,8 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
         HypervisorUser = r.UInt32(),
         KernelCommandLine = r.Text(),
         IsRestored = r.Flag(),
-        Template = r.Text(),
-        TemplateCards = r.UInt32(),
+        Moment = r.Text(),
+        MomentCards = r.UInt32(),
         ArePlacesLast = r.Flag(),
         Disks = r.List(static (ref WireReader r) => new MachineDisk(r.Text(), r.Text(), r.Flag()) { FileSystem = r.UInt64(), Inode = r.UInt64() }),
         BootTimeout = r.Int32(),

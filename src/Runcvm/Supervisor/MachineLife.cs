@@ -124,11 +124,11 @@ internal sealed class MachineLife(
             // What QEMU says of it comes with its end.
             await Task.WhenAny(machine.Exited, loop.DelayAsync(PatienceWithDead));
             throw new UsageException(
-                $"template {description.Template} could not be loaded: {Reason.Of(e)}{_words.OfErrors(machine)}", e);
+                $"{description.Moment} could not be loaded: {Reason.Of(e)}{_words.OfErrors(machine)}", e);
         }
 
         over.Cancel();
-        LogTime("the template was loaded");
+        LogTime("its memory was loaded");
         _link.Multiplexer.SpeakAgain(isNew: true);
     }
 

@@ -47,11 +47,11 @@ internal static class MachineStart
 
     private static MachineSettings OfClone(
         MachineSettings settings, MachineDescription description, SafeFileHandle saved)
-        => settings.Cards.Count == description.TemplateCards
+        => settings.Cards.Count == description.MomentCards
             ? settings with { Saved = saved, IsClone = true, ArePlacesLast = description.ArePlacesLast }
             : throw new UsageException(
-                $"template {description.Template} has {description.TemplateCards} network cards, and this machine "
-                + $"would have {settings.Cards.Count}: give it as many networks as the template's");
+                $"{description.Moment} has {description.MomentCards} network cards, and this machine would have "
+                + $"{settings.Cards.Count}: give it as many networks");
 
     /// <summary>The set-up with all that is known only now.</summary>
     internal static Setup Setup(IMachine machine, SandboxNetwork network, bool guardsNames)
