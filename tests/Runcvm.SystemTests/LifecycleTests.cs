@@ -168,12 +168,11 @@ public partial class LifecycleTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
-    [Proves("checkpoint", "top", "update")]
+    [Proves("top", "update")]
     public async Task What_cannot_work_on_a_machine_is_refused_with_a_sentence()
     {
         OnlyMachines();
         string name = await StartAsync(Busybox, "sleep", "1000");
-        (await Docker.RunAsync("checkpoint", "create", name, "point")).Refused();
         (await Docker.RunAsync("update", "-m", "32m", "--memory-swap", "64m", name)).Refused("64M");
         // The processes around the machine, of which the engine counts the process ids.
         Assert.Contains("supervise", (await Docker.RunAsync("top", name)).Text, StringComparison.Ordinal);

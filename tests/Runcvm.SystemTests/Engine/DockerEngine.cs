@@ -17,7 +17,7 @@ public sealed class DockerEngine : IAsyncLifetime
     private string _processId = "";
 
     public DockerEngine()
-        : this("", null)
+        : this("", "--experimental") // `docker checkpoint` is behind that
     {
     }
 
