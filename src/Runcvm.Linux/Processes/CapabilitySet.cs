@@ -16,6 +16,9 @@ public readonly record struct CapabilitySet(ulong Bits)
         "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
     ];
 
+    // Found once: a filter on system calls may refuse the question.
+    private static readonly int LastKnown = FindLastKnown();
+
     /// <summary>No capability.</summary>
     public static CapabilitySet Empty { get; }
 
@@ -53,7 +56,7 @@ public readonly record struct CapabilitySet(ulong Bits)
     /// <summary>capset(2) for this thread. What the kernel does not know is left out.</summary>
     public static unsafe void Apply(CapabilitySet effective, CapabilitySet permitted, CapabilitySet inheritable)
     {
-        ulong known = (2UL << LastKnown()) - 1;
+        ulong known = (2UL << LastKnown) - 1;
         // struct __user_cap_header_struct with _LINUX_CAPABILITY_VERSION_3, then two sets of three words.
         uint* header = stackalloc uint[2] { 0x20080522, 0 };
         uint* data = stackalloc uint[6];
@@ -80,7 +83,7 @@ public readonly record struct CapabilitySet(ulong Bits)
         }
     }
 
-    private static int LastKnown()
+    private static int FindLastKnown()
     {
         const int PrCapbsetRead = 23;
         int last = Names.Length - 1;

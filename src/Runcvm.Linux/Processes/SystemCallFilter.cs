@@ -19,6 +19,13 @@ public sealed class SystemCallFilter
     internal static SystemCallFilter Of(SystemCallList list, bool arm64)
         => new(SystemCallProgram.Build(list, arm64));
 
+    /// <summary>The filter of a profile, as the instructions that the kernel takes.</summary>
+    /// <exception cref="CallProfileException">the kernel takes none as long</exception>
+    public static byte[] ProgramOf(CallProfile profile, bool arm64) => CallProfileProgram.Build(profile, arm64);
+
+    /// <summary>The filter of a program, which the kernel checks when it is to be used.</summary>
+    public static SystemCallFilter OfProgram(byte[] program) => new(program);
+
     /// <summary>How many instructions it has.</summary>
     public int Length => _program.Length / SystemCallProgram.InstructionSize;
 
@@ -26,9 +33,18 @@ public sealed class SystemCallFilter
 
     /// <summary>Puts the filter before every system call of this thread, or of all threads, and of all that they start.
     /// It cannot be taken away, and a later one can only refuse more. Sets no_new_privs.</summary>
-    public unsafe void Install(bool allThreads)
+    public void Install(bool allThreads)
     {
         CurrentProcess.SetNoNewPrivileges();
+        Add(allThreads);
+    }
+
+    /// <summary>The same for this thread alone, whose no_new_privs stays as it is: where that is not set, the thread
+    /// must have CAP_SYS_ADMIN.</summary>
+    public void InstallHere() => Add(allThreads: false);
+
+    private unsafe void Add(bool allThreads)
+    {
         fixed (byte* instructions = _program)
         {
             var program = new Libc.sock_fprog { len = (ushort)Length, filter = instructions };

@@ -1,11 +1,10 @@
-using System.Buffers.Binary;
 using Runcvm.Linux.Interop;
 
 namespace Runcvm.Linux.Processes;
 
-/// <summary>Writes the program of a <see cref="SystemCallFilter"/>: classic BPF, a binary search over ranges of numbers,
-/// then the conditions of the calls that have any. Linux 5.11 and newer run it once for each number and remember what it
-/// always allows, so the search matters to older ones and to calls with conditions.</summary>
+/// <summary>Writes the program of a <see cref="SystemCallFilter"/>: classic BPF, a binary search over ranges of
+/// numbers, then the conditions of the calls that have any. Linux 5.11 and newer run it once for each number and
+/// remember what it always allows, so the search matters to older ones and to calls with conditions.</summary>
 internal sealed class SystemCallProgram
 {
     // struct sock_filter: u16 code, u8 jump if true, u8 jump if false, u32 operand
@@ -16,7 +15,7 @@ internal sealed class SystemCallProgram
     internal const int ArchitectureOffset = 4;
     internal const int FirstArgumentOffset = 16;
 
-    private readonly List<(int Code, int True, int False, uint Operand)> _instructions = [];
+    private readonly FilterInstructions _instructions = new();
     private readonly List<(int At, SystemCallRule Rule)> _conditions = [];
 
     // From this number on, up to the next range.
@@ -25,13 +24,13 @@ internal sealed class SystemCallProgram
     internal static byte[] Build(SystemCallList list, bool arm64)
     {
         var program = new SystemCallProgram();
-        program.Load(ArchitectureOffset);
-        program.Compare(arm64 ? Libc.AUDIT_ARCH_AARCH64 : Libc.AUDIT_ARCH_X86_64, whenTrue: 1);
-        program.Return(Libc.SECCOMP_RET_KILL_PROCESS);
-        program.Load(NumberOffset);
+        program._instructions.Load(ArchitectureOffset);
+        program._instructions.Compare(arm64 ? Libc.AUDIT_ARCH_AARCH64 : Libc.AUDIT_ARCH_X86_64, whenTrue: 1);
+        program._instructions.Return(Libc.SECCOMP_RET_KILL_PROCESS);
+        program._instructions.Load(NumberOffset);
         program.Search([.. Ranges(list, arm64)]);
         program.WriteConditions();
-        return program.ToBytes();
+        return program._instructions.ToBytes();
     }
 
     private static List<Range> Ranges(SystemCallList list, bool arm64)
@@ -76,7 +75,7 @@ internal sealed class SystemCallProgram
         // Each range is one instruction, and each choice between two another.
         int lower = (2 * middle) - 1;
         if (lower > byte.MaxValue) throw new InvalidOperationException("the list of calls is too long for one search");
-        Add(Libc.BPF_JMP | Libc.BPF_JGE | Libc.BPF_K, ranges[middle].First, whenTrue: lower);
+        _instructions.Add(Libc.BPF_JMP | Libc.BPF_JGE | Libc.BPF_K, ranges[middle].First, whenTrue: lower);
         Search(ranges[..middle]);
         Search(ranges[middle..]);
     }
@@ -85,74 +84,50 @@ internal sealed class SystemCallProgram
     {
         if (range.Rule == null)
         {
-            Return(range.Error == Errno.None ? Libc.SECCOMP_RET_ALLOW : Libc.SECCOMP_RET_ERRNO | (uint)range.Error);
+            _instructions.Return(
+                range.Error == Errno.None ? Libc.SECCOMP_RET_ALLOW : Libc.SECCOMP_RET_ERRNO | (uint)range.Error);
             return;
         }
 
         _conditions.Add((_instructions.Count, range.Rule));
-        Add(Libc.BPF_JMP | Libc.BPF_JA, 0);
+        _instructions.Jump();
     }
 
     private void WriteConditions()
     {
         foreach ((int at, SystemCallRule rule) in _conditions)
         {
-            _instructions[at] = _instructions[at] with { Operand = (uint)(_instructions.Count - at - 1) };
+            _instructions.Land(at);
             foreach (ArgumentRule argument in rule.Arguments) WriteCondition(argument);
-            Return(Libc.SECCOMP_RET_ALLOW);
+            _instructions.Return(Libc.SECCOMP_RET_ALLOW);
         }
     }
 
     // Ends with the refusal, which is passed over if the condition holds.
     private void WriteCondition(ArgumentRule rule)
     {
-        Load(FirstArgumentOffset + (8 * rule.Argument));
+        _instructions.Load(FirstArgumentOffset + (8 * rule.Argument));
         IReadOnlyList<uint> values = rule.Values;
         switch (rule.Test)
         {
             case ArgumentTest.OneOf:
-                for (int i = 0; i < values.Count; i++) Compare(values[i], whenTrue: values.Count - i);
+                for (int i = 0; i < values.Count; i++) _instructions.Compare(values[i], whenTrue: values.Count - i);
                 break;
             case ArgumentTest.NoneOf:
-                for (int i = 0; i < values.Count; i++) Compare(values[i], whenTrue: values.Count - i);
-                Add(Libc.BPF_JMP | Libc.BPF_JA, 1);
+                for (int i = 0; i < values.Count; i++) _instructions.Compare(values[i], whenTrue: values.Count - i);
+                _instructions.Add(Libc.BPF_JMP | Libc.BPF_JA, 1);
                 break;
             case ArgumentTest.WithoutBits:
-                Add(Libc.BPF_JMP | Libc.BPF_JSET | Libc.BPF_K, values[0], whenFalse: 1);
+                _instructions.Add(Libc.BPF_JMP | Libc.BPF_JSET | Libc.BPF_K, values[0], whenFalse: 1);
                 break;
             case ArgumentTest.NotAllBits:
-                Add(Libc.BPF_ALU | Libc.BPF_AND | Libc.BPF_K, values[0]);
-                Add(Libc.BPF_JMP | Libc.BPF_JEQ | Libc.BPF_K, values[0], whenFalse: 1);
+                _instructions.Add(Libc.BPF_ALU | Libc.BPF_AND | Libc.BPF_K, values[0]);
+                _instructions.Add(Libc.BPF_JMP | Libc.BPF_JEQ | Libc.BPF_K, values[0], whenFalse: 1);
                 break;
             default:
                 throw new InvalidOperationException($"no test {rule.Test}");
         }
 
-        Return(Libc.SECCOMP_RET_ERRNO | (uint)Errno.EPERM);
-    }
-
-    private void Load(int offset) => Add(Libc.BPF_LD | Libc.BPF_W | Libc.BPF_ABS, (uint)offset);
-
-    private void Compare(uint value, int whenTrue) => Add(Libc.BPF_JMP | Libc.BPF_JEQ | Libc.BPF_K, value, whenTrue);
-
-    private void Return(uint answer) => Add(Libc.BPF_RET | Libc.BPF_K, answer);
-
-    private void Add(int code, uint operand, int whenTrue = 0, int whenFalse = 0)
-        => _instructions.Add((code, whenTrue, whenFalse, operand));
-
-    private byte[] ToBytes()
-    {
-        byte[] bytes = new byte[_instructions.Count * InstructionSize];
-        for (int i = 0; i < _instructions.Count; i++)
-        {
-            (int code, int whenTrue, int whenFalse, uint operand) = _instructions[i];
-            Span<byte> item = bytes.AsSpan(i * InstructionSize);
-            BinaryPrimitives.WriteUInt16LittleEndian(item, (ushort)code);
-            item[2] = checked((byte)whenTrue);
-            item[3] = checked((byte)whenFalse);
-            BinaryPrimitives.WriteUInt32LittleEndian(item[4..], operand);
-        }
-
-        return bytes;
+        _instructions.Return(Libc.SECCOMP_RET_ERRNO | (uint)Errno.EPERM);
     }
 }

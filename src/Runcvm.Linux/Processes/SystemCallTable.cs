@@ -276,10 +276,12 @@ internal static class SystemCallTable
         """;
 
     /// <summary>Every name with its number on one processor; -1 where that has no such call.</summary>
-    internal static Dictionary<string, int> For(bool arm64)
+    internal static Dictionary<string, int> For(bool arm64) => Read(Rows, arm64);
+
+    internal static Dictionary<string, int> Read(string rows, bool arm64)
     {
         var numbers = new Dictionary<string, int>();
-        foreach (string row in Rows.Split('\n'))
+        foreach (string row in rows.Split('\n'))
         {
             string[] columns = row.Split(' ');
             string number = columns[arm64 ? 2 : 1];

@@ -41,19 +41,40 @@ internal static class SpecTypes
         ("linux.resources.memory", JsonValueKind.Object), ("linux.resources.memory.limit", JsonValueKind.Number),
         ("linux.resources.memory.reservation", JsonValueKind.Number), ("linux.resources.memory.swap", JsonValueKind.Number),
         ("linux.resources.cpu", JsonValueKind.Object), ("linux.resources.cpu.quota", JsonValueKind.Number),
-        ("linux.resources.cpu.period", JsonValueKind.Number), ("linux.resources.cpu.cpus", JsonValueKind.String),
+        ("linux.resources.cpu.shares", JsonValueKind.Number), ("linux.resources.cpu.period", JsonValueKind.Number),
+        ("linux.resources.cpu.cpus", JsonValueKind.String),
         ("linux.resources.pids", JsonValueKind.Object), ("linux.resources.pids.limit", JsonValueKind.Number),
         ("linux.resources.unified", JsonValueKind.Object), ("linux.resources.unified{}", JsonValueKind.String),
+        ("linux.seccomp", JsonValueKind.Object), ("linux.seccomp.defaultAction", JsonValueKind.String),
+        ("linux.seccomp.defaultErrnoRet", JsonValueKind.Number), ("linux.seccomp.syscalls", JsonValueKind.Array),
+        ("linux.seccomp.syscalls[]", JsonValueKind.Object), ("linux.seccomp.syscalls[].names", JsonValueKind.Array),
+        ("linux.seccomp.syscalls[].names[]", JsonValueKind.String),
+        ("linux.seccomp.syscalls[].action", JsonValueKind.String),
+        ("linux.seccomp.syscalls[].errnoRet", JsonValueKind.Number),
+        ("linux.seccomp.syscalls[].args", JsonValueKind.Array),
+        ("linux.seccomp.syscalls[].args[]", JsonValueKind.Object),
+        ("linux.seccomp.syscalls[].args[].index", JsonValueKind.Number),
+        ("linux.seccomp.syscalls[].args[].value", JsonValueKind.Number),
+        ("linux.seccomp.syscalls[].args[].valueTwo", JsonValueKind.Number),
+        ("linux.seccomp.syscalls[].args[].op", JsonValueKind.String),
     ];
 
     private static readonly string[] Required =
-        ["process.rlimits[].type", "process.rlimits[].soft", "process.rlimits[].hard", "linux.namespaces[].type"];
+    [
+        "process.rlimits[].type", "process.rlimits[].soft", "process.rlimits[].hard", "linux.namespaces[].type",
+        "linux.seccomp.defaultAction", "linux.seccomp.syscalls[].names", "linux.seccomp.syscalls[].action",
+        "linux.seccomp.syscalls[].args[].index", "linux.seccomp.syscalls[].args[].value",
+        "linux.seccomp.syscalls[].args[].op",
+    ];
 
     // In these a negative number, or one without bounds, has a meaning.
     private static readonly string[] Signed = ["oomScoreAdj", "limit", "reservation", "swap", "quota"];
 
     private static readonly string[] Wide =
-        ["soft", "hard", "limit", "reservation", "swap", "quota", "period", "containerID", "hostID"];
+    [
+        "soft", "hard", "limit", "reservation", "swap", "quota", "period", "shares", "containerID", "hostID", "value",
+        "valueTwo",
+    ];
 
     /// <summary>Checks a whole config.json.</summary>
     internal static void CheckSpec(JsonObject spec, string file) => Check(spec, file, "");

@@ -144,6 +144,14 @@ public class AbiTests
 
     [Theory]
     [MemberData(nameof(Architectures))]
+    public void Numbers_of_system_calls_that_profiles_name(Architecture machine)
+        // Headers of older kernels lack the newest.
+        => Check(machine, ProfileCallTable.For(machine == Architecture.Arm64).Select(static call => call.Value >= 0
+            ? $"\n#ifdef SYS_{call.Key}\n{Equal("SYS_" + call.Key, call.Value)}\n#endif\n"
+            : $"\n#ifdef SYS_{call.Key}\n#error {call.Key} has a number\n#endif\n"));
+
+    [Theory]
+    [MemberData(nameof(Architectures))]
     public void Numbers_of_resource_limits(Architecture machine) => Check(machine, ((string[])
         ["CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME"])
         .Select(static name => Equal("RLIMIT_" + name, Rlimit.NumberOf("RLIMIT_" + name))));
