@@ -9,7 +9,9 @@ internal static class InstallVerb
 {
     internal static int Run(string[] args, TextWriter output)
     {
-        var arguments = new VerbArguments("install", args, ["--prefix", "--guest", "--daemon-json", "--firecracker", "--sha256"], ["--no-docker", "--no-files"]);
+        var arguments = new VerbArguments(
+            "install", args, ["--prefix", "--guest", "--daemon-json", "--containerd-config", "--firecracker", "--sha256"],
+            ["--no-docker", "--containerd", "--no-files"]);
         var files = new InstalledFiles(arguments.PathOf("--prefix") ?? UsualPrefix());
         bool withFiles = !arguments.Has("--no-files") && files.Host != Environment.ProcessPath;
         string guest = arguments.PathOf("--guest") ?? (withFiles ? GuestBesideUs() : files.Guest);
@@ -20,15 +22,20 @@ internal static class InstallVerb
             DockerRegistration? docker = arguments.Has("--no-docker")
                 ? null
                 : DockerRegistration.Adding(files.Host, arguments.PathOf("--daemon-json") ?? InstalledFiles.DaemonJson);
+            ContainerdRegistration? containerd = arguments.Has("--containerd")
+                ? ContainerdRegistration.Adding(
+                    files.Host, arguments.PathOf("--containerd-config") ?? ContainerdRegistration.UsualFile)
+                : null;
 
             if (arguments.TextOf("--firecracker") is { } firecracker)
                 FirecrackerInstall.Run(firecracker, arguments.TextOf("--sha256"), files.Firecracker, output);
             if (withFiles) CopyFiles(files, guest, output);
             docker?.Apply(DockerEngine.Find(), output);
+            containerd?.Apply(output);
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new UsageException($"runcvm install may not write below {files.Prefix} or in Docker's configuration; run it with sudo", e);
+            throw new UsageException($"runcvm install may not write below {files.Prefix} or in Docker's or containerd's configuration; run it with sudo", e);
         }
 
         return 0;

@@ -9,16 +9,25 @@ internal static class UninstallVerb
 {
     internal static int Run(string[] args, TextWriter output)
     {
-        var arguments = new VerbArguments("uninstall", args, ["--prefix", "--daemon-json"], ["--no-docker", "--no-files", "--force", "--purge"]);
+        var arguments = new VerbArguments(
+            "uninstall", args, ["--prefix", "--daemon-json", "--containerd-config"],
+            ["--no-docker", "--containerd", "--no-files", "--force", "--purge"]);
         var files = new InstalledFiles(arguments.PathOf("--prefix") ?? InstalledFiles.Own().Prefix);
         if (!arguments.Has("--force")) RefuseWhileMachinesRun(InstalledFiles.Machines);
         try
         {
-            // Docker first: it must not find a runtime in its configuration whose file is gone.
+            // Engines first: they must not find a runtime in their configuration whose file is gone.
             if (!arguments.Has("--no-docker"))
             {
                 DockerRegistration.Removing(files.Host, arguments.PathOf("--daemon-json") ?? InstalledFiles.DaemonJson)
                     .Apply(DockerEngine.Find(), output);
+            }
+
+            if (arguments.Has("--containerd"))
+            {
+                ContainerdRegistration
+                    .Removing(arguments.PathOf("--containerd-config") ?? ContainerdRegistration.UsualFile)
+                    .Apply(output);
             }
 
             if (!arguments.Has("--no-files"))
@@ -38,7 +47,7 @@ internal static class UninstallVerb
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new UsageException($"runcvm uninstall may not write below {files.Prefix} or in Docker's configuration; run it with sudo", e);
+            throw new UsageException($"runcvm uninstall may not write below {files.Prefix} or in Docker's or containerd's configuration; run it with sudo", e);
         }
 
         return 0;
