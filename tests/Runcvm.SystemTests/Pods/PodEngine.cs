@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Runcvm.SystemTests.Pods;
@@ -55,6 +56,21 @@ internal sealed class PodEngine : IDisposable
         return (await _beside.BesideAsync("sh", "-c", Script)).Text;
     }
 
+    /// <summary>Mounts in the engine's namespace, and descriptors that the engine has open.</summary>
+    public async Task<(int Mounts, int Files)> HoldsAsync()
+    {
+        const string Script = """
+            grep -c . /proc/self/mountinfo
+            for process in /proc/[0-9]*; do
+                if tr '\0' ' ' <$process/cmdline 2>/dev/null | grep -q "^containerd --config $0/"; then
+                    ls $process/fd | wc -l
+                fi
+            done
+            """;
+        string[] lines = (await _beside.BesideAsync("sh", "-c", Script, _folder)).Text.Split('\n');
+        return (int.Parse(lines[0], CultureInfo.InvariantCulture), int.Parse(lines[1], CultureInfo.InvariantCulture));
+    }
+
     private async Task StartAsync(string image)
     {
         Directory.CreateDirectory(Path.Combine(_folder, "cni"));
@@ -76,7 +92,8 @@ internal sealed class PodEngine : IDisposable
         File.Delete(archive);
     }
 
-    private Task<CommandResult> CtrAsync(params string[] arguments)
+    /// <summary>What a node's administrator has beside a kubelet.</summary>
+    public Task<CommandResult> CtrAsync(params string[] arguments)
         => _beside.BesideAsync(["ctr", "--address", Socket, "--namespace", "k8s.io", .. arguments]);
 
     private string Network() => $$"""
