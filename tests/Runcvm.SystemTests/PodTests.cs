@@ -1,3 +1,4 @@
+using System.Globalization;
 using Runcvm.SystemTests.Pods;
 
 namespace Runcvm.SystemTests;
@@ -133,6 +134,60 @@ public class PodTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task A_container_is_filtered_changed_halted_and_looked_into_while_it_runs()
+    {
+        string profile = Path.Combine(Engine.Folder, "no-chmod.json");
+        await File.WriteAllTextAsync(profile, """
+            {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+              {"names": ["chmod", "fchmod", "fchmodat", "fchmodat2"], "action": "SCMP_ACT_ERRNO", "errnoRet": 16}]}
+            """, TestContext.Current.CancellationToken);
+        Pod pod = await Pod.RunAsync(_pods, "changing");
+        string ticking = await pod.StartAsync("ticking", Filtered(profile),
+            "sh", "-c", "trap 'echo window' WINCH; while :; do echo >>/ticks; sleep 0.1; done");
+        string looking = await pod.StartAsync("looking", Seeing(ticking), "sh", "-c", Forever);
+        Assert.Contains(">>/ticks", (await pod.ExecAsync(looking, "ps")).Output, StringComparison.Ordinal);
+
+        (long code, string words) = await pod.ExecAsync(ticking, "chmod", "755", "/");
+        Assert.NotEqual(0, code);
+        Assert.Contains("busy", words, StringComparison.Ordinal);
+        Assert.Equal((0, "Seccomp:\t2"), await pod.ExecAsync(looking, "grep", "Seccomp:", "/proc/1/status"));
+        Assert.Equal((0, "Seccomp:\t0"), await pod.ExecAsync(looking, "grep", "Seccomp:", "/proc/self/status"));
+
+        await pod.LimitAsync(ticking, 96 * 1024 * 1024);
+        Assert.Equal((0, "100663296"), await pod.ExecAsync(ticking, "cat", "/sys/fs/cgroup/memory.max"));
+
+        // The kernel has these do something else to the process that stands for it on the host.
+        (await _pods.CtrAsync("task", "kill", "-s", "SIGWINCH", ticking)).Succeeded();
+        await Eventually.EqualAsync("window", () => Task.FromResult(pod.Log("ticking")));
+        (await _pods.CtrAsync("task", "kill", "-s", "SIGSTOP", ticking)).Succeeded();
+        await Eventually.EqualAsync("State:\tT (stopped)", StateAsync);
+        (await _pods.CtrAsync("task", "kill", "-s", "SIGCONT", ticking)).Succeeded();
+        await Eventually.TrueAsync(async () => (await StateAsync()).Contains('S'), "it goes on");
+
+        (await _pods.CtrAsync("task", "pause", ticking)).Succeeded();
+        long stopped = await TicksAsync();
+        Assert.Equal((0, "alive"), await pod.ExecAsync(looking, "sh", "-c", "sleep 1; echo alive"));
+        Assert.Equal(stopped, await TicksAsync());
+        (await _pods.CtrAsync("task", "resume", ticking)).Succeeded();
+        await Eventually.TrueAsync(async () => await TicksAsync() > stopped, "it ticks on");
+
+        // With it ends what sees its processes.
+        await pod.StopAsync(ticking, 0);
+        Assert.Equal((137, "Error"), await pod.EndAsync(looking));
+        await pod.StopAsync();
+        await pod.RemoveAsync();
+        await NothingLeftOfPodsAsync();
+
+        async Task<string> StateAsync() => (await pod.ExecAsync(looking, "grep", "State:", "/proc/1/status")).Output;
+
+        async Task<long> TicksAsync()
+        {
+            (_, string count) = await pod.ExecAsync(looking, "sh", "-c", "wc -c </proc/1/root/ticks");
+            return long.Parse(count, CultureInfo.InvariantCulture);
+        }
+    }
+
+    [Fact]
     public async Task What_a_machine_cannot_share_with_its_host_is_refused_in_a_sentence()
     {
         OnlyMachines();
@@ -158,6 +213,15 @@ public class PodTests(DockerEngine engine) : MachineTest(engine)
         => container.With(15, Linux(1).With(1, new ProtoMessage().With(4, 64 * 1024 * 1024)));
 
     private static ProtoMessage Sharing() => new ProtoMessage().With(15, Linux(0, "SYS_PTRACE"));
+
+    // A profile of system calls on the host.
+    private static ProtoMessage Filtered(string profile)
+        => new ProtoMessage().With(15, new ProtoMessage().With(2, new ProtoMessage()
+            .With(3, new ProtoMessage().With(2, 1)).With(15, new ProtoMessage().With(1, 2).With(2, profile))));
+
+    private static ProtoMessage Seeing(string container)
+        => new ProtoMessage().With(15, new ProtoMessage().With(2, new ProtoMessage()
+            .With(3, new ProtoMessage().With(2, 3).With(4, container))));
 
     // LinuxContainerConfig with its own PID namespace (1), or the pod's (0), a path that is read-only, and capabilities
     // more than the usual ones.

@@ -22,11 +22,19 @@ internal sealed class ContainerCgroup
     {
         _folder = string.Create(CultureInfo.InvariantCulture, $"{PodGround.Cgroups}/{container}");
         Node.MakeDirectory(_folder);
-        if (limits.Memory > 0) Write("memory.max", limits.Memory);
-        if (limits.Processes > 0) Write("pids.max", limits.Processes);
+        Limit(limits);
+    }
+
+    /// <summary>Sets limits; 0 leaves one, and a negative number takes it away.</summary>
+    internal void Limit(ContainerLimits limits)
+    {
+        if (limits.Memory != 0) Write("memory.max", limits.Memory);
+        if (limits.Processes != 0) Write("pids.max", limits.Processes);
         if (limits.CpuWeight > 0) Write("cpu.weight", limits.CpuWeight);
-        if (limits.CpuQuota > 0)
-            Write("cpu.max", limits.CpuPeriod > 0 ? $"{limits.CpuQuota} {limits.CpuPeriod}" : $"{limits.CpuQuota}");
+        if (limits.CpuQuota == 0 && limits.CpuPeriod <= 0) return;
+        string quota = limits.CpuQuota != 0 ? Text(limits.CpuQuota)
+            : File.ReadAllText($"{_folder}/cpu.max").Split(' ')[0];
+        Write("cpu.max", limits.CpuPeriod > 0 ? $"{quota} {limits.CpuPeriod}" : quota);
     }
 
     /// <summary>Takes in a process, and from now on its children.</summary>
@@ -49,11 +57,15 @@ internal sealed class ContainerCgroup
     internal void Kill() => Write("cgroup.kill", "1");
 
     /// <summary>Ends when none is left.</summary>
-    internal async Task EmptyAsync(EventLoop loop)
+    internal Task EmptyAsync(EventLoop loop) => AwaitAsync(loop, static events => Has(events, Empty));
+
+    /// <summary>Has all of them stand still, or go on, and ends when they do.</summary>
+    internal async Task FreezeAsync(EventLoop loop, bool stand)
     {
-        string path = _folder + "/cgroup.events";
-        using var events = new AsyncFile(loop, FileDescriptor.Open(path, OpenFlags.ReadOnly));
-        while (!File.ReadAllText(path).Contains(Empty, StringComparison.Ordinal)) await events.ReadableAsync();
+        Write("cgroup.freeze", stand ? "1" : "0");
+        string state = stand ? "frozen 1" : "frozen 0";
+        // Those that were killed meanwhile stand still as well.
+        await AwaitAsync(loop, events => Has(events, state) || Has(events, Empty));
     }
 
     /// <summary>Whether the kernel has killed one because the container had used up its memory.</summary>
@@ -75,7 +87,18 @@ internal sealed class ContainerCgroup
         FileDescriptor.WriteAll(members, Encoding.ASCII.GetBytes(process.ToString(CultureInfo.InvariantCulture)));
     }
 
-    private void Write(string file, long number) => Write(file, number.ToString(CultureInfo.InvariantCulture));
+    private static bool Has(string events, string state) => events.Contains(state, StringComparison.Ordinal);
+
+    private async Task AwaitAsync(EventLoop loop, Func<string, bool> isSo)
+    {
+        string path = _folder + "/cgroup.events";
+        using var events = new AsyncFile(loop, FileDescriptor.Open(path, OpenFlags.ReadOnly));
+        while (!isSo(File.ReadAllText(path))) await events.ReadableAsync();
+    }
+
+    private static string Text(long limit) => limit < 0 ? "max" : limit.ToString(CultureInfo.InvariantCulture);
+
+    private void Write(string file, long limit) => Write(file, Text(limit));
 
     private void Write(string file, string text) => File.WriteAllText($"{_folder}/{file}", text);
 }

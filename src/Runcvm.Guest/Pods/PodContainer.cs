@@ -35,15 +35,20 @@ internal sealed class PodContainer : IDisposable
 
     internal uint Id { get; }
 
+    /// <summary>Its PID namespace; null where its program does not run.</summary>
+    internal SafeFileHandle? Pids => _namespaces is [_, SafeFileHandle pids, _] ? pids : null;
+
     private string Terminals => ContainerRoot.TerminalsOf(Id);
 
     /// <summary>Gets the first process ready up to just before its program. Null when it waits there.</summary>
-    /// <param name="podPids">the pod's PID namespace</param>
-    internal async Task<StartFailed?> PrepareAsync(SafeFileHandle? podPids)
+    /// <param name="pids">the PID namespace that it shares with others, where it does</param>
+    internal async Task<StartFailed?> PrepareAsync(SafeFileHandle? pids)
     {
-        if (_setup.SharesProcesses && podPids == null) return Failure(125, "the pod's own process is not running");
+        bool isShared = _setup.SharesProcesses || _setup.ProcessesOf != 0;
+        if (isShared && pids == null)
+            return Failure(125, "the container whose processes are to be seen is not running");
         _streams = Streams(_setup.Process);
-        _spawner = _setup.SharesProcesses ? Spawner.StartIn(podPids!) : Spawner.StartInNewNamespace();
+        _spawner = isShared ? Spawner.StartIn(pids!) : Spawner.StartInNewNamespace();
         _cgroup.Add(_spawner.Process.Id);
         (SafeFileHandle report, SafeFileHandle reportEnd) = FileDescriptor.Pipe();
         _report = AsyncFile.NonBlocking(_loop, report);
@@ -52,8 +57,13 @@ internal sealed class PodContainer : IDisposable
             var launch = new LaunchSpec(MountAction.Make, false, Held: true, false, false, _setup.Process)
             {
                 // What is long in it is said once.
-                Container = _setup with { Process = _setup.Process with { Arguments = [], Environment = [] } },
+                Container = _setup with
+                {
+                    Process = _setup.Process with { Arguments = [], Environment = [] },
+                    Filter = [],
+                },
                 ContainerNumber = Id,
+                Filter = _setup.Filter,
             };
             if (!_spawner.TryOrder(launch, _streams.Input, _streams.Output, _streams.Error, reportEnd))
                 return Failure(125, SpawnReport.Died);
@@ -121,6 +131,13 @@ internal sealed class PodContainer : IDisposable
         }
     }
 
+    /// <summary>Gives it other limits, has it stand still or go on.</summary>
+    internal async Task ChangeAsync(ContainerChange change)
+    {
+        _cgroup.Limit(change.Limits);
+        if (change.Motion != Motion.Keep) await _cgroup.FreezeAsync(_loop, change.Motion == Motion.Stand);
+    }
+
     /// <summary>Kills those that are left, and waits for their end.</summary>
     /// <returns>whether the container had used up its memory</returns>
     internal async Task<bool> EndAsync()
@@ -147,8 +164,12 @@ internal sealed class PodContainer : IDisposable
     // Null if the machine cannot even start a small program.
     private Spawner? Order(ProcessSpec spec, SpareSpawner spare, SafeFileHandle pids, SafeFileHandle[] files)
     {
-        bool becomesTheProgram = Launcher.LimitsHinderSpawning(spec);
-        var launch = new LaunchSpec(MountAction.Enter, !becomesTheProgram, false, false, false, spec);
+        // A filter may refuse what starts a child.
+        bool becomesTheProgram = Launcher.LimitsHinderSpawning(spec) || _setup.Filter.Length > 0;
+        var launch = new LaunchSpec(MountAction.Enter, !becomesTheProgram, false, false, false, spec)
+        {
+            Filter = _setup.Filter,
+        };
         for (int attempt = 0; attempt < 2; attempt++)
         {
             // A spare one may have fallen victim to a machine without memory.

@@ -24,7 +24,7 @@ internal sealed class PodContainers(EventLoop loop, ControlChannel control, Func
         {
             var container = new PodContainer(loop, order.Id, order.Container);
             _containers.Add(order.Id, container);
-            failure = await container.PrepareAsync(podPids());
+            failure = await container.PrepareAsync(PidsFor(order.Container));
         }
         catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
         {
@@ -37,6 +37,27 @@ internal sealed class PodContainers(EventLoop loop, ControlChannel control, Func
 
         if (failure == null) await control.SendAsync(new Prepared(order.Id));
         else await control.SendAsync(failure);
+    }
+
+    /// <summary>Changes one, and says whether it could.</summary>
+    internal async Task ChangeAsync(Change order)
+    {
+        string failure = "the container is not there any more";
+        try
+        {
+            if (Find(order.Id) is { } container)
+            {
+                await container.ChangeAsync(order.Difference);
+                failure = "";
+            }
+        }
+        catch (Exception e) when (
+            e is LinuxException or IOException or UnauthorizedAccessException or ObjectDisposedException)
+        {
+            failure = e.Message;
+        }
+
+        await control.SendAsync(new Changed(order.Id, failure));
     }
 
     /// <summary>Ends one, and says when nothing is left of it.</summary>
@@ -57,6 +78,10 @@ internal sealed class PodContainers(EventLoop loop, ControlChannel control, Func
 
         await control.SendAsync(new Removed(order.Id));
     }
+
+    // Null where it is to have processes of its own, or those that it is to see are no more.
+    private SafeFileHandle? PidsFor(ContainerSetup setup)
+        => setup.ProcessesOf == 0 ? podPids() : Find(setup.ProcessesOf)?.Pids;
 
     /// <summary>Lets the kernel find out that shares are gone, upon which it forgets what it knows of them.</summary>
     internal static void Lose(LoseShares order)

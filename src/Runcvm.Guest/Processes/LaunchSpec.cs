@@ -17,7 +17,10 @@ internal sealed record LaunchSpec(MountAction Mounts, bool AsChild, bool Held, b
     /// <see cref="Process"/></summary>
     internal ContainerSetup? Container { get; init; }
 
-    /// <summary>its number</summary>
+    /// <summary>what it is filtered by, as <see cref="ContainerSetup.Filter"/></summary>
+    internal byte[] Filter { get; init; } = [];
+
+    /// <summary>number of the container</summary>
     internal uint ContainerNumber { get; init; }
 
     /// <summary>become the first process of a pod, in no root</summary>
@@ -35,6 +38,7 @@ internal sealed record LaunchSpec(MountAction Mounts, bool AsChild, bool Held, b
         w.UInt32(ContainerNumber);
         w.Flag(Container != null);
         Container?.Write(w);
+        w.Bytes(Filter);
     }
 
     public static LaunchSpec Read(ref WireReader r)
@@ -43,6 +47,7 @@ internal sealed record LaunchSpec(MountAction Mounts, bool AsChild, bool Held, b
             IsPodInit = r.Flag(),
             ContainerNumber = r.UInt32(),
             Container = r.Flag() ? ContainerSetup.Read(ref r) : null,
+            Filter = r.Bytes(),
         };
 }
 

@@ -117,7 +117,8 @@ internal static class SpawnedProcess
         bool entered = TryEnter(spec.WorkingDirectory, makesIt: launch.Mounts != MountAction.Enter);
         // While the file of users can still be read, whoever may.
         List<string> environment = UserAccount.WithHome(spec.Environment, spec.User);
-        BecomeUser(spec);
+        var rights = new ProcessRights(spec, launch.Filter);
+        rights.Take();
         Node.SetUmask(spec.Umask);
         if (!entered) EnterOrExplain(spec.WorkingDirectory);
         string program = ProgramLookup.Find(spec.Arguments, environment);
@@ -125,6 +126,7 @@ internal static class SpawnedProcess
         if (launch.Held && !TryReceive(orders, [])) return;
         try
         {
+            rights.Filter();
             if (!launch.AsChild) CurrentProcess.Execute(program, spec.Arguments, environment);
             int child = ChildProcess.StartInOwnPlace(program, spec.Arguments, environment, spec.Terminal ? terminal : null);
             FileDescriptor.WriteAll(report, [SpawnReport.Started, .. BitConverter.GetBytes(child)]);
@@ -143,21 +145,6 @@ internal static class SpawnedProcess
             string reason = LinuxException.Describe(e.Errno).ToLowerInvariant();
             throw new StartException(126, $"unable to start container process: exec {spec.Arguments[0]}: {reason}");
         }
-    }
-
-    private static void BecomeUser(ProcessSpec spec)
-    {
-        new CapabilitySet(spec.Capabilities.Bounding).LimitBounding();
-        CurrentProcess.KeepCapabilities(true);
-        CurrentProcess.SetIdentity(spec.User, spec.Group, spec.Groups.ToArray());
-        CapabilitySet.Apply(
-            new CapabilitySet(spec.Capabilities.Effective), new CapabilitySet(spec.Capabilities.Permitted),
-            new CapabilitySet(spec.Capabilities.Inheritable));
-        // The kernel raises no other, and low-level runtimes let that pass: buildah asks for ambient ones alone.
-        new CapabilitySet(spec.Capabilities.Ambient & spec.Capabilities.Permitted & spec.Capabilities.Inheritable)
-            .ApplyAmbient();
-        CurrentProcess.KeepCapabilities(false);
-        if (spec.NoNewPrivileges) CurrentProcess.SetNoNewPrivileges();
     }
 
     // Without this a program of another user cannot open /dev/stdout again; runc does the same. A null device is everybody's.

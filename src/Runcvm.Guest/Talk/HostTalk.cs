@@ -114,6 +114,9 @@ internal sealed class HostTalk(
             case MessageKind.RemoveContainer:
                 Add(Containers.RemoveAsync(message.Read<RemoveContainer>()));
                 break;
+            case MessageKind.Change:
+                Add(Containers.ChangeAsync(message.Read<Change>()));
+                break;
             case MessageKind.LoseShares:
                 PodContainers.Lose(message.Read<LoseShares>());
                 break;

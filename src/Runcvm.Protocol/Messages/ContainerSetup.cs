@@ -24,11 +24,17 @@ public sealed record ContainerSetup : IWireValue<ContainerSetup>
     /// <summary>its processes are in the pod's PID namespace; else in one of its own</summary>
     public bool SharesProcesses { get; init; }
 
+    /// <summary>number of the container in whose PID namespace they are; 0 is none</summary>
+    public uint ProcessesOf { get; init; }
+
     /// <summary>it sees and uses all devices of the machine</summary>
     public bool HasDevices { get; init; }
 
     /// <summary>what it may use</summary>
     public ContainerLimits Limits { get; init; } = new();
+
+    /// <summary>the instructions of its filter on system calls, as seccomp(2) takes them; empty is none</summary>
+    public byte[] Filter { get; init; } = [];
 
     /// <summary>its first process</summary>
     public required ProcessSpec Process { get; init; }
@@ -42,8 +48,10 @@ public sealed record ContainerSetup : IWireValue<ContainerSetup>
         w.Texts(MaskedPaths);
         w.Texts(ReadOnlyPaths);
         w.Flag(SharesProcesses);
+        w.UInt32(ProcessesOf);
         w.Flag(HasDevices);
         Limits.Write(w);
+        w.Bytes(Filter);
         Process.Write(w);
     }
 
@@ -56,8 +64,10 @@ public sealed record ContainerSetup : IWireValue<ContainerSetup>
         MaskedPaths = r.Texts(),
         ReadOnlyPaths = r.Texts(),
         SharesProcesses = r.Flag(),
+        ProcessesOf = r.UInt32(),
         HasDevices = r.Flag(),
         Limits = ContainerLimits.Read(ref r),
+        Filter = r.Bytes(),
         Process = ProcessSpec.Read(ref r),
     };
 }

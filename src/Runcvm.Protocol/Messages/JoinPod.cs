@@ -10,6 +10,10 @@ namespace Runcvm.Protocol.Messages;
 /// <param name="Shares">whether the container has each for reading only</param>
 public sealed record JoinPod(string Key, ContainerSetup Container, IReadOnlyList<bool> Shares) : IMessage<JoinPod>
 {
+    /// <summary>what the host calls the container of the pod whose processes this one is to see; empty is
+    /// none</summary>
+    public string Target { get; init; } = "";
+
     /// <summary>Most shares of one container: its root, and a mount for each volume and each file of the
     /// kubelet's.</summary>
     public const int MostShares = 250;
@@ -22,11 +26,15 @@ public sealed record JoinPod(string Key, ContainerSetup Container, IReadOnlyList
         w.Text(Key);
         Container.Write(w);
         w.List(Shares, static (w, readOnly) => w.Flag(readOnly));
+        w.Text(Target);
     }
 
     /// <inheritdoc/>
     public static JoinPod Read(ref WireReader r)
-        => new(r.Text(), ContainerSetup.Read(ref r), r.List(static (ref WireReader r) => r.Flag()));
+        => new(r.Text(), ContainerSetup.Read(ref r), r.List(static (ref WireReader r) => r.Flag()))
+        {
+            Target = r.Text(),
+        };
 }
 
 /// <summary>`runcvm exec` to a pod's supervisor: a process to run in a container. The connection is the process's from

@@ -20,7 +20,7 @@ public sealed record SetLimits(long MemoryMebibytes, long ProcessLimit) : IMessa
     public static SetLimits Read(ref WireReader r) => new(r.Int64(), r.Int64());
 }
 
-/// <summary>What became of <see cref="SetLimits"/>.</summary>
+/// <summary>What became of <see cref="SetLimits"/>, or of <see cref="ChangeContainer"/>.</summary>
 /// <param name="Failure">why not, or nothing</param>
 public sealed record LimitsSet(string Failure) : IMessage<LimitsSet>
 {

@@ -39,6 +39,8 @@ public enum MessageKind : byte
     Hold = 16,
     /// <summary>host to guest: <see cref="Messages.Adopt"/>, answered by <see cref="Started"/></summary>
     Adopt = 17,
+    /// <summary>host to guest: <see cref="Messages.Change"/>, answered by <see cref="Changed"/></summary>
+    Change = 20,
     /// <summary>to the supervisor only: <see cref="Messages.WatchConsole"/>, answered by any number of
     /// <see cref="ConsoleText"/></summary>
     WatchConsole = 32,
@@ -55,6 +57,9 @@ public enum MessageKind : byte
     /// <summary>to the supervisor only: <see cref="Messages.SaveMachine"/>, answered by
     /// <see cref="MachineSaved"/></summary>
     SaveMachine = 37,
+    /// <summary>to a pod's supervisor only: <see cref="Messages.ChangeContainer"/>, answered by
+    /// <see cref="LimitsSet"/></summary>
+    ChangeContainer = 40,
     /// <summary>guest to host, first of all: <see cref="Messages.Hello"/></summary>
     Hello = 64,
     /// <summary>from the guest: <see cref="Messages.Started"/></summary>
@@ -83,6 +88,8 @@ public enum MessageKind : byte
     Removed = 76,
     /// <summary>from the guest: <see cref="Messages.Held"/></summary>
     Held = 77,
+    /// <summary>from the guest: <see cref="Messages.Changed"/></summary>
+    Changed = 80,
     /// <summary>from the supervisor: <see cref="Messages.ConsoleText"/></summary>
     ConsoleText = 96,
     /// <summary>from the supervisor: <see cref="Messages.BootReport"/></summary>

@@ -22,14 +22,23 @@ internal static class KillVerb
 
     internal static int Run(CommandLine command, HostConfig config)
     {
-        if (command.ContainerId() is { } id && PodRecord.PodOf(command, config, id) == null)
+        string signal = command.AfterId() is [var named, ..] ? named : "TERM";
+        if (command.ContainerId() is { } id)
         {
-            // Whatever its state is like, a machine can be ended.
-            string signal = command.AfterId() is [var named, ..] ? named : "TERM";
-            if (IsKill(signal)) TryFlush(OwnMachine.FolderOf(command, config, id));
-            else if (OwnMachine.Find(command, config, id) is { } folder
-                && SignalName.TryParse(signal) is { } number && !IsHandedOn(number) && folder.IsRunning)
-                return Send(folder, number);
+            int? other = !IsKill(signal) && SignalName.TryParse(signal) is { } number && !IsHandedOn(number) ? number : null;
+            if (PodChange.Of(command, config, id) is { } container)
+            {
+                if (other is { } own) return Send(container, own);
+            }
+            else if (IsKill(signal))
+            {
+                // Whatever its state is like, a machine can be ended.
+                TryFlush(OwnMachine.FolderOf(command, config, id));
+            }
+            else if (OwnMachine.Find(command, config, id) is { IsRunning: true } folder && other is { } its)
+            {
+                return Send(folder, its);
+            }
         }
 
         LowLevelRuntime.Execute(config.LowLevelRuntime, command.Arguments);
@@ -42,6 +51,12 @@ internal static class KillVerb
     // SIGWINCH tells it that the terminal has another size, SIGCHLD that a child of its own has ended.
     private static bool IsHandedOn(int number)
         => SignalSet.CanForward(number) && number is not (SignalNumber.WindowChanged or SignalNumber.Child);
+
+    private static int Send(PodChange container, int number)
+    {
+        container.Signal(number);
+        return 0;
+    }
 
     private static int Send(MachineFolder folder, int number)
     {

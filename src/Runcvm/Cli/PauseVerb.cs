@@ -5,6 +5,7 @@ using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
 using Runcvm.Oci;
 using Runcvm.Options;
+using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Cli;
 
@@ -22,6 +23,14 @@ internal static class PauseVerb
 
     internal static int Run(CommandLine command, HostConfig config)
     {
+        if (command.ContainerId() is { } container && PodChange.Of(command, config, container) is { } change)
+        {
+            change.Move(Motion.Stand);
+            int code = LowLevelRuntime.Run(config.LowLevelRuntime, command.Arguments).ShellCode;
+            if (code != 0) change.Move(Motion.Go);
+            return code;
+        }
+
         if (command.ContainerId() is { } id && OwnMachine.Find(command, config, id) != null)
             return Pause(command, config, id);
 

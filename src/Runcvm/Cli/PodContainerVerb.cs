@@ -19,12 +19,13 @@ internal static class PodContainerVerb
         MachineFolder pod = OwnMachine.FolderOf(command, config, role.Sandbox);
         try
         {
-            ContainerPlan plan = ContainerPlan.Of(bundle, role.Sandbox, HasInput());
+            ContainerPlan plan = ContainerPlan.Of(bundle, role.Sandbox, HasInput(), config.GuestArchitecture);
             SafeFileHandle connection = Join(config, pod, key, plan);
             PodRecord.Write(key, pod.Key);
             HostCgroups cgroups = command.HasNoCgroups ? HostCgroups.None : HostCgroups.Of(MountInfo.ReadAll());
             StandInSpec.Rewrite(
-                bundle.Spec, SandboxSkeleton.Place, InstalledFiles.Own(config).Host, cgroups, StandInSpec.OomScore);
+                bundle.Spec, key, SandboxSkeleton.Place, InstalledFiles.Own(config).Host, cgroups,
+                StandInSpec.OomScore);
             SandboxSkeleton.Ensure();
             string sandbox = bundle.SaveForSandbox();
             HandedFiles.Place([connection]);
@@ -48,7 +49,10 @@ internal static class PodContainerVerb
         {
             foreach ((string path, bool recursive, bool readOnly) in plan.Sources)
                 trees.Add(MountTree.Copy(path, recursive, readOnly));
-            var order = new JoinPod(key, plan.Setup, [.. plan.Sources.Select(static source => source.ReadOnly)]);
+            var order = new JoinPod(key, plan.Setup, [.. plan.Sources.Select(static source => source.ReadOnly)])
+            {
+                Target = plan.Target is { } process ? PodTarget.KeyOf(process) : "",
+            };
             return PodConnection.Open(pod, order, trees, config.BootTimeout);
         }
         finally

@@ -35,6 +35,13 @@ internal static class UpdateVerb
     {
         string? id = command.ContainerId(FlagsWithValue);
         string? resources = command.ValueOf(FlagsWithValue, "--resources", "-r");
+        if (id != null && PodChange.Of(command, config, id) is { } change)
+        {
+            change.Limit(Read(ReadFile(resources ?? throw new UsageException(
+                "update of a pod's container needs --resources FILE"))));
+            return 0;
+        }
+
         MachineFolder? folder = id == null ? null : OwnMachine.Find(command, config, id);
         IReadOnlyList<string> arguments = command.Arguments;
         if (folder != null)
@@ -50,8 +57,7 @@ internal static class UpdateVerb
     // The rewritten resources go to the low-level runtime on its standard input, whatever they came in on.
     private static List<string> Rewrite(CommandLine command, string resources, MachineDescription machine, MachineFolder folder)
     {
-        using SafeFileHandle source = resources == "-" ? FileDescriptor.Duplicate(new SafeFileHandle(StandardInput, false)) : FileDescriptor.Open(resources, OpenFlags.ReadOnly);
-        JsonObject limits = Read(FileDescriptor.ReadToEnd(source));
+        JsonObject limits = Read(ReadFile(resources));
         SetInGuest(limits, machine, folder);
         Hardware hardware = machine.Hardware;
         long overhead = MemoryOverhead.Of(hardware.UseKvm, machine.Shares.Count > 0, hardware.MemoryBytes);
@@ -62,6 +68,13 @@ internal static class UpdateVerb
         FileDescriptor.Rewind(rewritten);
         FileDescriptor.PlaceAt(rewritten, StandardInput);
         return [.. command.Arguments.Select(argument => argument == resources ? "-" : argument)];
+    }
+
+    private static byte[] ReadFile(string path)
+    {
+        using SafeFileHandle source = path == "-" ? FileDescriptor.Duplicate(new SafeFileHandle(StandardInput, false))
+            : FileDescriptor.Open(path, OpenFlags.ReadOnly);
+        return FileDescriptor.ReadToEnd(source);
     }
 
     private static void Bound(JsonNode? memory, long most)

@@ -19,6 +19,7 @@ internal static class VerbTable
         ["exec"] = static command => ExecVerb.Run(command, HostConfig.Load()),
         ["kill"] = static command => KillVerb.Run(command, HostConfig.Load()),
         ["pause"] = static command => PauseVerb.Run(command, HostConfig.Load()),
+        ["resume"] = static command => ResumeVerb.Run(command, HostConfig.Load()),
         ["update"] = static command => UpdateVerb.Run(command, HostConfig.Load()),
         ["checkpoint"] = static command => CheckpointVerb.Run(command, HostConfig.Load()),
         ["restore"] = static command => RestoreVerb.Run(command, HostConfig.Load()),
@@ -37,7 +38,7 @@ internal static class VerbTable
 
     // Anything else may be a flag's value that was taken for the verb: to pass it on could start a container without a machine.
     private static readonly string[] PassedOn =
-        ["events", "features", "list", "ps", "resume", "spec", "start", "state"];
+        ["events", "features", "list", "ps", "spec", "start", "state"];
 
     private static string OnlyArgument(CommandLine command)
         => command.AfterVerb.Count == 1 ? command.AfterVerb[0] : throw new UsageException($"'{command.Verb}' is what RunCVM's own parts call; see runcvm help");

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Runcvm.Linux.Mounts;
 using Runcvm.Oci;
@@ -19,12 +20,17 @@ internal sealed class ContainerPlan
 
     internal ContainerSetup Setup { get; private set; } = null!;
 
+    /// <summary>Number of the host's process that stands for the container whose processes this one is to see; null
+    /// where it is to see its own, or the pod's.</summary>
+    internal string? Target { get; private set; }
+
     /// <summary>Reads a container's spec.</summary>
     /// <param name="bundle">its bundle</param>
     /// <param name="pod">id of the pod's sandbox</param>
     /// <param name="hasInput">whether anything will come on its standard input</param>
+    /// <param name="machine">the guest's processor</param>
     /// <exception cref="UsageException">it asks for what a machine cannot give</exception>
-    internal static ContainerPlan Of(Bundle bundle, string pod, bool hasInput)
+    internal static ContainerPlan Of(Bundle bundle, string pod, bool hasInput, Architecture machine)
     {
         JsonObject spec = bundle.Spec;
         JsonNode? linux = spec["linux"];
@@ -44,6 +50,7 @@ internal sealed class ContainerPlan
         // Mount points are made in it, as by every runtime; what the container may do to it the guest decides.
         plan.Sources.Add((bundle.RootPath, true, false));
         foreach (JsonNode? mount in ProcessReader.Items(spec["mounts"])) plan.Add(mount!);
+        plan.Target = PodRules.TargetOf(spec);
         plan.Setup = new ContainerSetup
         {
             RootShare = 1,
@@ -51,9 +58,10 @@ internal sealed class ContainerPlan
             Mounts = plan._mounts,
             MaskedPaths = Paths(linux?["maskedPaths"]),
             ReadOnlyPaths = Paths(linux?["readonlyPaths"]),
-            SharesProcesses = NamespacePath(linux, "pid") != null,
+            SharesProcesses = plan.Target == null && NamespacePath(linux, "pid") != null,
             HasDevices = HostDevices.AllowsAll(linux?["resources"]?["devices"]),
             Limits = Limits(linux?["resources"]),
+            Filter = SeccompReader.Program(linux?["seccomp"], machine),
             Process = ProcessReader.Read(process, environment, static () => false) with
             {
                 Capabilities = ProcessReader.ExactCapabilities(process["capabilities"]),
@@ -61,6 +69,24 @@ internal sealed class ContainerPlan
             },
         };
         return plan;
+    }
+
+    /// <summary>Limits that a container is to have from now on: a negative number is none, and 0 what it
+    /// had.</summary>
+    /// <param name="resources">as `update --resources` gives them</param>
+    internal static ContainerLimits Changed(JsonNode resources)
+    {
+        JsonNode? cpu = resources["cpu"];
+        return new ContainerLimits
+        {
+            Memory = Bounded(resources["memory"]?["limit"]?.GetValue<long>()),
+            Processes = Bounded(resources["pids"]?["limit"]?.GetValue<long>()),
+            CpuQuota = Bounded(cpu?["quota"]?.GetValue<long>()),
+            CpuPeriod = Positive(cpu?["period"]?.GetValue<long>()),
+            CpuWeight = Weight(Positive(cpu?["shares"]?.GetValue<long>())),
+        };
+
+        static long Bounded(long? limit) => limit < 0 ? -1 : Positive(limit);
     }
 
     private void Add(JsonNode mount)

@@ -34,12 +34,14 @@ internal static class PodRules
         if (!Has(spec, "pid")) throw Refused("hostPID", "a machine has processes of its own; leave it out");
         if (!Has(spec, "network")) throw Refused("hostNetwork", "its network is the machine's own; leave it out");
         if (!Has(spec, "ipc")) throw Refused("hostIPC", "a machine has a kernel of its own; leave it out");
-        // The sandbox's namespaces are named by its process. Another process is another container's.
-        if (ProcessOf(spec, "pid") is { } process && ProcessOf(spec, "ipc") is { } sandbox && process != sandbox)
-            throw new UsageException(
-                "a container that is to see the processes of one other container (kubectl debug --target) cannot be "
-                + "had in a machine yet; leave the target out, or set shareProcessNamespace for the pod");
     }
+
+    /// <summary>Number of the process that stands for the one container whose processes this one is to see (kubectl
+    /// debug --target); null where it is not so. The sandbox's namespaces are named by its process. Another process is
+    /// another container's.</summary>
+    internal static string? TargetOf(JsonObject spec)
+        => ProcessOf(spec, "pid") is { } process && ProcessOf(spec, "ipc") is { } sandbox && process != sandbox
+            ? process : null;
 
     /// <summary>Options of the machine, as variables are written.</summary>
     internal static string[] Options(JsonObject spec)

@@ -13,20 +13,26 @@ internal static class StandInSpec
     /// engine which learns of a lack of memory from the cgroup alone can be told with little.</summary>
     internal const long Memory = 64L * 1024 * 1024;
 
+    /// <summary>Variable of a stand-in that says which container it stands for, and its equals sign.</summary>
+    internal const string KeyVariable = "RUNCVM_CONTAINER=";
+
     // As the engines' own programs that do nothing: to end it frees no memory, and would end what it stands for.
     private const int UsualOomScore = -998;
 
     /// <param name="spec">of the container</param>
+    /// <param name="key">what the host calls it</param>
     /// <param name="skeleton">the empty root of every sandbox</param>
     /// <param name="program">this program on the host</param>
     /// <param name="cgroups">what the host can limit</param>
     /// <param name="oomScore">see <see cref="OomScore"/></param>
     internal static void Rewrite(
-        JsonObject spec, string skeleton, string program, HostCgroups cgroups, int oomScore)
+        JsonObject spec, string key, string skeleton, string program, HostCgroups cgroups, int oomScore)
     {
         JsonObject linux = SandboxSpec.Child(spec, "linux");
         spec["root"] = new JsonObject { ["path"] = skeleton, ["readonly"] = true };
-        RewriteProcess(SandboxSpec.Child(spec, "process"), [], oomScore);
+        JsonObject process = SandboxSpec.Child(spec, "process");
+        RewriteProcess(process, [], oomScore);
+        process["env"]!.AsArray().Add((JsonNode)(KeyVariable + key));
         spec["mounts"] = new JsonArray
         {
             SpecMount.Of("proc", "proc", "/proc", "nosuid", "noexec", "nodev"),

@@ -116,7 +116,7 @@ internal sealed class GuestSession(
                     end = new ProcessEnd(failure.Code, TextRing.Printable(failure.Message));
                     break;
                 case MessageKind.Started or MessageKind.Exited or MessageKind.StartFailed
-                    or MessageKind.Prepared or MessageKind.Removed:
+                    or MessageKind.Prepared or MessageKind.Removed or MessageKind.Changed:
                     control.Deliver(message);
                     break;
                 case MessageKind.Notice:

@@ -4,8 +4,9 @@ using Runcvm.Protocol.Wire;
 namespace Runcvm.Supervisor;
 
 /// <summary>A process of a pod's container as the supervisor knows it: the guest's words of it come here.</summary>
+/// <param name="link">to the guest</param>
 /// <param name="id">its number</param>
-internal sealed class PodProcess(uint id)
+internal sealed class PodProcess(GuestLink link, uint id)
 {
     private readonly TaskCompletionSource<StartFailed?> _prepared = new();
     private readonly TaskCompletionSource _started = new();
@@ -15,6 +16,9 @@ internal sealed class PodProcess(uint id)
     private bool _hasEnded;
 
     internal uint Id { get; } = id;
+
+    /// <summary>Of its container.</summary>
+    internal PodChanges Changes { get; } = new(link, id);
 
     /// <summary>The streams, once it was to be started.</summary>
     internal ProcessSession? Session { get; set; }
@@ -55,6 +59,9 @@ internal sealed class PodProcess(uint id)
                 _hasEnded = true;
                 await Session.CompleteAsync(end);
                 _ended.TrySetResult(end);
+                break;
+            case MessageKind.Changed:
+                Changes.Take(message.Read<Changed>());
                 break;
             case MessageKind.Removed:
                 _ = message.Read<Removed>();

@@ -31,6 +31,8 @@ internal sealed class PodServer(
     // Containers and processes with long arguments that are taken at a time.
     private const int MostLarge = 4;
 
+    private const string NotRunning = "the container is not running";
+
     private readonly Turns _large = new(MostLarge);
     private readonly AsyncFile _listener = AsyncFile.NonBlocking(loop, listener);
     private readonly Dictionary<string, PodProcess> _containers = [];
@@ -84,6 +86,8 @@ internal sealed class PodServer(
             // What a stand-in has to say is short.
             client.EndFirst();
             if (first.Kind == MessageKind.JoinPod) await ServeContainerAsync(client, first.Read<JoinPod>());
+            else if (first.Kind == MessageKind.ChangeContainer)
+                await ServeChangeAsync(client, first.Read<ChangeContainer>());
             else await ServeProcessAsync(client, first.Read<JoinContainer>());
         }
         catch (Exception e) when (
@@ -97,7 +101,7 @@ internal sealed class PodServer(
 
     private async Task ServeContainerAsync(ClientConnection client, JoinPod order)
     {
-        var process = new PodProcess(link.NextId());
+        var process = new PodProcess(link, link.NextId());
         if (_containers.Count == MostContainers)
         {
             await RefuseAsync(client, $"the pod has {MostContainers} containers, which are all that it can have");
@@ -169,10 +173,12 @@ internal sealed class PodServer(
 
     private async Task HaveRemovedAsync(PodProcess process)
     {
+        Task changed = process.Changes.EndAsync();
         await link.SendAsync(new RemoveContainer(process.Id));
         // It owes all of these, in whatever order.
         await process.Prepared;
         if (process.Session != null) await process.Ended;
+        await changed;
         await process.Removed;
         _processes.Remove(process.Id);
     }
@@ -187,6 +193,7 @@ internal sealed class PodServer(
         return order.Container with
         {
             RootShare = NumberOf(order.Container.RootShare),
+            ProcessesOf = TargetOf(order),
             Mounts = [.. order.Container.Mounts.Select(mount => mount.Share == 0 ? mount
                 : mount with { Share = NumberOf(mount.Share) })],
         };
@@ -195,12 +202,35 @@ internal sealed class PodServer(
             : throw new WireFormatException($"a container wants share {place} of {taken.Count}");
     }
 
+    // Where its processes do not run any more, the guest says so.
+    private uint TargetOf(JoinPod order)
+        => order.Target.Length == 0 ? 0
+            : _containers.TryGetValue(order.Target, out PodProcess? target) ? target.Id
+            : throw new UsageException("the container whose processes are to be seen is not running");
+
+    private async Task ServeChangeAsync(ClientConnection client, ChangeContainer order)
+    {
+        Task<ReceivedMessage?> gone = client.ReadAsync().AsTask();
+        Task<string> change = _containers.TryGetValue(order.Key, out PodProcess? process)
+            ? ChangeAsync(process, order.Change) : Task.FromResult(NotRunning);
+        // Who asks says nothing more.
+        if (await Task.WhenAny(change, gone) == change) await client.SendAsync(new LimitsSet(await change));
+    }
+
+    private static async Task<string> ChangeAsync(PodProcess process, ContainerChange change)
+    {
+        if (change.Signal == 0) return await process.Changes.AskAsync(change);
+        if (process.Session == null || process.Ended.IsCompleted) return NotRunning;
+        await process.Session.SignalAsync(new Signal(process.Id, change.Signal).CheckedNumber());
+        return "";
+    }
+
     private async Task ServeProcessAsync(ClientConnection client, JoinContainer order)
     {
         Task<ReceivedMessage?> next = client.ReadAsync().AsTask();
         if (!_containers.TryGetValue(order.Key, out PodProcess? container))
         {
-            await RefuseAsync(client, "the container is not running");
+            await RefuseAsync(client, NotRunning);
             return;
         }
 
@@ -208,11 +238,11 @@ internal sealed class PodServer(
         await Task.WhenAny(container.Started, container.Removed, container.Ended);
         if (!container.Started.IsCompleted || container.Ended.IsCompleted || container.Removed.IsCompleted)
         {
-            await RefuseAsync(client, "the container is not running");
+            await RefuseAsync(client, NotRunning);
             return;
         }
 
-        var process = new PodProcess(link.NextId());
+        var process = new PodProcess(link, link.NextId());
         _processes.Add(process.Id, process);
         try
         {

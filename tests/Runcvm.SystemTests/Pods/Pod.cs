@@ -72,6 +72,11 @@ internal sealed class Pod
         return (answer.Number(3), (answer.Text(1) + answer.Text(2)).Trim());
     }
 
+    /// <summary>Gives a container another memory limit, in bytes.</summary>
+    public Task LimitAsync(string id, long memory)
+        => _engine.Cri.CallAsync(
+            "UpdateContainerResources", new ProtoMessage().With(1, id).With(2, new ProtoMessage().With(4, memory)));
+
     public Task StopAsync(string id, int seconds)
         => _engine.Cri.CallAsync("StopContainer", new ProtoMessage().With(1, id).With(2, seconds));
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Runcvm.Linux.Mounts;
 using Runcvm.Oci;
@@ -72,8 +73,43 @@ public sealed class ContainerPlanTests : IDisposable
         => Assert.True(Plan(static spec => Namespace(spec, "pid")["path"] = "/proc/7/ns/pid").Setup.SharesProcesses);
 
     [Fact]
-    public void That_of_another_container_is_refused()
-        => Refused("--target", static spec => Namespace(spec, "pid")["path"] = "/proc/8/ns/pid");
+    public void One_with_the_path_of_another_process_is_that_containers()
+    {
+        ContainerPlan plan = Plan(static spec => Namespace(spec, "pid")["path"] = "/proc/8/ns/pid");
+        Assert.Equal("8", plan.Target);
+        Assert.False(plan.Setup.SharesProcesses);
+        Assert.Null(Plan().Target);
+    }
+
+    [Fact]
+    public void A_profile_of_system_calls_is_the_guests()
+    {
+        Assert.Empty(Plan().Setup.Filter);
+        byte[] filter = Plan(static spec => spec["linux"]!["seccomp"] =
+            new JsonObject { ["defaultAction"] = "SCMP_ACT_ERRNO" }).Setup.Filter;
+        Assert.NotEmpty(filter);
+        // struct sock_filter
+        Assert.Equal(0, filter.Length % 8);
+    }
+
+    [Fact]
+    public void A_change_of_limits_leaves_what_it_does_not_name()
+    {
+        JsonNode named = JsonNode.Parse("""
+            {"memory": {"limit": 1048576}, "cpu": {"quota": -1, "period": 100000, "shares": 2}, "pids": {"limit": -1}}
+            """)!;
+        Assert.Equal(
+            new ContainerLimits
+            {
+                Memory = 1 << 20,
+                CpuQuota = -1,
+                CpuPeriod = 100_000,
+                CpuWeight = 1,
+                Processes = -1,
+            },
+            ContainerPlan.Changed(named));
+        Assert.Equal(new ContainerLimits(), ContainerPlan.Changed(new JsonObject()));
+    }
 
     [Theory]
     [InlineData("pid", "hostPID")]
@@ -105,10 +141,12 @@ public sealed class ContainerPlanTests : IDisposable
     public void The_stand_in_has_nothing_of_the_container()
     {
         JsonObject spec = Bundle(null).Spec;
-        StandInSpec.Rewrite(spec, "/skeleton", "/usr/bin/runcvm", new HostCgroups(true, true, true), oomScore: -998);
+        StandInSpec.Rewrite(
+            spec, "k1", "/skeleton", "/usr/bin/runcvm", new HostCgroups(true, true, true), oomScore: -998);
         Assert.Equal(["/runcvm", "stand-in"], ProcessReader.Texts(spec["process"]!["args"]));
         Assert.Empty(ProcessReader.Texts(spec["process"]!["capabilities"]!["bounding"]));
         Assert.DoesNotContain("SECRET=1", ProcessReader.Texts(spec["process"]!["env"]));
+        Assert.Contains(StandInSpec.KeyVariable + "k1", ProcessReader.Texts(spec["process"]!["env"]));
         string[] sources = [.. spec["mounts"]!.AsArray().Select(static mount => mount!["source"]!.GetValue<string>())];
         Assert.Equal(["proc", "tmpfs", "devpts", "/usr/bin/runcvm"], sources);
         Assert.All(spec["linux"]!["namespaces"]!.AsArray(), static item => Assert.Null(item!["path"]));
@@ -124,7 +162,7 @@ public sealed class ContainerPlanTests : IDisposable
         => Assert.Contains(word, Assert.Throws<UsageException>(() => Plan(change)).Message, StringComparison.Ordinal);
 
     private ContainerPlan Plan(Action<JsonObject>? change = null)
-        => ContainerPlan.Of(Bundle(change), "s1", hasInput: false);
+        => ContainerPlan.Of(Bundle(change), "s1", hasInput: false, Architecture.X64);
 
     private Bundle Bundle(Action<JsonObject>? change)
     {

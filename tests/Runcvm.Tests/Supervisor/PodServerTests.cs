@@ -118,6 +118,69 @@ public sealed class PodServerTests : IDisposable
     }
 
     [Fact]
+    public void A_change_is_the_guests_and_so_is_the_answer() => Run(Everybody, async pod =>
+    {
+        using AsyncFile client = Connect();
+        await JoinAsync(client, "c1", _folder);
+        uint id = (await GuestAsync<AddContainer>()).Id;
+        var change = new ContainerChange { Limits = new ContainerLimits { Memory = 5 }, Motion = Motion.Stand };
+        using AsyncFile asking = Connect();
+        await asking.SendAsync(new ChangeContainer("c1", change));
+        Assert.Equal(new Change(id, change), await GuestAsync<Change>());
+        // Nobody waits for two answers at once.
+        Assert.StartsWith("the container is being changed", await ChangeAsync("c1", change), StringComparison.Ordinal);
+        Say(pod, new Changed(id, "full"));
+        Assert.Equal("full", (await new MessageReader(asking.ReadAsync).ReadAsync())!.Value.Read<LimitsSet>().Failure);
+        Assert.Throws<WireFormatException>(() => Say(pod, new Changed(id, "")));
+    });
+
+    [Fact]
+    public void What_does_not_run_is_not_changed_and_takes_no_signal() => Run(Everybody, async _ =>
+    {
+        var signal = new ContainerChange { Signal = 19 };
+        Assert.Equal("the container is not running", await ChangeAsync("c1", new ContainerChange()));
+        using AsyncFile client = Connect();
+        await JoinAsync(client, "c1", _folder);
+        await GuestAsync<AddContainer>();
+        Assert.Equal("the container is not running", await ChangeAsync("c1", signal));
+    });
+
+    [Fact]
+    public void A_container_is_removed_when_the_guest_owes_no_answer_of_a_change() => Run(Everybody, async pod =>
+    {
+        using AsyncFile client = Connect();
+        await JoinAsync(client, "c1", _folder);
+        uint id = (await GuestAsync<AddContainer>()).Id;
+        using AsyncFile asking = Connect();
+        await asking.SendAsync(new ChangeContainer("c1", new ContainerChange()));
+        await GuestAsync<Change>();
+        client.Dispose();
+        await GuestAsync<RemoveContainer>();
+        Assert.Equal("the container is not running", await ChangeAsync("c1", new ContainerChange()));
+        Say(pod, new Prepared(id));
+        Say(pod, new Removed(id));
+        Say(pod, new Changed(id, "the container is not there any more"));
+        Assert.Equal([2u], (await GuestAsync<LoseShares>()).Shares);
+        Assert.False(pod.TryDeliver(new ReceivedMessage(MessageKind.Changed, Body(new Changed(id, "")))));
+    });
+
+    [Fact]
+    public void A_container_may_see_the_processes_of_another() => Run(Everybody, async _ =>
+    {
+        SafeFileHandle Folder() => FileDescriptor.Open(_folder, OpenFlags.Path);
+        using AsyncFile lost = Connect();
+        await JoinAsync(lost, new JoinPod("c0", Setup(1), [false]) { Target = "c1" }, [Folder()]);
+        Assert.Equal(MessageKind.StartFailed, await AnswerAsync(lost));
+        await GuestAsync<LoseShares>();
+        using AsyncFile first = Connect();
+        await JoinAsync(first, "c1", _folder);
+        uint id = (await GuestAsync<AddContainer>()).Id;
+        using AsyncFile second = Connect();
+        await JoinAsync(second, new JoinPod("c2", Setup(1), [false]) { Target = "c1" }, [Folder()]);
+        Assert.Equal(id, (await GuestAsync<AddContainer>()).Container.ProcessesOf);
+    });
+
+    [Fact]
     public void A_second_container_of_one_id_is_refused() => Run(Everybody, async _ =>
     {
         using AsyncFile first = Connect();
@@ -216,6 +279,13 @@ public sealed class PodServerTests : IDisposable
         UnixSocket.SendWithFiles(client.Handle, message.AsSpan(0, 1), files);
         await client.WriteAsync(message.AsMemory(1));
         foreach (SafeFileHandle file in files) file.Dispose();
+    }
+
+    private async Task<string> ChangeAsync(string key, ContainerChange change)
+    {
+        using AsyncFile asking = Connect();
+        await asking.SendAsync(new ChangeContainer(key, change));
+        return (await new MessageReader(asking.ReadAsync).ReadAsync())!.Value.Read<LimitsSet>().Failure;
     }
 
     private static async Task<MessageKind?> AnswerAsync(AsyncFile client)
