@@ -17,7 +17,7 @@ internal static class MessageTarget
         RoundTrip.Try<BootReport>, RoundTrip.Try<LimitsSet>, RoundTrip.Try<Prepare>, RoundTrip.Try<Stopped>,
         RoundTrip.Try<ReadBootReport>, RoundTrip.Try<AddContainer>, RoundTrip.Try<RemoveContainer>,
         RoundTrip.Try<LoseShares>, RoundTrip.Try<Prepared>, RoundTrip.Try<Removed>, RoundTrip.Try<JoinPod>,
-        RoundTrip.Try<JoinContainer>,
+        RoundTrip.Try<JoinContainer>, RoundTrip.Try<ChangeContainer>, RoundTrip.Try<Change>, RoundTrip.Try<Changed>,
     ];
 
     internal static void Run(byte[] input)
