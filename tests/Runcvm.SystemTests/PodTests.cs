@@ -144,6 +144,8 @@ public class PodTests(DockerEngine engine) : MachineTest(engine)
         Pod pod = await Pod.RunAsync(_pods, "changing");
         string ticking = await pod.StartAsync("ticking", Filtered(profile),
             "sh", "-c", "trap 'echo window' WINCH; while :; do echo >>/ticks; sleep 0.1; done");
+        // Its processes can be seen once it runs, for which an exec waits.
+        Assert.Equal((0, ""), await pod.ExecAsync(ticking, "true"));
         string looking = await pod.StartAsync("looking", Seeing(ticking), "sh", "-c", Forever);
         Assert.Contains(">>/ticks", (await pod.ExecAsync(looking, "ps")).Output, StringComparison.Ordinal);
 
