@@ -9,11 +9,16 @@ internal static class FirecrackerLog
         "RunWithApiError error: ", "RunWithoutApiError error: ", "Failed to build MicroVM from Json: ",
         "Configuration for VMM from one single json failed: ", "Could not Start MicroVM from one single json: ", "Failed to build MicroVM: ",
         "System configuration error: ", "Block device error: ", "Unable to create the virtio block device: ", "Virtio backend error: ",
+        "VM config error: ", "Kvm error: ", "Could not attach device: ",
     ];
 
     // The same once more in Rust's notation, and what is no reason.
     private static readonly string[] Noise =
         ["Error: RunWith", "Firecracker exiting ", "Running Firecracker ", "Listening on API socket ", "Successfully started microvm "];
+
+    // What it warns of while a guest runs well. A kernel asks ports at which this machine has nothing.
+    private static readonly string[] Harmless =
+        ["failed: Failed to find address range", "Received a VcpuEvent::Resume message with immediate_exit enabled"];
 
     private static readonly (string Part, string Cure)[] Cures =
     [
@@ -39,7 +44,9 @@ internal static class FirecrackerLog
         return cure == null ? said : $"{said} ({cure})";
     }
 
-    private static bool IsReason(string line) => line.Length > 0 && !Noise.Any(noise => line.StartsWith(noise, StringComparison.Ordinal));
+    private static bool IsReason(string line)
+        => line.Length > 0 && !Noise.Any(noise => line.StartsWith(noise, StringComparison.Ordinal))
+            && !Harmless.Any(harmless => line.Contains(harmless, StringComparison.Ordinal));
 
     // "2026-01-31T12:00:00.000000000 [runcvm:main:ERROR] text"
     private static string WithoutPrefix(string line)

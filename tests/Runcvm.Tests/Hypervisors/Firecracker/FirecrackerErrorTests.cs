@@ -56,6 +56,19 @@ public class FirecrackerErrorTests
             2026-01-31T12:00:00.100000000 [runcvm:main:ERROR] Firecracker exiting with error. exit_code=1
             """));
 
+    [Theory]
+    [InlineData(
+        "RunWithApiError error: Failed to build MicroVM from Json: VM config error: The memory size is invalid.",
+        "The memory size is invalid")]
+    [InlineData("Kvm error: Error creating VM object.", "Error creating VM object")]
+    [InlineData("Could not attach device: Bus error.", "Bus error")]
+    [InlineData("vcpu: IO read @ 0x87:0x1 failed: Failed to find address range.", "")]
+    [InlineData("vcpu: IO write @ 0x60:0x1 failed: Failed to find address range.", "")]
+    [InlineData("Received a VcpuEvent::Resume message with immediate_exit enabled. immediate_exit was disabled", "")]
+    public void Wrappers_are_taken_off_and_a_warning_is_no_reason(string line, string reason)
+        => Assert.Equal(
+            reason, FirecrackerLog.Explain($"2026-01-31T12:00:00.000000000 [runcvm:fc_vcpu 0:WARN] {line}"));
+
     [Fact]
     public void With_a_full_disk() => Assert.Equal(
         "Failed to write to the log: No space left on device (os error 28) (a disk of the host is full)",
@@ -63,7 +76,7 @@ public class FirecrackerErrorTests
 
     [Fact]
     public void Where_kvm_cannot_be_opened_the_reason_is_one_line() => Assert.Equal(
-        "Kvm error: Error creating KVM object: Permission denied (os error 13) Make sure of the ACL "
+        "Error creating KVM object: Permission denied (os error 13) Make sure of the ACL "
         + "(/dev/kvm cannot be used here; RUNCVM_HYPERVISOR=qemu also runs without it)",
         FirecrackerLog.Explain(
             "2026-01-31T12:00:00.0 [runcvm:main:ERROR] RunWithApiError error: Failed to build MicroVM from Json: Could not Start MicroVM from one single json: "
