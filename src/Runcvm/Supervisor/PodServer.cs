@@ -193,7 +193,7 @@ internal sealed class PodServer(
         return order.Container with
         {
             RootShare = NumberOf(order.Container.RootShare),
-            ProcessesOf = TargetOf(order),
+            ProcessesOf = await TargetAsync(order),
             Mounts = [.. order.Container.Mounts.Select(mount => mount.Share == 0 ? mount
                 : mount with { Share = NumberOf(mount.Share) })],
         };
@@ -202,11 +202,18 @@ internal sealed class PodServer(
             : throw new WireFormatException($"a container wants share {place} of {taken.Count}");
     }
 
-    // Where its processes do not run any more, the guest says so.
-    private uint TargetOf(JoinPod order)
-        => order.Target.Length == 0 ? 0
-            : _containers.TryGetValue(order.Target, out PodProcess? target) ? target.Id
-            : throw new UsageException("the container whose processes are to be seen is not running");
+    private async Task<uint> TargetAsync(JoinPod order)
+    {
+        if (order.Target.Length == 0) return 0;
+        if (_containers.TryGetValue(order.Target, out PodProcess? target))
+        {
+            // An engine may be faster than the container's own program.
+            await Task.WhenAny(target.Started, target.Removed, target.Ended);
+            if (target.Started.IsCompleted && !target.Ended.IsCompleted) return target.Id;
+        }
+
+        throw new UsageException("the container whose processes are to be seen is not running");
+    }
 
     private async Task ServeChangeAsync(ClientConnection client, ChangeContainer order)
     {

@@ -165,7 +165,7 @@ public sealed class PodServerTests : IDisposable
     });
 
     [Fact]
-    public void A_container_may_see_the_processes_of_another() => Run(Everybody, async _ =>
+    public void A_container_that_is_to_see_anothers_processes_waits_for_them() => Run(Everybody, async pod =>
     {
         SafeFileHandle Folder() => FileDescriptor.Open(_folder, OpenFlags.Path);
         using AsyncFile lost = Connect();
@@ -177,7 +177,12 @@ public sealed class PodServerTests : IDisposable
         uint id = (await GuestAsync<AddContainer>()).Id;
         using AsyncFile second = Connect();
         await JoinAsync(second, new JoinPod("c2", Setup(1), [false]) { Target = "c1" }, [Folder()]);
-        Assert.Equal(id, (await GuestAsync<AddContainer>()).Container.ProcessesOf);
+        // It never runs, so there is nothing to be seen.
+        first.Dispose();
+        await GuestAsync<RemoveContainer>();
+        Say(pod, new Prepared(id));
+        Say(pod, new Removed(id));
+        Assert.Equal(MessageKind.StartFailed, await AnswerAsync(second));
     });
 
     [Fact]
