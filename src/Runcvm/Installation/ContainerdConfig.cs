@@ -24,7 +24,9 @@ internal static class ContainerdConfig
         bool isNew = string.IsNullOrWhiteSpace(rest);
         string start = isNew ? "version = 2\n" : rest.EndsWith('\n') ? rest : rest + "\n";
         string plugin = isNew ? PluginOf(2, file) : PluginOf(VersionOf(rest), file);
-        string changed = $"{start}\n{Block(plugin, program)}";
+        // containerd before 2 forgets its own runc once a file names any runtime, and runs no pods then.
+        bool namesRuntimes = rest.Split('\n').Any(static line => NamesRuntimes(line));
+        string changed = $"{start}\n{Block(plugin, program, withRunc: !namesRuntimes)}";
         return changed == text ? null : changed;
     }
 
@@ -43,12 +45,18 @@ internal static class ContainerdConfig
             && (line.Contains("\"cri\"", StringComparison.Ordinal) || line.Contains("'cri'", StringComparison.Ordinal)
                 || line.Contains(".cri", StringComparison.Ordinal)));
 
-    private static string Block(string plugin, string program)
+    private static bool NamesRuntimes(string line)
+        => line.Split('#', 2)[0].Replace("\"", "").Replace("'", "")
+            .Contains(".containerd.runtimes", StringComparison.Ordinal);
+
+    private static string Block(string plugin, string program, bool withRunc)
     {
-        string table = $"plugins.\"{plugin}\".containerd.runtimes.{Name}";
+        string runtimes = $"plugins.\"{plugin}\".containerd.runtimes";
+        string table = $"{runtimes}.{Name}";
+        string runc = withRunc ? $"[{runtimes}.runc]\n  runtime_type = \"io.containerd.runc.v2\"\n" : "";
         return $"""
             {First}
-            [{table}]
+            {runc}[{table}]
               runtime_type = "io.containerd.runc.v2"
               pod_annotations = ["io.runcvm/*"]
               [{table}.options]

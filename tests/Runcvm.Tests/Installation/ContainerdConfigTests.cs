@@ -37,6 +37,17 @@ public sealed class ContainerdConfigTests
         Assert.Null(ContainerdConfig.WithoutRuntime(null, File));
     }
 
+    [Theory]
+    [InlineData(null, true)]
+    [InlineData("version = 2\n[debug]\n", true)]
+    [InlineData("version = 2\n# [plugins.'x'.containerd.runtimes.runc]\n", true)]
+    [InlineData("version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.runc]\n", false)]
+    [InlineData("version = 2\n[plugins.'io.containerd.grpc.v1.cri'.containerd.runtimes]\n", false)]
+    public void Where_no_runtime_is_named_runc_is_too_or_containerd_would_forget_it(string? text, bool isNamed)
+        => Assert.Equal(isNamed, With(text)[(text?.Length ?? 0)..].Contains(
+            $"[plugins.\"{Old}\".containerd.runtimes.runc]\n  runtime_type = \"io.containerd.runc.v2\"\n",
+            StringComparison.Ordinal));
+
     [Fact]
     public void What_the_administrator_wrote_behind_it_stays()
     {
