@@ -21,7 +21,14 @@ internal static class AtomicFile
         string temporary = $"{to}.{Environment.ProcessId}.new";
         try
         {
-            using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
+            // Nobody else's until it is whole: it may hold what its mode keeps from others.
+            var options = new FileStreamOptions
+            {
+                Mode = FileMode.Create,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            };
+            using (var file = new FileStream(temporary, options))
             {
                 content(file);
 
