@@ -5,7 +5,7 @@ namespace Runcvm.Linux.Processes;
 /// <summary>A filter on system calls as the OCI runtime specification has it (linux.seccomp): which answer a call gets
 /// by its name and arguments.</summary>
 /// <param name="Usual">for calls of which no rule speaks</param>
-/// <param name="Rules">in their order; a rule without conditions counts where none with conditions holds</param>
+/// <param name="Rules">in their order; where a call has one without conditions, that one alone counts</param>
 public sealed record CallProfile(CallAnswer Usual, IReadOnlyList<CallRule> Rules);
 
 /// <summary>What becomes of a call.</summary>
@@ -72,7 +72,8 @@ public readonly record struct CallAnswer
 
     internal uint Value => _value;
 
-    internal bool LetsGo => this == Allow || this == Log;
+    // A tracer is to see all calls, also those that are newer than the profile.
+    internal bool LetsGo => this == Allow || this == Log || (_value & 0xffff0000) == Libc.SECCOMP_RET_TRACE;
 }
 
 /// <summary>A profile that cannot be a filter.</summary>

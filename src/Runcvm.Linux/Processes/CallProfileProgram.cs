@@ -65,7 +65,8 @@ internal sealed class CallProfileProgram
     {
         CallRule[] all = [.. rules];
         CallRule? always = Array.Find(all, static rule => rule.Conditions.Count == 0);
-        return new CallChoice(always?.Answer ?? usual, [.. all.Where(static rule => rule.Conditions.Count > 0)]);
+        // As libseccomp has it: a rule without conditions is the whole answer.
+        return always != null ? new CallChoice(always.Answer, []) : new CallChoice(usual, all);
     }
 
     private static void Add(List<Range> ranges, uint first, CallChoice choice)

@@ -53,14 +53,28 @@ public class CallProfileTests
         [
             new(Looked, CallAnswer.Fail(7), [new(0, CallTest.Equal, 1, 0), new(5, CallTest.Equal, 2, 0)]),
             new(Looked, CallAnswer.Fail(8), [new(0, CallTest.Equal, 3, 0)]),
-            new(Looked, CallAnswer.Fail(9), []),
         ];
         Behind(new CallProfile(CallAnswer.Allow, rules), static () =>
         {
             Assert.Equal((Errno)7, Call(Looked, 1, 0, 2));
-            Assert.Equal((Errno)9, Call(Looked, 1, 0, 3));
+            Assert.Equal(Errno.None, Call(Looked, 1, 0, 3));
             Assert.Equal((Errno)8, Call(Looked, 3));
-            Assert.Equal((Errno)9, Call(Looked));
+            Assert.Equal(Errno.None, Call(Looked));
+        });
+    }
+
+    [Fact]
+    public void A_rule_without_conditions_is_the_whole_answer_as_with_libseccomp()
+    {
+        CallRule[] rules =
+        [
+            new(Looked, CallAnswer.Allow, [new(0, CallTest.Equal, 1, 0)]),
+            new(Looked, CallAnswer.Fail(9), []),
+        ];
+        Behind(new CallProfile(CallAnswer.Allow, rules), static () =>
+        {
+            Assert.Equal((Errno)9, Call(Looked, 1));
+            Assert.Equal((Errno)9, Call(Looked, 2));
         });
     }
 
