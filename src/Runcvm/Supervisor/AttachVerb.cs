@@ -52,7 +52,7 @@ internal static class AttachVerb
         using var signals = new AsyncFile(loop, SignalSet.OpenForwarded());
         using AsyncFile supervisor = Connect(loop, process);
         Task forwarding = ForwardSignalsAsync(signals, supervisor);
-        ReceivedMessage? answer = await new MessageReader(supervisor.ReadAsync).ReadAsync();
+        ReceivedMessage? answer = await StandInVerb.AnswerAsync(supervisor);
         signals.Dispose();
         await forwarding;
         // What still ran in the machine was killed with it, as an exec is with its container.

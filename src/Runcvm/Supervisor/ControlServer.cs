@@ -128,10 +128,28 @@ internal sealed class ControlServer(
             // A process that outlives this session may still hold the streams.
             await relays;
         }
-        catch (Exception e) when (
-            e is WireFormatException or LinuxException or ObjectDisposedException or ChannelClosedException)
+        catch (LinuxException e)
         {
-            // One exec has failed, not the machine; attach reports that its connection was closed.
+            // One exec has failed, for lack of descriptors, say, and not the machine.
+            log.Debug($"an exec was given up: {e.Message}");
+            await TryRefuseAsync(client, e.Message);
+        }
+        catch (Exception e) when (e is WireFormatException or ObjectDisposedException or ChannelClosedException)
+        {
+            // It asked for what there is not, or the machine has ended: it sees the end of its connection.
+        }
+    }
+
+    // Who waits for the exec may have gone, or never asked for one.
+    private static async Task TryRefuseAsync(ClientConnection client, string why)
+    {
+        try
+        {
+            await client.ReportAsync(0, new ProcessEnd(SuperviseVerb.MachineFailed, why));
+        }
+        catch (Exception e) when (e is LinuxException or ObjectDisposedException)
+        {
+            // It sees the end of its connection.
         }
     }
 

@@ -59,7 +59,9 @@ internal static class StandInVerb
         return exited.Code;
     }
 
-    private static async Task<ReceivedMessage?> AnswerAsync(AsyncFile supervisor)
+    /// <summary>What the supervisor says of the process; null when it has ended, also before it read all that it was
+    /// sent.</summary>
+    internal static async Task<ReceivedMessage?> AnswerAsync(AsyncFile supervisor)
     {
         try
         {
