@@ -79,10 +79,11 @@ wait
 same=0 meant=0 wrong=0
 for case in "$work"/cases/*; do
     title=$(head -n 1 "$case") number=$(basename "$case")
-    reason=$(grep -F -- "$title: " "$here/differences.txt" | head -n 1 | cut -c$((${#title} + 3))-) || true
-    if grep -qx '\[124\]' "$results/$number.$base"; then
+    reason=$(awk -v title="$title: " 'index($0, title) == 1 { print substr($0, length(title) + 1); exit }' \
+        "$here/differences.txt")
+    if grep -qE '^\[(124|137)\]$' "$results/$number.$base" "$results/$number.$tried"; then
         wrong=$((wrong + 1))
-        echo "NO END with $base: $title"
+        echo "NO END: $title"
     elif cmp -s "$results/$number.$base" "$results/$number.$tried"; then
         same=$((same + 1))
         # On some engines only.
