@@ -19,6 +19,9 @@ public sealed class PodTargetTests
             "/bin/sleep", ["sleep", "100"], ["PATH=/bin", StandInSpec.KeyVariable + "k1"], files);
         try
         {
+            // Until it is that program it has the environment of this one.
+            Assert.True(SpinWait.SpinUntil(
+                () => File.ReadAllText($"/proc/{standIn.Id}/comm") == "sleep\n", TimeSpan.FromSeconds(30)));
             Assert.Equal("k1", PodTarget.KeyOf(standIn.Id.ToString(CultureInfo.InvariantCulture)));
         }
         finally
