@@ -5,7 +5,8 @@ namespace Runcvm.Linux.Processes;
 /// <summary>A filter on system calls as the OCI runtime specification has it (linux.seccomp): which answer a call gets
 /// by its name and arguments.</summary>
 /// <param name="Usual">for calls of which no rule speaks</param>
-/// <param name="Rules">in their order; where a call has one without conditions, that one alone counts</param>
+/// <param name="Rules">in their order; where a call has one without conditions, that one alone counts. One with the
+/// usual answer has no effect but that the call, and all that are older, count as known to the profile's author</param>
 public sealed record CallProfile(CallAnswer Usual, IReadOnlyList<CallRule> Rules);
 
 /// <summary>What becomes of a call.</summary>

@@ -63,7 +63,8 @@ internal sealed class CallProfileProgram
 
     private static CallChoice ChoiceOf(IEnumerable<CallRule> rules, CallAnswer usual)
     {
-        CallRule[] all = [.. rules];
+        // As with runc, a rule with the usual answer says only that its author knew the call.
+        CallRule[] all = [.. rules.Where(rule => rule.Answer != usual)];
         CallRule? always = Array.Find(all, static rule => rule.Conditions.Count == 0);
         // As libseccomp has it: a rule without conditions is the whole answer.
         return always != null ? new CallChoice(always.Answer, []) : new CallChoice(usual, all);

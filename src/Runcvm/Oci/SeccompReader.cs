@@ -19,7 +19,7 @@ internal static class SeccompReader
         if (seccomp == null) return [];
         CallAnswer usual = Answer(seccomp, "defaultAction", "defaultErrnoRet");
         List<CallRule> rules = [];
-        foreach (JsonNode? entry in ProcessReader.Items(seccomp["syscalls"])) AddRules(rules, entry!, usual);
+        foreach (JsonNode? entry in ProcessReader.Items(seccomp["syscalls"])) AddRules(rules, entry!);
         try
         {
             return SystemCallFilter.ProgramOf(new CallProfile(usual, rules), machine == Architecture.Arm64);
@@ -30,11 +30,9 @@ internal static class SeccompReader
         }
     }
 
-    private static void AddRules(List<CallRule> rules, JsonNode entry, CallAnswer usual)
+    private static void AddRules(List<CallRule> rules, JsonNode entry)
     {
         CallAnswer answer = Answer(entry, "action", "errnoRet");
-        // As with runc, for which such a rule says nothing.
-        if (answer == usual) return;
         CallCondition[] conditions = [.. ProcessReader.Items(entry["args"]).Select(static item => Condition(item!))];
         // Two conditions on one argument mean one of the two; on several arguments, all of them. runc has it so.
         bool isChoice = conditions.DistinctBy(static condition => condition.Argument).Count() < conditions.Length;

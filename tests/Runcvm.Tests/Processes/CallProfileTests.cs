@@ -93,6 +93,26 @@ public class CallProfileTests
     }
 
     [Fact]
+    public void A_rule_with_the_usual_answer_says_only_that_its_call_is_known()
+    {
+        IReadOnlyDictionary<string, int> numbers = ProfileCallTable.For(Arm64);
+        CallAnswer usual = CallAnswer.Fail((uint)Errno.EPERM);
+        CallRule[] rules =
+        [
+            .. numbers.Where(call => call.Value < numbers["mseal"])
+                .Select(static call => new CallRule(call.Key, CallAnswer.Allow, [])),
+            new(Looked, usual, []),
+            new("mseal", usual, []),
+        ];
+        Behind(new CallProfile(usual, rules), () =>
+        {
+            Assert.Equal(Errno.None, Call(Looked));
+            Assert.Equal(Errno.EPERM, Call("mseal"));
+            Assert.Equal(Errno.ENOSYS, Result(Libc.syscall(numbers["mseal"] + 1)));
+        });
+    }
+
+    [Fact]
     public void Calls_of_the_x32_abi_do_not_exist_whatever_the_usual_answer_is()
     {
         const int X32Bit = 0x40000000;
