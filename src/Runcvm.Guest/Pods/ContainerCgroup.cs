@@ -15,6 +15,11 @@ internal sealed class ContainerCgroup
     private const string Empty = "populated 0";
     private const string Inner = "/members";
 
+    // As runc has it.
+    private static readonly TimeSpan FreezePatience = TimeSpan.FromSeconds(10);
+
+    private static readonly Task Forever = new TaskCompletionSource().Task;
+
     private readonly string _folder;
 
     /// <summary>Makes it, with its limits.</summary>
@@ -57,15 +62,27 @@ internal sealed class ContainerCgroup
     internal void Kill() => Write("cgroup.kill", "1");
 
     /// <summary>Ends when none is left.</summary>
-    internal Task EmptyAsync(EventLoop loop) => AwaitAsync(loop, static events => Has(events, Empty));
+    internal Task EmptyAsync(EventLoop loop) => AwaitAsync(loop, static events => Has(events, Empty), Forever);
 
     /// <summary>Has all of them stand still, or go on, and ends when they do.</summary>
+    /// <exception cref="IOException">one of them does not stand still; they all go on</exception>
     internal async Task FreezeAsync(EventLoop loop, bool stand)
     {
         Write("cgroup.freeze", stand ? "1" : "0");
         string state = stand ? "frozen 1" : "frozen 0";
+        using var settled = new CancellationTokenSource();
+        Task<bool> timeout = loop.DelayAsync(FreezePatience, settled.Token);
         // Those that were killed meanwhile stand still as well.
-        await AwaitAsync(loop, events => Has(events, state) || Has(events, Empty));
+        if (await AwaitAsync(loop, events => Has(events, state) || Has(events, Empty), timeout))
+        {
+            settled.Cancel();
+            return;
+        }
+
+        // Its user is told of a failure, and must not find them standing still later.
+        if (stand) Write("cgroup.freeze", "0");
+        throw new IOException($"a process of the container has not {(stand ? "stood still" : "gone on")} for "
+            + $"{FreezePatience.TotalSeconds} s, probably because it waits for a device or a file system");
     }
 
     /// <summary>Whether the kernel has killed one because the container had used up its memory.</summary>
@@ -89,11 +106,13 @@ internal sealed class ContainerCgroup
 
     private static bool Has(string events, string state) => events.Contains(state, StringComparison.Ordinal);
 
-    private async Task AwaitAsync(EventLoop loop, Func<string, bool> isSo)
+    private async Task<bool> AwaitAsync(EventLoop loop, Func<string, bool> isSo, Task timeout)
     {
         string path = _folder + "/cgroup.events";
         using var events = new AsyncFile(loop, FileDescriptor.Open(path, OpenFlags.ReadOnly));
-        while (!isSo(File.ReadAllText(path))) await events.ReadableAsync();
+        while (!isSo(File.ReadAllText(path)))
+            if (await Task.WhenAny(events.ReadableAsync(), timeout) == timeout) return false;
+        return true;
     }
 
     private static string Text(long limit) => limit < 0 ? "max" : limit.ToString(CultureInfo.InvariantCulture);

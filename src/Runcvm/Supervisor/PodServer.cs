@@ -134,7 +134,7 @@ internal sealed class PodServer(
             await client.SendAsync(new Prepared(process.Id));
             await RunAsync(client, next, process, process.Id, setup.Process);
         }
-        catch (UsageException e)
+        catch (Exception e) when (e is UsageException or LinuxException && !wasAdded)
         {
             await RefuseAsync(client, e.Message);
         }
@@ -277,11 +277,22 @@ internal sealed class PodServer(
         if (start.Kind != MessageKind.Start || files.Count != 3)
             throw new WireFormatException(
                 $"a stand-in began with message {(byte)start.Kind} and {files.Count} files");
-        var session = new ProcessSession(loop, link, process.Id, spec.Terminal, files[0], files[1], files[2])
+        ProcessSession session;
+        try
         {
-            Container = container,
-        };
-        await session.StartAsync(spec, () => process.Session = session);
+            session = new ProcessSession(loop, link, process.Id, spec.Terminal, files[0], files[1], files[2])
+            {
+                Container = container,
+            };
+            await session.StartAsync(spec, () => process.Session = session);
+        }
+        catch (LinuxException e) when (process.Session == null)
+        {
+            // One process has failed, for lack of descriptors, say, and not the pod.
+            await RefuseAsync(client, e.Message);
+            return;
+        }
+
         Task relays = session.RunAsync();
         Task requests = client.TakeRequestsAsync(session);
         try
