@@ -1,10 +1,11 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace Runcvm.Installation;
 
 /// <summary>containerd's configuration. Our runtime is a block of lines at its end, between two marks; all else is the
 /// administrator's, and is kept byte by byte.</summary>
-internal static class ContainerdConfig
+internal static partial class ContainerdConfig
 {
     private const string Name = "runcvm";
     private const string First = "# Of runcvm install --containerd, which runcvm uninstall --containerd takes away:";
@@ -17,7 +18,7 @@ internal static class ContainerdConfig
     internal static string? WithRuntime(string? text, string program, string file)
     {
         string rest = Rest(text ?? "", file);
-        if (rest.Split('\n').Any(static line => IsTable(line, $".runtimes.{Name}")))
+        if (rest.Split('\n').Any(static line => OurName().IsMatch(Uncommented(line))))
             throw new UsageException(
                 $"{file} has a runtime {Name} that runcvm install did not write; it was left as it is: "
                 + "take that out, or keep it and leave --containerd out");
@@ -38,6 +39,12 @@ internal static class ContainerdConfig
         return rest == text ? null : rest;
     }
 
+    /// <summary>Whether the runtime that we added is this program.</summary>
+    internal static bool Starts(string text, string program)
+        => text.IndexOf(First, StringComparison.Ordinal) is >= 0 and var first
+            && text.IndexOf(Last, first, StringComparison.Ordinal) is >= 0 and var last
+            && text[first..last].Contains(BinaryName(program), StringComparison.Ordinal);
+
     /// <summary>Whether the part of containerd that a kubelet asks is switched off, as packages of Docker's have
     /// it.</summary>
     internal static bool HasNoPods(string text)
@@ -45,9 +52,17 @@ internal static class ContainerdConfig
             && (line.Contains("\"cri\"", StringComparison.Ordinal) || line.Contains("'cri'", StringComparison.Ordinal)
                 || line.Contains(".cri", StringComparison.Ordinal)));
 
-    private static bool NamesRuntimes(string line)
-        => line.Split('#', 2)[0].Replace("\"", "").Replace("'", "")
-            .Contains(".containerd.runtimes", StringComparison.Ordinal);
+    private static bool NamesRuntimes(string line) => Runtimes().IsMatch(Uncommented(line));
+
+    // Nothing of a name that matters here has a '#' in it.
+    private static string Uncommented(string line) => line.Split('#', 2)[0];
+
+    // The runtime as a key, however TOML lets one write it: in the head of a table, dotted, or in an inline table.
+    [GeneratedRegex("""(^|[.\[{,\s])["']?runcvm["']?\s*[\].=]""")]
+    private static partial Regex OurName();
+
+    [GeneratedRegex("""(^|[.\[{,\s])["']?runtimes["']?\s*[\].=]""")]
+    private static partial Regex Runtimes();
 
     private static string Block(string plugin, string program, bool withRunc)
     {
@@ -60,11 +75,14 @@ internal static class ContainerdConfig
               runtime_type = "io.containerd.runc.v2"
               pod_annotations = ["io.runcvm/*"]
               [{table}.options]
-                BinaryName = "{program.Replace("\\", "\\\\").Replace("\"", "\\\"")}"
+                {BinaryName(program)}
             {Last}
 
             """;
     }
+
+    private static string BinaryName(string program)
+        => $"BinaryName = \"{program.Replace("\\", "\\\\").Replace("\"", "\\\"")}\"";
 
     // The names of plugins go with the version of the file.
     private static string PluginOf(int version, string file) => version switch
@@ -96,10 +114,6 @@ internal static class ContainerdConfig
     // Those before the first table.
     private static IEnumerable<string> TopLines(string text)
         => text.Split('\n').Select(static line => line.Trim()).TakeWhile(static line => !line.StartsWith('['));
-
-    private static bool IsTable(string line, string ending)
-        => line.Split('#', 2)[0].Trim().Replace("\"", "").Replace("'", "")
-            .EndsWith(ending + "]", StringComparison.Ordinal);
 
     private static string Rest(string text, string file)
     {

@@ -31,6 +31,14 @@ internal sealed class ContainerdRegistration
         return new ContainerdRegistration(file, ContainerdConfig.WithoutRuntime(file.Read(), file.Path), adds: false);
     }
 
+    /// <summary>Takes the runtime out where it is this program, and is null where it is not.</summary>
+    internal static ContainerdRegistration? RemovingOwn(string program, string config)
+    {
+        var file = new DaemonJsonFile(config);
+        return file.Read() is { } text && ContainerdConfig.Starts(text, program)
+            ? Removing(config) : null;
+    }
+
     internal void Apply(TextWriter output)
     {
         if (_text is null)

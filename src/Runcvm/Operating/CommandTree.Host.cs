@@ -114,7 +114,7 @@ internal static partial class CommandTree
         {
             Text("--prefix", "Where to: by default where this program is installed, else /usr/local."), Text("--guest", "The guest program, where it is not beside this one."),
             Text("--daemon-json", "Docker's configuration, where it is elsewhere."),
-            Text("--containerd-config", "containerd's configuration, where it is elsewhere."),
+            Text("--containerd-config", "--containerd, with a configuration that is elsewhere."),
             Text("--firecracker", "Put this Firecracker, a file or an address, beside it.", "SOURCE"), Text("--sha256", "What the Firecracker must hash to.", "HEX"),
             Flag("--no-docker", "Leave Docker as it is."),
             Flag("--containerd", "Register it with containerd too, for pods of Kubernetes."),
@@ -129,8 +129,9 @@ internal static partial class CommandTree
         var verb = new Command("uninstall", "takes back what install did")
         {
             Text("--prefix", "Where from."), Text("--daemon-json", "Docker's configuration, where it is elsewhere."),
-            Text("--containerd-config", "containerd's configuration, where it is elsewhere."),
-            Flag("--no-docker", "Leave Docker as it is."), Flag("--containerd", "Take it out of containerd's too."),
+            Text("--containerd-config", "--containerd, with a configuration that is elsewhere."),
+            Flag("--no-docker", "Leave Docker as it is."),
+            Flag("--containerd", "Take it out of containerd's too, also where that names another program."),
             Flag("--no-files", "Leave the programs: a package takes them away."), Flag("--force", "Also while machines run."), Flag("--purge", "Also remove /var/lib/runcvm."),
         };
         verb.SetAction(parsed => UninstallVerb.Run(Words(parsed), Console.Out));

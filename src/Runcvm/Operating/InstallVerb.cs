@@ -22,10 +22,11 @@ internal static class InstallVerb
             DockerRegistration? docker = arguments.Has("--no-docker")
                 ? null
                 : DockerRegistration.Adding(files.Host, arguments.PathOf("--daemon-json") ?? InstalledFiles.DaemonJson);
-            ContainerdRegistration? containerd = arguments.Has("--containerd")
-                ? ContainerdRegistration.Adding(
-                    files.Host, arguments.PathOf("--containerd-config") ?? ContainerdRegistration.UsualFile)
-                : null;
+            string? containerdConfig = arguments.PathOf("--containerd-config")
+                ?? (arguments.Has("--containerd") ? ContainerdRegistration.UsualFile : null);
+            ContainerdRegistration? containerd = containerdConfig == null
+                ? null
+                : ContainerdRegistration.Adding(files.Host, containerdConfig);
 
             if (arguments.TextOf("--firecracker") is { } firecracker)
                 FirecrackerInstall.Run(firecracker, arguments.TextOf("--sha256"), files.Firecracker, output);

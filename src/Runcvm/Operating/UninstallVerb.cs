@@ -23,12 +23,12 @@ internal static class UninstallVerb
                     .Apply(DockerEngine.Find(), output);
             }
 
-            if (arguments.Has("--containerd"))
-            {
-                ContainerdRegistration
-                    .Removing(arguments.PathOf("--containerd-config") ?? ContainerdRegistration.UsualFile)
-                    .Apply(output);
-            }
+            string? named = arguments.PathOf("--containerd-config");
+            string config = named ?? ContainerdRegistration.UsualFile;
+            ContainerdRegistration? containerd = named != null || arguments.Has("--containerd")
+                ? ContainerdRegistration.Removing(config)
+                : ContainerdRegistration.RemovingOwn(files.Host, config);
+            containerd?.Apply(output);
 
             if (!arguments.Has("--no-files"))
             {

@@ -67,11 +67,30 @@ public sealed class ContainerdConfigTests
     [InlineData("version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.runcvm]\n", "did not write")]
     [InlineData(
         "version = 3\n[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.'runcvm']\n", "did not write")]
+    [InlineData("version = 2\n[ plugins.'x' . containerd . runtimes . runcvm ]\n", "did not write")]
+    [InlineData("version = 2\n[plugins.'x'.containerd.runtimes]\n  runcvm.runtime_type = 'y'\n", "did not write")]
+    [InlineData("version = 2\n[plugins.'x'.containerd]\n  runtimes = { runcvm = { } }\n", "did not write")]
     [InlineData(
         "version = 2\n# Of runcvm install --containerd, which runcvm uninstall --containerd takes away:\n",
         "not its end")]
     public void What_is_not_understood_is_left_as_it_is(string text, string words)
         => Assert.Contains(words, Assert.Throws<UsageException>(() => With(text)).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("[plugins.'x'.containerd]\n  default_runtime_name = \"runcvm\"\n")]
+    [InlineData("[plugins.'x'.containerd.runtimes.runcvm-fc.options]\n  BinaryName = '/usr/bin/runcvm'\n")]
+    [InlineData("# [plugins.'x'.containerd.runtimes.runcvm]\n")]
+    public void Other_runtimes_of_the_administrator_may_be_us_too(string text)
+        => Assert.Contains(Program, With("version = 2\n" + text), StringComparison.Ordinal);
+
+    [Fact]
+    public void Only_the_runtime_that_we_added_is_ours()
+    {
+        string made = With("version = 2\n");
+        Assert.True(ContainerdConfig.Starts(made, Program));
+        Assert.False(ContainerdConfig.Starts(made, "/elsewhere/bin/runcvm"));
+        Assert.False(ContainerdConfig.Starts($"version = 2\n  BinaryName = \"{Program}\"\n", Program));
+    }
 
     [Theory]
     [InlineData("disabled_plugins = [\"cri\"]\n", true)]

@@ -47,6 +47,17 @@ public sealed class ContainerdRegistrationTests : IDisposable
     }
 
     [Fact]
+    public void A_program_that_goes_takes_out_its_own_runtime_and_no_other()
+    {
+        Assert.Null(ContainerdRegistration.RemovingOwn(Program, Config));
+        Add();
+        Assert.Null(ContainerdRegistration.RemovingOwn("/elsewhere/bin/runcvm", Config));
+        Assert.Contains("removed the runtime",
+            Applied(ContainerdRegistration.RemovingOwn(Program, Config)!), StringComparison.Ordinal);
+        Assert.Null(ContainerdRegistration.RemovingOwn(Program, Config));
+    }
+
+    [Fact]
     public void A_containerd_that_runs_no_pods_is_named()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Config)!);
