@@ -112,6 +112,19 @@ public sealed partial class FileServer
         // Opening a pipe may wait for ever, opening a device may act: both are the guest's kernel's business.
         if (node.Kind != FileKind.Regular) return Fail(node.Kind == FileKind.Directory ? Errno.EISDIR : Errno.EINVAL);
         if (node.ReadOnly && (IsForWriting(flags) || (flags & GuestFlags.Truncate) != 0)) return Fail(Errno.EROFS);
+        if (_cache != CachePolicy.Auto || !IsForWriting(flags))
+            return OpenRegular(node, path, flags, openFlags, out opened);
+        // One at a time, or the guest's own programs would be taken for strangers. Nothing else locks a node itself.
+        lock (node)
+        {
+            if (node.Writers == 0) node.IsContested = IsOpenForWriting(path);
+            return OpenRegular(node, path, flags, openFlags, out opened);
+        }
+    }
+
+    private int OpenRegular(ServedNode node, SafeFileHandle path, uint flags, uint openFlags, out OpenOut opened)
+    {
+        opened = default;
         int error = FileCall.Reopen(path, HostFlags(flags), 0, out SafeFileHandle file);
         if (error == Fail(Errno.EAGAIN))
         {
@@ -150,6 +163,13 @@ public sealed partial class FileServer
         return 0;
     }
 
+    // Where it cannot be told, nobody is.
+    private static bool IsOpenForWriting(SafeFileHandle path)
+    {
+        int error = FileCall.Reopen(path, OpenFlags.ReadOnly | OpenFlags.NonBlocking, 0, out SafeFileHandle file);
+        using (file) return error == 0 && FileCall.IsOpenForWriting(file, out bool isOpen) == 0 && isOpen;
+    }
+
     private static bool IsForWriting(uint flags) => (flags & GuestFlags.AccessMode) != 0;
 
     // What is left out: O_APPEND is done write by write, for the guest can switch it; O_DIRECT's rules of alignment are
@@ -172,6 +192,9 @@ public sealed partial class FileServer
     // Direct: what is read or written does not go through the guest's cache of pages.
     // A write that only appends: the kernel would make two of one that crosses a page, and what another machine appends
     // could come between them. But those who read the file in the same machine must see what was appended.
+    // A file that another machine, or a program of the host, has open for writing: two kernels cannot both have it in
+    // memory that programs write, and what one of them wrote would be lost without a word. So it cannot be mapped
+    // (ENODEV), and is read and written at its place.
     // A file whose size says nothing: the guest's kernel reads no further than to the size. Only where it is read: one
     // that was just made is empty, and may be mapped.
     private OpenReplyFlags CacheFlags(ServedNode node, SafeFileHandle file, uint flags, in NodeStatus status)
@@ -180,6 +203,7 @@ public sealed partial class FileServer
         if (_keepsPagesRight && _cache != CachePolicy.Always
             && (flags & (GuestFlags.AccessMode | GuestFlags.Append)) == OnlyAppends)
             return OpenReplyFlags.DirectIo;
+        if (node.IsContested && (flags & GuestFlags.AccessMode) == GuestFlags.ReadWrite) return OpenReplyFlags.DirectIo;
         if (status.Size == 0 && !IsForWriting(flags)
             && FileCall.FileSystemStatus(file, out FileSystemStatus of) == 0
             && of.MakesContentsOnReading)

@@ -67,6 +67,9 @@ public sealed class FileSystemTests(DockerEngine engine) : MachineTest(engine)
         using Process mapping = Hold("map");
         await SaidAsync(mapping);
         Assert.StartsWith("through the map\0", await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        // What the two kernels wrote into their memories could not both be kept.
+        CommandResult other = await RunAsync([.. Mounts, Busybox, "/b/checks", "map", "/share/file"]);
+        Assert.Equal((1, "ENODEV\n"), (other.ExitCode, other.Stdout));
         mapping.StandardInput.Close();
         await mapping.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(Patience.Times(TimeSpan.FromSeconds(30)), TestContext.Current.CancellationToken);
     }

@@ -19,7 +19,7 @@ internal sealed class HandleTable(NodeTable nodes) : IDisposable
 
     internal ulong Add(OpenHandle handle)
     {
-        nodes.Opened(handle.Node, handle.File);
+        nodes.Opened(handle.Node, handle.File, handle is OpenFile { Writable: true });
         ulong number;
         lock (_lock)
         {
@@ -83,5 +83,6 @@ internal sealed class HandleTable(NodeTable nodes) : IDisposable
     {
         nodes.Closed(handle.Node, handle.File);
         handle.File.Dispose();
+        if (handle is OpenFile { Writable: true }) nodes.ClosedForWriting(handle.Node);
     }
 }

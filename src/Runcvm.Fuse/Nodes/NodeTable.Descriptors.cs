@@ -41,15 +41,25 @@ internal sealed partial class NodeTable
     }
 
     /// <summary>The guest has opened a node by this descriptor: a name is not needed as long.</summary>
-    internal void Opened(ServedNode node, SafeFileHandle file)
+    internal void Opened(ServedNode node, SafeFileHandle file, bool writable)
     {
-        lock (_lock) node.AddOpened(file);
+        lock (_lock)
+        {
+            node.AddOpened(file);
+            if (writable) node.Writers++;
+        }
     }
 
     /// <summary>The guest closes what it had opened.</summary>
     internal void Closed(ServedNode node, SafeFileHandle file)
     {
         lock (_lock) node.RemoveOpened(file);
+    }
+
+    /// <summary>A descriptor that could write is closed, and no lease of the host is refused for it any more.</summary>
+    internal void ClosedForWriting(ServedNode node)
+    {
+        lock (_lock) node.Writers--;
     }
 
     /// <summary>The entry is going to lose its name: whoever in the guest still uses the node must find it without.</summary>

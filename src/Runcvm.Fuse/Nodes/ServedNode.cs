@@ -75,6 +75,12 @@ internal sealed class ServedNode(ulong id, NodeKey key, FileKind kind, bool read
     /// <summary>What the file looked like when it was opened last; see <see cref="ContentStamp"/>.</summary>
     internal ContentStamp? LastOpened { get; set; }
 
+    /// <summary>How often it is open for writing, by this server.</summary>
+    internal int Writers { get; set; }
+
+    /// <summary>Whether somebody else could write the file when the guest began to.</summary>
+    internal bool IsContested { get; set; }
+
     /// <summary>The guest has opened it.</summary>
     internal void AddOpened(SafeFileHandle file)
     {

@@ -9,6 +9,9 @@ internal static class GuestFlags
     /// <summary>O_WRONLY</summary>
     internal const uint WriteOnly = 1;
 
+    /// <summary>O_RDWR</summary>
+    internal const uint ReadWrite = 2;
+
     /// <summary>O_EXCL</summary>
     internal const uint Exclusive = 0x80;
 

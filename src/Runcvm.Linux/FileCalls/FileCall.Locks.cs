@@ -39,6 +39,21 @@ public static unsafe partial class FileCall
     public static int LockWhole(SafeFileHandle file, short kind)
         => Result(Libc.flock(file, Libc.LOCK_NB | (kind switch { 0 => Libc.LOCK_SH, 1 => Libc.LOCK_EX, _ => Libc.LOCK_UN })));
 
+    /// <summary>Whether some file description of the host may write the file: fcntl(2) gives no read lease then. It is
+    /// given back at once. Takes the file's owner or CAP_LEASE. The kernel sends SIGIO if somebody comes in
+    /// between.</summary>
+    /// <param name="file">open for reading alone, or the answer would be about itself</param>
+    /// <param name="isOpen">the answer</param>
+    /// <returns>an error where the file system knows no leases (EINVAL), or the caller may have none (EACCES)</returns>
+    public static int IsOpenForWriting(SafeFileHandle file, out bool isOpen)
+    {
+        const nint ReadLease = 0, NoLease = 2;
+        int error = Result(Libc.fcntl(file, Libc.F_SETLEASE, ReadLease));
+        isOpen = error == -(int)Errno.EAGAIN;
+        if (isOpen) return 0;
+        return error < 0 ? error : Result(Libc.fcntl(file, Libc.F_SETLEASE, NoLease));
+    }
+
     private static Libc.flock_t Native(RangeLock range)
         => new() { l_type = range.Kind, l_whence = Libc.SEEK_SET, l_start = range.Start, l_len = range.Length };
 }

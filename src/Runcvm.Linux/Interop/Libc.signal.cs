@@ -23,7 +23,7 @@ internal static unsafe partial class Libc
     [LibraryImport(Name)]
     internal static partial int pthread_sigmask(int how, byte* set, byte* oldset);
 
-    /// <summary>signal(2), for SIG_DFL only: 0</summary>
+    /// <summary>signal(2), for SIG_DFL (0) and SIG_IGN (1)</summary>
     [LibraryImport(Name, SetLastError = true)]
     internal static partial nint signal(int signum, nint handler);
 

@@ -59,6 +59,14 @@ public static unsafe class CurrentProcess
         _ = Libc.signal(SignalNumber.BrokenPipe, SigIgn);
     }
 
+    /// <summary>signal(SIGIO, SIG_IGN): a lease that is asked back does not end this process. See
+    /// <see cref="FileCalls.FileCall.IsOpenForWriting"/>.</summary>
+    public static void IgnoreLeaseBreaks()
+    {
+        const nint SigIgn = 1;
+        _ = Libc.signal(SignalNumber.InputOutput, SigIgn);
+    }
+
     /// <summary>This process's environment as execve takes it.</summary>
     public static List<string> Environment
     {

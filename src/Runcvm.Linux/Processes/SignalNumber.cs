@@ -36,6 +36,9 @@ public static class SignalNumber
     /// <summary>SIGWINCH</summary>
     public const int WindowChanged = 28;
 
+    /// <summary>SIGIO: a lease is asked back, fcntl(2)</summary>
+    public const int InputOutput = 29;
+
     /// <summary>SIGSYS: a system call that a filter does not allow</summary>
     public const int BadSystemCall = 31;
 

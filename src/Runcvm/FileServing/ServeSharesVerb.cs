@@ -25,6 +25,7 @@ internal static class ServeSharesVerb
         if (FileStatus.TryOf(FileDescriptor.PathOf(orders), followLinks: true) is not { Kind: FileKind.Socket })
             throw new UsageException($"'{Name}' is what RunCVM's own parts call; see runcvm help");
         CurrentProcess.IgnoreBrokenPipes();
+        CurrentProcess.IgnoreLeaseBreaks();
         try
         {
             if (arguments.Count > 0)

@@ -33,7 +33,7 @@ internal sealed record FileServerIdentity : IWireValue<FileServerIdentity>
 
     /// <summary>A pod's containers are any users, and what each may do its kernel decides.</summary>
     internal static FileServerIdentity OfPod { get; } =
-        new() { Capabilities = CapabilitySet.Of(SandboxSpec.FileServerCapabilities) };
+        new() { Capabilities = Of(SandboxSpec.FileServerCapabilities) };
 
     /// <param name="process">of the container's specification</param>
     internal static FileServerIdentity Of(JsonNode? process)
@@ -42,7 +42,7 @@ internal sealed record FileServerIdentity : IWireValue<FileServerIdentity>
         JsonNode? user = process?["user"];
         var identity = new FileServerIdentity
         {
-            Capabilities = CapabilitySet.Of(bounding.Intersect(SandboxSpec.FileServerCapabilities)),
+            Capabilities = Of(bounding.Intersect(SandboxSpec.FileServerCapabilities)),
             User = user?["uid"]?.GetValue<uint>() ?? 0,
             Group = user?["gid"]?.GetValue<uint>() ?? 0,
             Groups = [.. ProcessReader.Items(user?["additionalGids"]).Select(static id => id!.GetValue<uint>())],
@@ -51,6 +51,14 @@ internal sealed record FileServerIdentity : IWireValue<FileServerIdentity>
         {
             Capabilities = new CapabilitySet(identity.Capabilities.Bits | CapabilitySet.Of(bounding.Intersect(TakesAnyName)).Bits),
         };
+    }
+
+    // One that could become any file's owner may have what owners may.
+    private static CapabilitySet Of(IEnumerable<string> names)
+    {
+        CapabilitySet named = CapabilitySet.Of(names);
+        return named.Contains(ActsForAll)
+            ? new CapabilitySet(named.Bits | CapabilitySet.Of([SandboxSpec.LeaseCapability]).Bits) : named;
     }
 
     public void Write(WireWriter w)

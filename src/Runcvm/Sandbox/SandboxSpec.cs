@@ -22,6 +22,10 @@ internal static class SandboxSpec
     internal static readonly string[] FileServerCapabilities =
         ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETFCAP"];
 
+    /// <summary>What a file server has that acts for all users: leases (fcntl(2), F_SETLEASE) on files of others, which
+    /// tell whether somebody else writes them.</summary>
+    internal const string LeaseCapability = "CAP_LEASE";
+
     internal static void Rewrite(JsonObject spec, SandboxParts parts)
     {
         JsonObject linux = Child(spec, "linux");
@@ -30,7 +34,7 @@ internal static class SandboxSpec
         [
             "CAP_NET_ADMIN",
             .. SetUpCapabilities
-                .Union(parts.Shares.Count > 0 ? FileServerCapabilities : [])
+                .Union(parts.Shares.Count > 0 ? [.. FileServerCapabilities, LeaseCapability] : [])
                 .Union(parts.Sockets.Count > 0 ? ForwardedSocket.Capabilities : [])
                 .Union(parts.SharesAddresses ? ["CAP_NET_BIND_SERVICE"] : []),
         ]);

@@ -5,8 +5,8 @@ namespace Runcvm.SystemTests.Jail;
 /// <summary>What the kernel says about each process and thread of a sandbox, read from outside.</summary>
 internal static class StateChecks
 {
-    // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, MKNOD, SETFCAP: what a file server acts by.
-    private const ulong FileCapabilities = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 27 | 1UL << 31;
+    // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, MKNOD, LEASE, SETFCAP: what a file server acts by.
+    private const ulong FileCapabilities = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 27 | 1 << 28 | 1UL << 31;
 
     // NET_ADMIN in a network of the machine's own, else NET_BIND_SERVICE.
     private const ulong OfOwnNetwork = 1 << 12, OfSharedNetwork = 1 << 10;

@@ -372,7 +372,11 @@ static int hold(const char *what, const char *name)
     }
     char *map = 0;
     if (!strcmp(what, "lock")) fcntl(file, F_SETLKW, &whole);
-    else if ((map = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)) == MAP_FAILED) return 1;
+    else if ((map = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)) == MAP_FAILED)
+    {
+        puts(result(-1));
+        return 1;
+    }
     else strcpy(map, "through the map");
     if (map && msync(map, 4096, MS_SYNC)) return 1;
     puts("held");

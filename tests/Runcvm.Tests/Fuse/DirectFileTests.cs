@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.IO.MemoryMappedFiles;
 
 namespace Runcvm.Tests.Fuse;
 
@@ -25,7 +26,7 @@ public class DirectFileTests
         using var share = MountedShare.Start();
         string file = Path.Combine(share.Guest, "empty");
         File.WriteAllText(file, "");
-        using var map = System.IO.MemoryMappedFiles.MemoryMappedFile.CreateFromFile(file, FileMode.Open, null, 4096);
+        using var map = MemoryMappedFile.CreateFromFile(file, FileMode.Open, null, 4096);
         using var view = map.CreateViewAccessor();
         view.Write(0, (byte)'x');
         view.Flush();
@@ -52,6 +53,66 @@ public class DirectFileTests
         string[] lines = File.ReadAllLines(Path.Combine(one.Host, "log"));
         Assert.Equal(writers.Length * Lines, lines.Length);
         Assert.All(lines, static line => Assert.Equal(Length, line.Length));
+    }
+
+    [Fact]
+    public void A_file_that_another_machine_writes_cannot_be_mapped()
+    {
+        using var one = MountedShare.Start();
+        using var other = MountedShare.Start(one.Host);
+        string file = Path.Combine(one.Guest, "db"), same = Path.Combine(other.Guest, "db");
+        File.WriteAllBytes(file, new byte[4096]);
+        one.UntilAllIsClosed();
+        using (FileStream first = OpenBoth(file))
+        {
+            // Its own programs may, as many as there are.
+            Map(file, FileAccess.ReadWrite);
+            using (FileStream second = OpenBoth(same))
+            {
+                Assert.Throws<IOException>(() => Map(same, FileAccess.ReadWrite));
+                Map(file, FileAccess.ReadWrite);
+                second.Write("seen"u8);
+                second.Flush();
+                Assert.Equal("seen"u8, File.ReadAllBytes(Path.Combine(one.Host, "db")).AsSpan(0, 4));
+            }
+        }
+
+        one.UntilAllIsClosed();
+        other.UntilAllIsClosed();
+        Map(same, FileAccess.ReadWrite);
+    }
+
+    [Theory]
+    [InlineData(FileAccess.ReadWrite, true)]
+    [InlineData(FileAccess.Write, true)]
+    [InlineData(FileAccess.Read, false)]
+    public void A_file_that_the_host_writes_cannot_be_mapped(FileAccess access, bool isRefused)
+    {
+        using var share = MountedShare.Start();
+        string file = Path.Combine(share.Guest, "db");
+        File.WriteAllBytes(Path.Combine(share.Host, "db"), new byte[4096]);
+        using (new FileStream(Path.Combine(share.Host, "db"), FileMode.Open, access, FileShare.ReadWrite))
+        {
+            if (isRefused) Assert.Throws<IOException>(() => Map(file, FileAccess.ReadWrite));
+            else Map(file, FileAccess.ReadWrite);
+            Map(file, FileAccess.Read);
+        }
+    }
+
+    private static FileStream OpenBoth(string file)
+        => new(file, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
+
+    // As programs do that share memory by it.
+    private static void Map(string file, FileAccess access)
+    {
+        bool writes = access == FileAccess.ReadWrite;
+        using var stream = new FileStream(file, FileMode.Open, access, FileShare.ReadWrite);
+        using var map = MemoryMappedFile.CreateFromFile(
+            stream, null, 0, writes ? MemoryMappedFileAccess.ReadWrite : MemoryMappedFileAccess.Read,
+            HandleInheritability.None, leaveOpen: true);
+        using var view = map.CreateViewAccessor(
+            0, 4096, writes ? MemoryMappedFileAccess.ReadWrite : MemoryMappedFileAccess.Read);
+        if (writes) view.Write(0, view.ReadByte(0));
     }
 
     // One write(2) for each line.

@@ -20,7 +20,8 @@ public class MeasureTests
         {
             foreach ((string name, Action<string> action) in new (string, Action<string>)[]
             {
-                ("create", CreateFiles), ("stat", Stat), ("walk", Walk), ("read small", ReadSmall), ("delete", Delete),
+                ("create", CreateFiles), ("stat", Stat), ("walk", Walk), ("read small", ReadSmall), ("open to write", OpenToWrite),
+                ("delete", Delete),
                 ("write bulk", WriteBulk), ("read bulk", ReadBulk), ("write 4 KiB", WriteSmall),
             })
             {
@@ -41,6 +42,12 @@ public class MeasureTests
         long start = Stopwatch.GetTimestamp();
         action();
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    private static void OpenToWrite(string root)
+    {
+        for (int i = 0; i < Files; i++)
+            using (new FileStream(Name(root, i), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, 0)) { }
     }
 
     private static string Name(string root, int i) => Path.Combine(root, $"d{i % 100}", $"file{i}");

@@ -10,7 +10,9 @@ public class FileServerIdentityTests
     public void With_the_capabilities_of_docker_root_acts_for_all()
     {
         FileServerIdentity identity = FileServerIdentity.Of(DockerConfig.Usual()["process"]);
-        Assert.Equal(CapabilitySet.Of(SandboxSpec.FileServerCapabilities), identity.Capabilities);
+        Assert.Equal(
+            CapabilitySet.Of([.. SandboxSpec.FileServerCapabilities, "CAP_LEASE"]), identity.Capabilities);
+        Assert.Equal(identity.Capabilities, FileServerIdentity.OfPod.Capabilities);
         Assert.Equal(identity.Capabilities, identity.ToBegin);
         Assert.False(identity.IsCallers);
     }
@@ -18,13 +20,13 @@ public class FileServerIdentityTests
     [Fact]
     public void Capabilities_that_have_nothing_to_do_with_files_are_left_out()
         => Assert.Equal(
-            CapabilitySet.Of(["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"]),
+            CapabilitySet.Of(["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_LEASE"]),
             Of("""["CAP_CHOWN","CAP_DAC_OVERRIDE","CAP_FOWNER","CAP_SYS_ADMIN","CAP_DAC_READ_SEARCH","CAP_SETUID","CAP_NET_ADMIN"]""").Capabilities);
 
     [Theory]
     [InlineData("""[]""", "")]
     [InlineData("""["CAP_CHOWN","CAP_DAC_OVERRIDE"]""", "CAP_CHOWN CAP_DAC_OVERRIDE")]
-    [InlineData("""["CAP_SETUID","CAP_SETGID","CAP_SYS_ADMIN"]""", "CAP_SETUID CAP_SETGID")]
+    [InlineData("""["CAP_SETUID","CAP_SETGID","CAP_SYS_ADMIN","CAP_LEASE"]""", "CAP_SETUID CAP_SETGID")]
     public void Without_one_of_the_three_each_request_is_its_callers(string bounding, string left)
     {
         FileServerIdentity identity = Of(bounding);

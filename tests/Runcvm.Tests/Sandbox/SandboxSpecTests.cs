@@ -251,7 +251,7 @@ public class SandboxSpecTests
              {"destination":"/run/runcvm-mounts/1","type":"bind","source":"/etc/b","options":["bind","rprivate","ro","nosuid","nodev","noexec"]}]
             """, new JsonArray([.. spec["mounts"]!.AsArray().Skip(without["mounts"]!.AsArray().Count).Select(static mount => mount!.DeepClone())]));
         Assert.Equal(
-            ["CAP_NET_ADMIN", .. SandboxSpec.SetUpCapabilities, .. SandboxSpec.FileServerCapabilities],
+            ["CAP_NET_ADMIN", .. SandboxSpec.SetUpCapabilities, .. SandboxSpec.FileServerCapabilities, "CAP_LEASE"],
             spec["process"]!["capabilities"]!["permitted"]!.AsArray().Select(static name => (string)name!));
         Assert.DoesNotContain("CAP_DAC_READ_SEARCH", SandboxSpec.FileServerCapabilities);
         DockerConfig.AssertJson(
