@@ -124,6 +124,24 @@ public class WorkloadTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Fact]
+    public async Task Programs_that_the_kernel_starts_are_the_images()
+    {
+        OnlyMachines();
+        const string Script = """
+            printf '#!/bin/sh\ncat >/var/core; cat /etc/hostname /proc/$1/status >/var/told\nmv /var/told /var/who\n' >/bin/take
+            chmod +x /bin/take
+            echo '|/bin/take %P' >/proc/sys/kernel/core_pattern
+            echo 1 >/proc/sys/kernel/core_pipe_limit
+            cat /proc/sys/kernel/modprobe
+            ulimit -c unlimited
+            until [ -f /var/who ]; do sleep 1000 & kill -SEGV $!; wait $!; done
+            grep -E "kitchen|CoreDumping" /var/who; head -c 4 /var/core | tail -c 3
+            """;
+        Assert.Equal("/sbin/modprobe\nkitchen\nCoreDumping:\t1\nELF",
+            (await RunAsync("--hostname", "kitchen", Busybox, "sh", "-c", Script)).Text);
+    }
+
+    [Fact]
     public async Task A_machine_that_shares_the_hosts_name_has_it()
         => Assert.Equal(
             (await Engine.BesideAsync("hostname")).Text, (await RunAsync("--uts=host", Busybox, "hostname")).Text);

@@ -35,7 +35,7 @@ internal static class GuestBoot
             if (BootModules.Exist)
             {
                 failures = BootModules.LoadAll();
-                File.WriteAllText("/proc/sys/kernel/modprobe", "/modprobe");
+                File.WriteAllText("/proc/sys/kernel/modprobe", "/sbin/modprobe");
                 times.Done("modules loaded");
             }
 

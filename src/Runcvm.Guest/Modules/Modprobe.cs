@@ -4,7 +4,7 @@ using Runcvm.Linux.Files;
 
 namespace Runcvm.Guest.Modules;
 
-/// <summary>Answers the guest kernel, which executes <c>/modprobe -q -- NAME</c> when it misses something. So images need
+/// <summary>Answers the guest kernel, which executes <c>/sbin/modprobe -q -- NAME</c> when it misses something. So images need
 /// no kmod.</summary>
 internal static class Modprobe
 {

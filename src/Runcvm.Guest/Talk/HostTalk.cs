@@ -5,6 +5,7 @@ using Runcvm.Guest.Network;
 using Runcvm.Guest.Paths;
 using Runcvm.Guest.Pods;
 using Runcvm.Guest.Processes;
+using Runcvm.Guest.Root;
 using Runcvm.Guest.Shares;
 using Runcvm.Linux;
 using Runcvm.Linux.Events;
@@ -215,6 +216,9 @@ internal sealed class HostTalk(
             {
                 times.Done("workload started");
                 await control.SendAsync(new Notice(times.ToString(), IsDetail: true));
+                // The containers of a pod have roots of their own, and the kernel is nobody's.
+                if (!setup.IsPod && UserModePrograms.Show(process.ProcessId) is { } lack)
+                    await control.SendAsync(new Notice(lack));
             }
 
             int code = await process.WaitAsync();

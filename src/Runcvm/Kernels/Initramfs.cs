@@ -9,13 +9,13 @@ namespace Runcvm.Kernels;
 internal static class Initramfs
 {
     // A new layout of the archive must not find those of the old one.
-    private const string Layout = "2";
+    private const string Layout = "3";
 
     private static readonly TimeSpan AbandonedAfter = TimeSpan.FromHours(1);
 
     private static readonly string[] Folders =
     [
-        "dev", "proc", "sys", "run", "newroot", "lower", "scratch", "layer", "modules", "tmp", "lib", "lib/modules",
+        "dev", "proc", "sys", "run", "newroot", "lower", "scratch", "layer", "modules", "tmp", "lib", "lib/modules", "sbin",
     ];
 
     /// <summary>The path of an archive for this kernel and guest program, made now if there is none.</summary>
@@ -48,7 +48,8 @@ internal static class Initramfs
             cpio.File($"lib/modules/{kernel.Release}/{Path.GetFileName(index)}", Permission.PlainFile, File.ReadAllBytes(index));
         // Without it the kernel starts the first process with no standard streams.
         cpio.CharacterDevice("dev/console", Permission.OwnersFile, 5, 1);
-        cpio.File(["modprobe", "init"], Permission.Program, File.ReadAllBytes(guestInitPath));
+        // Where images have theirs: programs of theirs execute the path that the kernel names.
+        cpio.File(["sbin/modprobe", "init"], Permission.Program, File.ReadAllBytes(guestInitPath));
         // The guest takes its being there for "this kernel has modules".
         if (kernel.ModulesImagePath is not null) cpio.Directory("boot-modules");
         foreach (string module in FilesIn(kernel.BootModulesFolder, "*.ko"))

@@ -56,7 +56,7 @@ public class CpioWriterTests
         Assert.Equal(0, process.ExitCode);
         string[] lines = list.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Contains(lines, l => l.StartsWith("-rwxr-xr-x   2 root", StringComparison.Ordinal) && l.EndsWith(" init", StringComparison.Ordinal));
-        Assert.Contains(lines, l => l.StartsWith("-rwxr-xr-x   2 root", StringComparison.Ordinal) && l.EndsWith(" modprobe", StringComparison.Ordinal));
+        Assert.Contains(lines, l => l.StartsWith("-rwxr-xr-x   2 root", StringComparison.Ordinal) && l.EndsWith(" sbin/modprobe", StringComparison.Ordinal));
         Assert.Contains(lines, l => l.StartsWith("crw-------", StringComparison.Ordinal) && l.Contains("5,   1"));
         Assert.Contains(lines, l => l.EndsWith(" lib/modules/6.1", StringComparison.Ordinal));
         Assert.EndsWith("boot-modules/00-virtio.ko", lines[^2]);
