@@ -128,7 +128,8 @@ public class WorkloadTests(DockerEngine engine) : MachineTest(engine)
     {
         OnlyMachines();
         const string Script = """
-            printf '#!/bin/sh\ncat >/var/core; cat /etc/hostname /proc/$1/status >/var/told\nmv /var/told /var/who\n' >/bin/take
+            printf '#!/bin/sh\ncat >/var/core; cat /etc/hostname /proc/$1/status >/var/told\n' >/bin/take
+            echo 'mv /var/told /var/who' >>/bin/take
             chmod +x /bin/take
             echo '|/bin/take %P' >/proc/sys/kernel/core_pattern
             echo 1 >/proc/sys/kernel/core_pipe_limit

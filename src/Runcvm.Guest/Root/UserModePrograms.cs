@@ -3,11 +3,11 @@ using Runcvm.Linux.Files;
 
 namespace Runcvm.Guest.Root;
 
-/// <summary>Programs that the kernel starts by itself: what takes a core (<c>core_pattern</c>), what cgroups of version 1
-/// call when they are empty, <c>request-key</c>. The kernel looks for them in the root with which it began, the
-/// initramfs, while who names them means the image. So names of the image's root lead from the one into the other, by
-/// the first process of the workload, whose mounts and sockets they so have; <c>/proc</c> shows them all processes of
-/// the machine, as the kernel's numbers want.</summary>
+/// <summary>Programs that the kernel starts by itself: what takes a core (<c>core_pattern</c>), what cgroups of
+/// version 1 call when they are empty, <c>request-key</c>. The kernel looks for them in the root with which it began,
+/// the initramfs, while who names them means the image. So names of the image's root lead from the one into the other,
+/// by the first process of the workload, whose mounts and sockets they so have; <c>/proc</c> shows them all processes
+/// of the machine, as the kernel's numbers want.</summary>
 internal static class UserModePrograms
 {
     // More than any image has there.
@@ -17,10 +17,12 @@ internal static class UserModePrograms
     // kernel asks for by a fixed name.
     private static readonly string[] Below =
     [
-        "/run/systemd", "/run/dbus", "/sbin/request-key", "/sbin/bridge-stp", "/sbin/nfs_cache_getent", "/sbin/nfsdcltrack",
+        "/run/systemd", "/run/dbus", "/sbin/request-key", "/sbin/bridge-stp", "/sbin/nfs_cache_getent",
+        "/sbin/nfsdcltrack",
     ];
 
-    /// <summary>Has them found in this process's root, which stays the workload's for as long as the machine is.</summary>
+    /// <summary>Has them found in this process's root, which stays the workload's for as long as the machine
+    /// is.</summary>
     /// <param name="workload">a process id</param>
     /// <param name="top">where the kernel looks; for tests</param>
     /// <returns>what could not be done, or null</returns>

@@ -15,7 +15,8 @@ internal static class Initramfs
 
     private static readonly string[] Folders =
     [
-        "dev", "proc", "sys", "run", "newroot", "lower", "scratch", "layer", "modules", "tmp", "lib", "lib/modules", "sbin",
+        "dev", "proc", "sys", "run", "newroot", "lower", "scratch", "layer", "modules", "tmp", "lib", "lib/modules",
+        "sbin",
     ];
 
     /// <summary>The path of an archive for this kernel and guest program, made now if there is none.</summary>

@@ -20,8 +20,8 @@ public class MeasureTests
         {
             foreach ((string name, Action<string> action) in new (string, Action<string>)[]
             {
-                ("create", CreateFiles), ("stat", Stat), ("walk", Walk), ("read small", ReadSmall), ("open to write", OpenToWrite),
-                ("delete", Delete),
+                ("create", CreateFiles), ("stat", Stat), ("walk", Walk), ("read small", ReadSmall),
+                ("open to write", OpenToWrite), ("delete", Delete),
                 ("write bulk", WriteBulk), ("read bulk", ReadBulk), ("write 4 KiB", WriteSmall),
             })
             {
