@@ -7,15 +7,13 @@ namespace Runcvm.Egress;
 /// <summary>Looks at each frame that comes out of a machine, behind <see cref="Network.SourceFilter"/>, and lets it go
 /// on if it belongs to a flow that somebody was allowed to begin, or if the policy allows it. All else is dropped or
 /// refused.</summary>
-internal sealed partial class EgressProgram : FrameProgram
+internal sealed class EgressProgram : AnsweringProgram
 {
     internal const uint HashFactor = 0x9E3779B1;
     internal const int HashShift = 15;
 
     // struct __sk_buff of linux/bpf.h
     private const int HasVlanTag = 20;
-    private const int InterfaceNumber = 40;
-    private const int SegmentSize = 176;
 
     private const int TypeArp = 0x0608;
     private const int Neighbours = 255;

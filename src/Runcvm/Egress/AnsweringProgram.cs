@@ -4,11 +4,15 @@ using static Runcvm.Linux.Bpf.Register;
 
 namespace Runcvm.Egress;
 
-/// <summary>What a machine is told of a refusal, so that nothing waits: a reset of TCP, or that the way is
+/// <summary>A program that says what it refuses, so that nothing waits: a reset of TCP, or that the way is
 /// "administratively prohibited" (RFC 1812, 5.2.7.1; RFC 4443, 3.1). It seems to come from where the frame was
 /// going.</summary>
-internal sealed partial class EgressProgram
+internal abstract class AnsweringProgram : FrameProgram
 {
+    // struct __sk_buff of linux/bpf.h
+    private const int InterfaceNumber = 40;
+    private const int SegmentSize = 176;
+
     // The header of IP is aligned to 8 so.
     private const int Frame = Answer + 2;
     private const int Ip = Frame + EthernetSize;
@@ -22,7 +26,13 @@ internal sealed partial class EgressProgram
     // Of the refused frame, an error holds the header of IP and 8 bytes.
     private const int ErrorSize = 8;
 
-    private void WriteAnswers()
+    /// <summary>Where an answer goes: 0 sends it out over the frame's interface, 1 (BPF_F_INGRESS) has it come in
+    /// there.</summary>
+    protected virtual int Way => 0;
+
+    /// <summary>Answers what was read, and drops it: the frame's headers and the beginning of its transport are on the
+    /// stack.</summary>
+    protected void WriteAnswers()
     {
         int reset = P.Label(), silent = P.Label(), v6 = P.Label();
         // One of many segments: the first one was told already.
@@ -215,7 +225,7 @@ internal sealed partial class EgressProgram
         P.Call(KernelFunction.StoreBytes);
         P.JumpIf(R0, Condition.NotEqual, 0, failed);
         P.Load(Width.Word, R1, R6, InterfaceNumber);
-        P.Set(R2, 0);
+        P.Set(R2, Way);
         P.Call(KernelFunction.Redirect);
         P.Exit();
         P.Place(failed);
