@@ -1,7 +1,8 @@
 namespace Runcvm.Protocol;
 
-/// <summary>Ports of TCP and UDP at the container's addresses that stay with the sandbox's own network namespace: its nameserver's
-/// questions, for one, go out from there, and the answers come back to there.</summary>
+/// <summary>Ports of TCP and UDP at the container's addresses that the sandbox's own network namespace takes for
+/// itself: its nameserver's questions, for one, go out from there. The guest's kernel gives none of them to a
+/// connection, so that both do not meet by chance.</summary>
 public static class NamespacePorts
 {
     /// <summary>The first.</summary>

@@ -70,8 +70,16 @@ public enum KernelFunction
     ChecksumDifference = 28,
     /// <summary>frame, length, flags → 0 or an error</summary>
     ChangeTail = 38,
+    /// <summary>frame, addresses and ports, their length, network namespace, flags → a socket with a reference, or
+    /// 0</summary>
+    LookupUdp = 85,
     /// <summary>socket → the end of a reference to it</summary>
     SocketRelease = 86,
+    /// <summary>what <see cref="LookupTcp"/> found → the same, or 0 where it is only what is left of a socket, or will
+    /// become one</summary>
+    FullSocket = 95,
+    /// <summary>as <see cref="LookupUdp"/></summary>
+    LookupTcp = 99,
     /// <summary>what is looked up, socket, flags → 0 or an error</summary>
     SocketAssign = 124,
 }

@@ -3,13 +3,16 @@ namespace Runcvm.Linux.Interop;
 /// <summary>Traffic control: linux/pkt_sched.h, pkt_cls.h, tc_act/tc_mirred.h</summary>
 internal static partial class Libc
 {
-    internal const uint TC_H_INGRESS = 0xFFFFFFF1;
+    internal const uint TC_H_CLSACT = 0xFFFFFFF1;
+    internal const ushort TC_H_MIN_INGRESS = 0xFFF2;
+    internal const ushort TC_H_MIN_EGRESS = 0xFFF3;
     internal const ushort TCA_KIND = 1;
     internal const ushort TCA_OPTIONS = 2;
 
     internal const ushort TCA_U32_CLASSID = 1;
     internal const ushort TCA_U32_SEL = 5;
     internal const ushort TCA_U32_ACT = 7;
+    internal const ushort TCA_U32_INDEV = 8;
     internal const byte TC_U32_TERMINAL = 1;
 
     internal const ushort TCA_BPF_ACT = 1;

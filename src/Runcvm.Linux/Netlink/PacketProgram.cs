@@ -57,6 +57,9 @@ public sealed class PacketProgram
     /// <summary>Drops the frame.</summary>
     public void Drop() => Return(Libc.TC_ACT_SHOT);
 
+    /// <summary>Lets the frame go on its way: no further filter sees it.</summary>
+    public void Keep() => Return(Libc.TC_ACT_OK);
+
     /// <summary>Leaves the frame to the next filter.</summary>
     public void Pass() => Return(Libc.TC_ACT_UNSPEC);
 

@@ -6,25 +6,56 @@ namespace Runcvm.Linux.Netlink;
 
 public sealed partial class RouteNetlink
 {
-    // Filters hang on the ingress qdisc by its handle, which is always ffff: (sch_ingress).
-    private const uint IngressHandle = 0xFFFF0000;
+    // The handle of sch_clsact, which is always ffff:, and its two sides, on which filters hang.
+    private const uint BothHandle = 0xFFFF0000;
+    private const uint Ingress = BothHandle | Libc.TC_H_MIN_INGRESS;
+    private const uint Egress = BothHandle | Libc.TC_H_MIN_EGRESS;
 
     // The class that a kept packet is put in. It need not exist; a filter without action must name one to be final.
     private const uint KeepClass = 0x00010001;
 
-    /// <summary>Makes the interface's ingress qdisc anew: what an earlier one filtered is forgotten.</summary>
-    public void ResetIngress(Link link)
+    /// <summary>Makes the interface's place for filters anew, of both directions: what an earlier one filtered is
+    /// forgotten.</summary>
+    public void ResetFilters(Link link)
     {
         try
         {
-            _socket.Request(IngressRequest(link, create: true), $"add the ingress qdisc of {link.Name}");
+            _socket.Request(BothWaysRequest(link, create: true), $"add the clsact qdisc of {link.Name}");
         }
         catch (LinuxException e) when (e.Errno == Errno.EEXIST)
         {
-            _socket.Request(IngressRequest(link, create: false), $"delete the old ingress qdisc of {link.Name}");
-            _socket.Request(IngressRequest(link, create: true), $"add the ingress qdisc of {link.Name}");
+            _socket.Request(BothWaysRequest(link, create: false), $"delete the old filters of {link.Name}");
+            _socket.Request(BothWaysRequest(link, create: true), $"add the clsact qdisc of {link.Name}");
         }
     }
+
+    /// <summary>Lets out over the interface, as it is, what came in over another one; no further filter sees
+    /// it.</summary>
+    public void AddEgressFrom(Link link, ushort priority, Link origin)
+    {
+        NetlinkWriter w = FilterHeader(link, PacketFilter.AnyProtocol, priority, "u32", Egress);
+        using (w.Nested(Libc.TCA_OPTIONS))
+        {
+            w.Attribute(Libc.TCA_U32_CLASSID, KeepClass);
+            using (w.Nested(Libc.TCA_U32_SEL)) WriteSelector(w, []);
+            w.Attribute(Libc.TCA_U32_INDEV, origin.Name);
+        }
+
+        _socket.Request(w, $"let out over {link.Name} what comes from {origin.Name}");
+    }
+
+    /// <summary>Adds a program to what leaves over the interface. Frames that it passes go to the filters behind
+    /// it.</summary>
+    public void AddEgressProgram(Link link, ushort priority, PacketProgram program)
+        => _socket.Request(
+            DirectRequest(link, priority, program, Egress),
+            $"add a filter program of {program.Length} instructions to the egress of {link.Name}");
+
+    /// <summary>Adds a program that the kernel has loaded already to what leaves over the interface.</summary>
+    public void AddEgressProgram(Link link, ushort priority, SafeFileHandle program, string name)
+        => _socket.Request(
+            LoadedRequest(link, priority, program, name, Egress),
+            $"add the program {name} to the egress of {link.Name}");
 
     /// <summary>Adds a filter to the interface's ingress qdisc, after those of the same priority.</summary>
     public void AddIngressFilter(Link link, PacketFilter filter)
@@ -50,8 +81,7 @@ public sealed partial class RouteNetlink
     /// <param name="program">the program</param>
     public void AddIngressProgram(Link link, ushort priority, PacketProgram program)
         => _socket.Request(
-            ProgramRequest(
-                link, PacketFilter.AnyProtocol, priority, program, static w => w.Attribute(Libc.TCA_BPF_FLAGS, Libc.TCA_BPF_FLAG_ACT_DIRECT)),
+            DirectRequest(link, priority, program, Ingress),
             $"add a filter program of {program.Length} instructions to the ingress of {link.Name}");
 
     /// <summary>Adds a program that the kernel has loaded already to the interface's ingress qdisc. Frames that it
@@ -61,8 +91,14 @@ public sealed partial class RouteNetlink
     /// <param name="program">its open file</param>
     /// <param name="name">for people who look</param>
     public void AddIngressProgram(Link link, ushort priority, SafeFileHandle program, string name)
+        => _socket.Request(
+            LoadedRequest(link, priority, program, name, Ingress),
+            $"add the program {name} to the ingress of {link.Name}");
+
+    private static NetlinkWriter LoadedRequest(
+        Link link, ushort priority, SafeFileHandle program, string name, uint side)
     {
-        NetlinkWriter w = FilterHeader(link, PacketFilter.AnyProtocol, priority, "bpf");
+        NetlinkWriter w = FilterHeader(link, PacketFilter.AnyProtocol, priority, "bpf", side);
         using (w.Nested(Libc.TCA_OPTIONS))
         {
             w.Attribute(Libc.TCA_BPF_FD, (uint)program.DangerousGetHandle());
@@ -70,17 +106,25 @@ public sealed partial class RouteNetlink
             w.Attribute(Libc.TCA_BPF_FLAGS, Libc.TCA_BPF_FLAG_ACT_DIRECT);
         }
 
-        _socket.Request(w, $"add the program {name} to the ingress of {link.Name}");
+        return w;
     }
+
+    private static NetlinkWriter DirectRequest(Link link, ushort priority, PacketProgram program, uint side)
+        => ProgramRequest(
+            link, PacketFilter.AnyProtocol, priority, program,
+            static w => w.Attribute(Libc.TCA_BPF_FLAGS, Libc.TCA_BPF_FLAG_ACT_DIRECT), side);
 
     /// <param name="link">the interface</param>
     /// <param name="protocol">ETH_P_* of if_ether.h</param>
     /// <param name="priority">lower ones are asked first</param>
     /// <param name="program">the program</param>
     /// <param name="writeUse">writes what its result is for</param>
-    private static NetlinkWriter ProgramRequest(Link link, ushort protocol, ushort priority, PacketProgram program, Action<NetlinkWriter> writeUse)
+    /// <param name="side"><see cref="Ingress"/> or <see cref="Egress"/></param>
+    private static NetlinkWriter ProgramRequest(
+        Link link, ushort protocol, ushort priority, PacketProgram program, Action<NetlinkWriter> writeUse,
+        uint side = Ingress)
     {
-        NetlinkWriter w = FilterHeader(link, protocol, priority, "bpf");
+        NetlinkWriter w = FilterHeader(link, protocol, priority, "bpf", side);
         using (w.Nested(Libc.TCA_OPTIONS))
         {
             using (w.Nested(Libc.TCA_BPF_OPS_LEN)) w.UInt16((ushort)program.Length);
@@ -91,27 +135,28 @@ public sealed partial class RouteNetlink
         return w;
     }
 
-    private static NetlinkWriter FilterHeader(Link link, ushort protocol, ushort priority, string kind)
+    private static NetlinkWriter FilterHeader(Link link, ushort protocol, ushort priority, string kind, uint side)
     {
         var w = new NetlinkWriter(Libc.RTM_NEWTFILTER, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL);
-        TrafficControlHeader(w, link, 0, IngressHandle, ((uint)priority << 16) | BinaryPrimitives.ReverseEndianness(protocol));
+        TrafficControlHeader(w, link, 0, side, ((uint)priority << 16) | BinaryPrimitives.ReverseEndianness(protocol));
         w.Attribute(Libc.TCA_KIND, kind);
         return w;
     }
 
-    internal static NetlinkWriter IngressRequest(Link link, bool create)
+    internal static NetlinkWriter BothWaysRequest(Link link, bool create)
     {
         NetlinkWriter w = create
             ? new NetlinkWriter(Libc.RTM_NEWQDISC, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL)
             : new NetlinkWriter(Libc.RTM_DELQDISC, Libc.NLM_F_ACK);
-        TrafficControlHeader(w, link, IngressHandle, Libc.TC_H_INGRESS, 0);
-        w.Attribute(Libc.TCA_KIND, "ingress");
+        TrafficControlHeader(w, link, BothHandle, Libc.TC_H_CLSACT, 0);
+        // The old one may be of another kind.
+        if (create) w.Attribute(Libc.TCA_KIND, "clsact");
         return w;
     }
 
     internal static NetlinkWriter FilterRequest(Link link, PacketFilter filter)
     {
-        NetlinkWriter w = FilterHeader(link, filter.Protocol, filter.Priority, "u32");
+        NetlinkWriter w = FilterHeader(link, filter.Protocol, filter.Priority, "u32", Ingress);
         using (w.Nested(Libc.TCA_OPTIONS))
         {
             if (filter.Action == PacketAction.Keep) w.Attribute(Libc.TCA_U32_CLASSID, KeepClass);

@@ -58,6 +58,15 @@ public readonly record struct DatagramPeer(UInt128 Address, ushort Port, uint Sc
     internal const int MaxSize = 28;
     private const int IPv4Size = 16;
 
+    /// <summary>4 bytes of IPv4, also where the socket speaks IPv6, or 16.</summary>
+    public byte[] ToBytes()
+    {
+        const ulong Mapped = 0xFFFF;
+        byte[] bytes = new byte[16];
+        BinaryPrimitives.WriteUInt128BigEndian(bytes, Address);
+        return !IsIPv6 || Address >> 32 == Mapped ? bytes[12..] : bytes;
+    }
+
     internal static DatagramPeer Read(ReadOnlySpan<byte> sockaddr)
     {
         ushort port = BinaryPrimitives.ReadUInt16BigEndian(sockaddr[2..]);

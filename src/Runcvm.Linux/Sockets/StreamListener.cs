@@ -47,6 +47,30 @@ public static unsafe class StreamListener
         _ = Libc.shutdown(socket, Libc.SHUT_WR);
     }
 
+    /// <summary>SO_PRIORITY, from 0 to 6: a number that goes with the socket, and with what comes out of it.</summary>
+    public static void SetPriority(SafeFileHandle socket, int priority)
+        => SystemCall.Check(
+            Libc.setsockopt(socket, Libc.SOL_SOCKET, Libc.SO_PRIORITY, &priority, sizeof(int)),
+            $"give a socket a priority");
+
+    /// <summary>Who is at the other end; null where it has gone.</summary>
+    public static DatagramPeer? PeerOf(SafeFileHandle connection)
+    {
+        byte* address = stackalloc byte[DatagramPeer.MaxSize];
+        uint length = DatagramPeer.MaxSize;
+        return Libc.getpeername(connection, address, &length) < 0 ? null
+            : DatagramPeer.Read(new ReadOnlySpan<byte>(address, DatagramPeer.MaxSize));
+    }
+
+    /// <summary>Closes a connection with a reset.</summary>
+    public static void Refuse(SafeFileHandle connection)
+    {
+        // struct linger: on, seconds. Where it cannot be had, it is an ordinary end.
+        int* now = stackalloc int[2] { 1, 0 };
+        _ = Libc.setsockopt(connection, Libc.SOL_SOCKET, Libc.SO_LINGER, now, 2 * sizeof(int));
+        connection.Dispose();
+    }
+
     internal static SafeFileHandle Make(int type)
     {
         SafeFileHandle socket = Libc.socket(Libc.AF_INET6, type | Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK, 0);

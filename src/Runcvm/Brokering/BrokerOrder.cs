@@ -25,6 +25,18 @@ internal sealed record BrokerOrder : IWireValue<BrokerOrder>
     /// <summary>how many policies came as files</summary>
     internal ushort Policies { get; init; }
 
+    /// <summary>whether programs of the namespace came as files</summary>
+    internal bool HasPrograms { get; init; }
+
+    /// <summary>who joined the namespace gets out past the machine</summary>
+    internal bool LetsJoinedOut { get; init; }
+
+    /// <summary>whether it is known which nameservers are asked from the namespace</summary>
+    internal bool KnowsNameservers { get; init; }
+
+    /// <summary>and which these are</summary>
+    internal IReadOnlyList<byte[]> Nameservers { get; init; } = [];
+
     /// <summary>how many sockets for shared ports came as files</summary>
     internal ushort Ports { get; init; }
 
@@ -45,13 +57,18 @@ internal sealed record BrokerOrder : IWireValue<BrokerOrder>
             .. Sockets > 0 ? ForwardedSocket.Capabilities : [],
         ]);
 
-    internal static BrokerOrder Of(MachineDescription description, SandboxNetwork network, int policies, int ports)
+    internal static BrokerOrder Of(
+        MachineDescription description, SandboxNetwork network, int policies, NamespaceRules rules, int ports)
         => new()
         {
             Spares = (ushort)network.Spares.Count,
             Interfaces = [.. network.Interfaces.Select(static item => item.Description)],
             MaySpoof = description.MaySpoof,
             Policies = (ushort)policies,
+            HasPrograms = rules.Programs != null,
+            LetsJoinedOut = rules.LetsOut,
+            KnowsNameservers = rules.Nameservers != null,
+            Nameservers = rules.Nameservers ?? [],
             Ports = (ushort)ports,
             Sockets = (ushort)description.Sockets.Count,
         };
@@ -68,6 +85,10 @@ internal sealed record BrokerOrder : IWireValue<BrokerOrder>
         w.List(Interfaces, static (w, item) => item.Write(w));
         w.Flag(MaySpoof);
         w.UInt16(Policies);
+        w.Flag(HasPrograms);
+        w.Flag(LetsJoinedOut);
+        w.Flag(KnowsNameservers);
+        w.List(Nameservers, static (w, address) => w.Bytes(address));
         w.UInt16(Ports);
         w.UInt16(Sockets);
     }
@@ -79,6 +100,10 @@ internal sealed record BrokerOrder : IWireValue<BrokerOrder>
         Interfaces = r.List(NetworkInterface.Read),
         MaySpoof = r.Flag(),
         Policies = r.UInt16(),
+        HasPrograms = r.Flag(),
+        LetsJoinedOut = r.Flag(),
+        KnowsNameservers = r.Flag(),
+        Nameservers = r.List(static (ref WireReader r) => r.Bytes()),
         Ports = r.UInt16(),
         Sockets = r.UInt16(),
     };

@@ -29,9 +29,9 @@ internal sealed class BrokerProcess : IDisposable
     /// this process's capabilities of the set-up.</summary>
     internal static BrokerProcess? TryStart(
         MachineDescription description, SandboxNetwork network, IReadOnlyList<EgressPrograms> policies,
-        IReadOnlyList<SafeFileHandle> ports)
+        NamespaceRules rules, IReadOnlyList<SafeFileHandle> ports)
     {
-        var order = BrokerOrder.Of(description, network, policies.Count, ports.Count);
+        var order = BrokerOrder.Of(description, network, policies.Count, rules, ports.Count);
         if (!order.IsNeeded) return null;
         (SafeFileHandle orders, SafeFileHandle theirOrders) = UnixSocket.Pair();
         (SafeFileHandle questions, SafeFileHandle theirQuestions) = UnixSocket.Pair();
@@ -40,7 +40,7 @@ internal sealed class BrokerProcess : IDisposable
         {
             ChildProcess process = StartProgram(
                 order, [(BrokerFiles.Orders, theirOrders), (BrokerFiles.Network, theirQuestions),
-                    .. BrokerFiles.HandOn(policies, ports)]);
+                    .. BrokerFiles.HandOn(policies, rules, ports)]);
             order.Send(orders);
             return new BrokerProcess(process, orders, questions);
         }

@@ -3,6 +3,7 @@ using Runcvm.Egress;
 using Runcvm.Linux;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Processes;
+using Runcvm.Network;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox.SystemCalls;
 
@@ -47,13 +48,14 @@ internal static class BrokerVerb
     // Until the supervisor closes the socket, or ends.
     private static void Serve(SafeFileHandle orders, BrokerOrder order)
     {
-        (IReadOnlyList<EgressPrograms> policies, IReadOnlyList<SafeFileHandle> ports) = BrokerFiles.Take(order);
+        (IReadOnlyList<EgressPrograms> policies, NamespaceRules rules, IReadOnlyList<SafeFileHandle> ports) =
+            BrokerFiles.Take(order);
         // Nothing of the guest was read yet.
         SystemCallFilter.Of(BrokerCalls.List).Install(allThreads: true);
         if (order.FollowsNetwork)
         {
             var network = new SafeFileHandle(BrokerFiles.Network, ownsHandle: true);
-            new Thread(() => NetworkDesk.Run(network, order, policies)) { IsBackground = true }.Start();
+            new Thread(() => NetworkDesk.Run(network, order, policies, rules)) { IsBackground = true }.Start();
         }
 
         FileDescriptor.WriteAll(orders, [1]);

@@ -14,11 +14,12 @@ namespace Runcvm.Brokering;
 internal static class NetworkDesk
 {
     /// <summary>Answers until the socket is closed. Ends the process when it cannot.</summary>
-    internal static void Run(SafeFileHandle socket, BrokerOrder order, IReadOnlyList<EgressPrograms> policies)
+    internal static void Run(
+        SafeFileHandle socket, BrokerOrder order, IReadOnlyList<EgressPrograms> policies, NamespaceRules rules)
     {
         try
         {
-            Serve(socket, order, policies);
+            Serve(socket, order, policies, rules);
         }
         catch (Exception)
         {
@@ -27,10 +28,11 @@ internal static class NetworkDesk
         }
     }
 
-    private static void Serve(SafeFileHandle socket, BrokerOrder order, IReadOnlyList<EgressPrograms> policies)
+    private static void Serve(
+        SafeFileHandle socket, BrokerOrder order, IReadOnlyList<EgressPrograms> policies, NamespaceRules rules)
     {
         using var netlink = new RouteNetlink();
-        var watch = new NetworkWatch(netlink, order.Interfaces, order.Spares, order.MaySpoof, policies);
+        var watch = new NetworkWatch(netlink, order.Interfaces, order.Spares, order.MaySpoof, policies, rules);
         Span<byte> question = stackalloc byte[1];
         while (FileDescriptor.TryRead(socket, question) > 0) SizedMessage.Send(socket, Answer(watch));
     }

@@ -9,6 +9,7 @@ using Runcvm.Kernels;
 using Runcvm.Linux.Mounts;
 using Runcvm.Linux.Processes;
 using Runcvm.Machines;
+using Runcvm.Network;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Planning;
@@ -58,7 +59,7 @@ internal static class CreateVerb
             SafeFileHandle[] saved = (machine.Moment?.Memory ?? machine.Warm.File) is { } file ? [file] : [];
             SafeFileHandle[] files =
             [
-                folder.ListenForControl(), .. ofPod, .. saved,
+                folder.ListenForControl(), .. ofPod, .. saved, .. machine.NamespacePrograms?.All ?? [],
                 .. MachineNetwork.Load(machine.Options.Egress), .. sockets,
             ];
             HandedFiles.Place(files);
@@ -171,6 +172,8 @@ internal static class CreateVerb
         if (isPod) systems.Shares.Add(Share.OfNothing(SandboxSkeleton.Nothing));
         else if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
         // A pod's containers come by the device for shares, which a saved machine has not.
+        var programs = NamespacePrograms.TryLoad(out string problem);
+        if (programs == null) warnings = [.. warnings, NamespacePrograms.Notice(problem)];
         var warm = WarmChoice.Of(isPod || moment != null ? WarmStart.Never : options.Warm, systems.Shares.Count > 0,
             () => SavedSettings.Of(options, program, installed, kernel, initramfs), new SavedMachineStore());
         return new PlannedMachine
@@ -191,6 +194,7 @@ internal static class CreateVerb
             Workload = workload,
             MaySpoof = options.MaySpoof || WorkloadKind.IsPrivileged(process),
             SharesAddresses = network.IsShared,
+            NamespacePrograms = programs,
             BootTimeout = config.BootTimeout,
             Warnings = warnings,
             Cgroups = command.HasNoCgroups ? HostCgroups.None : HostCgroups.Of(hostMounts),

@@ -17,6 +17,7 @@ internal sealed class NetworkWatch
     private readonly RouteNetlink _netlink;
     private readonly bool _maySpoof;
     private readonly IReadOnlyList<EgressPrograms> _policies;
+    private readonly NamespaceRules _rules;
     private readonly Card?[] _cards;
     private readonly HashSet<string> _complained = [];
     private bool _changed;
@@ -26,13 +27,15 @@ internal sealed class NetworkWatch
     /// <param name="spares">how many taps there are beside those</param>
     /// <param name="maySpoof">the guest may send from any address</param>
     /// <param name="policies">where it may send to; none leaves that open</param>
+    /// <param name="rules">what the namespace has for itself</param>
     internal NetworkWatch(
         RouteNetlink netlink, IReadOnlyList<NetworkInterface> interfaces, int spares, bool maySpoof,
-        IReadOnlyList<EgressPrograms> policies)
+        IReadOnlyList<EgressPrograms> policies, NamespaceRules rules)
     {
         _netlink = netlink;
         _maySpoof = maySpoof;
         _policies = policies;
+        _rules = rules;
         _cards = new Card?[interfaces.Count + spares];
         List<Link> links = netlink.Links();
         for (int i = 0; i < interfaces.Count; i++)
@@ -91,7 +94,7 @@ internal sealed class NetworkWatch
         {
             i = Array.IndexOf(_cards, null);
             if (i < 0) throw new UsageException($"the machine has no network card left for {link.Name}, which was connected while it runs: stop and start the container");
-            SandboxNetwork.Lead(netlink, link, Tap(links, i), description, _maySpoof, _policies);
+            SandboxNetwork.Lead(netlink, link, Tap(links, i), description, _maySpoof, _policies, _rules);
         }
 
         _cards[i] = new Card(link.Index, description);

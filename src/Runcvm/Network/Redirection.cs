@@ -4,11 +4,12 @@ using Runcvm.Protocol;
 
 namespace Runcvm.Network;
 
-/// <summary>Who gets which packet: the guest has the container's addresses, but the namespace goes on using them for what
-/// is done on the guest's behalf, such as Docker's resolver asking the servers outside. So the namespace keeps TCP and
-/// UDP to ports from 61440 on, which are its own local ports (net.ipv4.ip_local_port_range) and above those that Linux
-/// takes by default in the guest; both learn of neighbours, which answer to the same MAC address, and of answers to pings;
-/// all else is the guest's.</summary>
+/// <summary>Who gets which packet: the guest has the container's addresses, but the namespace goes on using them for
+/// what is done on the guest's behalf, such as Docker's resolver asking the servers outside. So the namespace keeps what
+/// is for a socket of its own (<see cref="OwnSocketProgram"/>) at ports from 61440 on, which are its local ports
+/// (net.ipv4.ip_local_port_range) and above those that Linux takes by default in the guest. Where the kernel cannot say
+/// whose socket it is, it keeps all of TCP and UDP to these ports. Both learn of neighbours, which answer to the same
+/// MAC address, and of answers to pings; all else is the guest's.</summary>
 internal static class Redirection
 {
     private const uint Icmp = 1;
@@ -32,7 +33,7 @@ internal static class Redirection
         RouteNetlink netlink, Link tap, Link link, IReadOnlyList<PacketProgram> allowed,
         IReadOnlyList<EgressPrograms> policies)
     {
-        netlink.ResetIngress(tap);
+        netlink.ResetFilters(tap);
         ushort priority = 1;
         foreach (PacketProgram program in allowed) netlink.AddIngressProgram(tap, priority++, program);
         foreach (EgressPrograms policy in policies) netlink.AddIngressProgram(tap, priority++, policy.Decide, "egress");
@@ -45,13 +46,18 @@ internal static class Redirection
     /// <param name="link">the container's side</param>
     /// <param name="tap">the guest's side</param>
     /// <param name="policies">what the guest answers is allowed by them, so they see what it is asked</param>
-    internal static void ToTap(RouteNetlink netlink, Link link, Link tap, IReadOnlyList<EgressPrograms> policies)
+    /// <param name="rules">what the namespace's share is</param>
+    internal static void ToTap(
+        RouteNetlink netlink, Link link, Link tap, IReadOnlyList<EgressPrograms> policies, NamespaceRules rules)
     {
-        netlink.ResetIngress(link);
+        netlink.ResetFilters(link);
+        if (!rules.LetsOut) Guard(netlink, link, tap, rules);
         foreach (PacketFilter filter in Filters(tap.Index)) netlink.AddIngressFilter(link, filter);
         netlink.AddIngressMirror(link, PacketFilter.IPv4, 4, LaterFragmentV4(), tap.Index);
         netlink.AddIngressMirror(link, PacketFilter.IPv6, 5, LaterFragmentV6(), tap.Index);
         ushort priority = 6;
+        if (rules.Programs is { } programs) netlink.AddIngressProgram(link, priority++, programs.Keep, "own-socket");
+        else foreach (PacketFilter filter in ReservedPorts(ref priority)) netlink.AddIngressFilter(link, filter);
         // Behind those filters: an answer that the namespace awaits is no question to the guest.
         foreach (EgressPrograms policy in policies)
             netlink.AddIngressProgram(link, priority++, policy.Record, "egress-record");
@@ -59,24 +65,50 @@ internal static class Redirection
             link, new PacketFilter(PacketFilter.AnyProtocol, priority, Any, PacketAction.Redirect, tap.Index));
     }
 
-    internal static IEnumerable<PacketFilter> Filters(int tap)
+    /// <summary>Who joined the namespace does not get out past the machine, whose rules would not hold for
+    /// it.</summary>
+    private static void Guard(RouteNetlink netlink, Link link, Link tap, NamespaceRules rules)
+    {
+        netlink.AddEgressFrom(link, 1, tap);
+        netlink.AddEgressProgram(link, 2, JoinedFilter.Of(rules.Nameservers));
+        if (rules.Programs is { } programs)
+        {
+            netlink.AddEgressProgram(link, 3, programs.Refuse, "refuse");
+            return;
+        }
+
+        var nothing = new PacketProgram();
+        nothing.Drop();
+        netlink.AddEgressProgram(link, 3, nothing);
+    }
+
+    /// <summary>The namespace's ports, where nobody can see whose socket one is.</summary>
+    private static IReadOnlyList<PacketFilter> ReservedPorts(ref ushort priority)
+    {
+        ushort v4 = priority++, v6 = priority++;
+        return
+        [
+            new(PacketFilter.IPv4, v4, ReservedPortV4(Tcp), PacketAction.Keep),
+            new(PacketFilter.IPv4, v4, ReservedPortV4(Udp), PacketAction.Keep),
+            new(PacketFilter.IPv6, v6, ReservedPortV6(Tcp), PacketAction.Keep),
+            new(PacketFilter.IPv6, v6, ReservedPortV6(Udp), PacketAction.Keep),
+            new(PacketFilter.IPv6, v6, ReservedPortInFragmentV6(), PacketAction.Keep),
+        ];
+    }
+
+    private static IEnumerable<PacketFilter> Filters(int tap)
     {
         yield return new(PacketFilter.Arp, 1, Any, PacketAction.Mirror, tap);
 
-        yield return new(PacketFilter.IPv4, 2, ReservedPortV4(Tcp), PacketAction.Keep);
-        yield return new(PacketFilter.IPv4, 2, ReservedPortV4(Udp), PacketAction.Keep);
-
         // Of answers to pings and of errors nobody can say here whose they are; who did not ask does not listen.
-        foreach (uint type in EchoReplyAndErrorsV4) yield return new(PacketFilter.IPv4, 2, IcmpV4Type(type), PacketAction.Mirror, tap);
+        foreach (uint type in EchoReplyAndErrorsV4)
+            yield return new(PacketFilter.IPv4, 2, IcmpV4Type(type), PacketAction.Mirror, tap);
 
         // RFC 4861: router solicitation 133 and advertisement 134, neighbour solicitation 135 and advertisement 136,
         // redirect 137.
         yield return new(PacketFilter.IPv6, 3, IcmpV6Types(133, 0xFF), PacketAction.Mirror, tap);
         yield return new(PacketFilter.IPv6, 3, IcmpV6Types(134, 0xFE), PacketAction.Mirror, tap);
         yield return new(PacketFilter.IPv6, 3, IcmpV6Types(136, 0xFE), PacketAction.Mirror, tap);
-        yield return new(PacketFilter.IPv6, 3, ReservedPortV6(Tcp), PacketAction.Keep);
-        yield return new(PacketFilter.IPv6, 3, ReservedPortV6(Udp), PacketAction.Keep);
-        yield return new(PacketFilter.IPv6, 3, ReservedPortInFragmentV6(), PacketAction.Keep);
 
         // RFC 4443: unreachable 1, too big 2, time exceeded 3, echo reply 129.
         yield return new(PacketFilter.IPv6, 3, IcmpV6Types(1, 0xFF), PacketAction.Mirror, tap);

@@ -3,6 +3,7 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Egress;
 using Runcvm.Linux;
 using Runcvm.Linux.Netlink;
+using Runcvm.Linux.Sockets;
 using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Network;
@@ -45,6 +46,8 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
             return null;
         }
 
+        // Before it can be found.
+        StreamListener.SetPriority(socket, OwnSocketProgram.RelayPriority);
         if (SharedPorts.Take(socket, port) == TakenPort.Listening) return socket;
         socket.Dispose();
         return null;
@@ -56,8 +59,10 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
     /// <param name="tapOwner">a user who opens the taps by name, once their files are closed; null keeps them to the files</param>
     /// <param name="spares">for how many networks that are connected later there shall be a card</param>
     /// <param name="policies">where the guest may send to; none leaves that open</param>
+    /// <param name="rules">what the namespace has for itself</param>
     internal static SandboxNetwork Prepare(
-        bool maySpoof = false, uint? tapOwner = null, int spares = 0, IReadOnlyList<EgressPrograms>? policies = null)
+        bool maySpoof = false, uint? tapOwner = null, int spares = 0, IReadOnlyList<EgressPrograms>? policies = null,
+        NamespaceRules? rules = null)
     {
         using var netlink = new RouteNetlink();
         var interfaces = new List<(SafeFileHandle, NetworkInterface)>();
@@ -73,7 +78,9 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
                 if (!ContainerInterface.IsOne(link, addresses)) continue;
                 NetworkInterface description = ContainerInterface.Describe(link, addresses, routes);
                 string name = TapName(interfaces.Count);
-                SafeFileHandle tap = OpenTap(netlink, link, name, tapOwner, description, maySpoof, policies ?? []);
+                SafeFileHandle tap = OpenTap(
+                    netlink, link, name, tapOwner, description, maySpoof, policies ?? [],
+                    rules ?? new NamespaceRules());
                 interfaces.Add((tap, description));
             }
 
@@ -93,7 +100,7 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
     /// <summary>Leads an interface of the container into a tap, which may have had another one before.</summary>
     internal static void Lead(
         RouteNetlink netlink, Link link, Link tap, NetworkInterface description, bool maySpoof,
-        IReadOnlyList<EgressPrograms> policies)
+        IReadOnlyList<EgressPrograms> policies, NamespaceRules rules)
     {
         netlink.SetMtu(tap, link.Mtu);
         // Otherwise the namespace would greet the guest with neighbour discovery of an address of its own.
@@ -101,7 +108,7 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
         Redirection.FromTap(netlink, tap, link, Sending(description, maySpoof, policies), policies);
         netlink.SetUp(tap);
         // Last, because from here on the container's traffic is the guest's.
-        Redirection.ToTap(netlink, link, tap, policies);
+        Redirection.ToTap(netlink, link, tap, policies, rules);
     }
 
     /// <summary>Adapts the tap of an interface whose description has changed. What leads to the guest stays in place: without it the
@@ -145,13 +152,13 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
 
     private static SafeFileHandle OpenTap(
         RouteNetlink netlink, Link link, string name, uint? owner, NetworkInterface description, bool maySpoof,
-        IReadOnlyList<EgressPrograms> policies)
+        IReadOnlyList<EgressPrograms> policies, NamespaceRules rules)
     {
         SafeFileHandle file = TapDevice.Open(name, owner);
         try
         {
             Link tap = netlink.FindLink(name) ?? throw new InvalidOperationException($"the interface {name} is gone");
-            Lead(netlink, link, tap, description, maySpoof, policies);
+            Lead(netlink, link, tap, description, maySpoof, policies, rules);
             return file;
         }
         catch

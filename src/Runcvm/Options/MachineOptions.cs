@@ -62,6 +62,9 @@ internal sealed record MachineOptions
     /// <summary>What the machine may reach: what all of these allow. Default: none, which leaves it open.</summary>
     internal required IReadOnlyList<EgressPolicy> Egress { get; init; }
 
+    /// <summary>Containers that joined its network get out past it. Default: false.</summary>
+    internal required bool LetsJoinedOut { get; init; }
+
     /// <summary>Size of the sparse scratch disk in bytes. Default: 10 GiB.</summary>
     internal required long ScratchSizeBytes { get; init; }
 
@@ -147,6 +150,7 @@ internal sealed record MachineOptions
             SaysHostNetwork = asked.SaysHostNetwork,
             MaySpoof = Allowed(asked.MaySpoof, usual.MaySpoof, "RUNCVM_NET_SPOOF", "reaches the host's network", config),
             Egress = Policies(usual.Egress, asked),
+            LetsJoinedOut = LetsOut(usual, asked),
             ScratchSizeBytes = asked.ScratchSizeBytes ?? OptionCatalogue.DefaultScratchSize,
             // Firecracker has no device for files: without one each request goes through a program in the guest and a byte stream.
             // A template has its root on disks.
@@ -183,6 +187,15 @@ internal sealed record MachineOptions
             ? throw new UsageException(
                 "RUNCVM_NET_SPOOF and RUNCVM_EGRESS exclude each other: a policy needs a machine's own addresses")
             : policies;
+    }
+
+    // Who is in the namespace is under no policy, so none may be walked around there.
+    private static bool LetsOut(RequestedOptions usual, RequestedOptions asked)
+    {
+        if (usual.Egress == null && asked.Egress == null) return asked.LetsJoinedOut;
+        return !asked.LetsJoinedOut || usual.LetsJoinedOut ? false
+            : throw new UsageException(
+                "RUNCVM_JOINED=direct and RUNCVM_EGRESS exclude each other: who joined would leave past the policy");
     }
 
     // The older names of DEBUG count together where they are written together; what a container sets wins.

@@ -14,6 +14,16 @@ internal static partial class OptionCatalogue
             + "[egress.md](egress.md). What the host's configuration says holds for every machine; a container can "
             + "only tighten it.",
             "`open`", (o, text) => o with { Egress = EgressPolicy.Parse(text) }),
+        new("RUNCVM_JOINED",
+            "What containers under another runtime may do that joined the machine's network (`--network "
+            + "container:…`): `refuse` keeps them to the machine's own ports and to connections from outside, as they "
+            + "would leave past the machine's rules, routes and tunnels; `direct` lets them out. Under a policy of "
+            + "`RUNCVM_EGRESS` they stay in.",
+            "`refuse`",
+            (o, text) => o with
+            {
+                LetsJoinedOut = text.OneOf("direct or refuse", [("direct", true), ("refuse", false)]),
+            }),
         new("RUNCVM_NET_SPOOF", "The machine may send from MAC and IP addresses that are not the container's, and frames of any kind; `--privileged` does the same.",
             "off", (o, text) => o with { MaySpoof = text.Flag() }) { NeedsAllow = true },
         new("RUNCVM_QEMU_NET_VHOST", "The host's kernel carries the packets of a machine that QEMU runs with KVM (`/dev/vhost-net`), instead of QEMU itself.",

@@ -6,6 +6,7 @@ using Runcvm.Kernels;
 using Runcvm.Linux.Mounts;
 using Runcvm.Linux.Processes;
 using Runcvm.Machines;
+using Runcvm.Network;
 using Runcvm.Oci;
 using Runcvm.Options;
 using Runcvm.Protocol.Messages;
@@ -55,6 +56,9 @@ internal sealed record PlannedMachine
 
     /// <summary>Whether other containers are in its network namespace.</summary>
     internal required bool SharesAddresses { get; init; }
+
+    /// <summary>For the container's interfaces; null where the kernel takes none.</summary>
+    internal NamespacePrograms? NamespacePrograms { get; init; }
 
     internal required TimeSpan BootTimeout { get; init; }
 
@@ -162,6 +166,8 @@ internal sealed record PlannedMachine
         SharesAddresses = SharesAddresses,
         MaySpoof = MaySpoof,
         Egress = [.. Options.Egress.Select(static policy => policy.Text)],
+        HasNamespacePrograms = NamespacePrograms != null,
+        LetsJoinedOut = Options.LetsJoinedOut,
         Notices =
         [
             .. Warnings, .. LimitNotices, .. BuilderNotices, .. WarmNotices, .. Systems.Notices, .. Disks.Notices,

@@ -70,6 +70,12 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
     /// <summary>policies of what the machine may reach, all of which must agree; none leaves it open</summary>
     internal IReadOnlyList<string> Egress { get; init; } = [];
 
+    /// <summary>whether the kernel took programs for the container's interfaces</summary>
+    internal bool HasNamespacePrograms { get; init; }
+
+    /// <summary>whether containers that joined the machine's network get out past it</summary>
+    internal bool LetsJoinedOut { get; init; }
+
     /// <summary>lines for the log at the INFO level: what happened before the supervisor started</summary>
     internal IReadOnlyList<string> Notices { get; init; } = [];
 
@@ -134,6 +140,8 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
         w.Flag(SharesAddresses);
         w.Flag(MaySpoof);
         w.Texts(Egress);
+        w.Flag(HasNamespacePrograms);
+        w.Flag(LetsJoinedOut);
         w.Texts(Notices);
         w.List(Shares, static (w, share) =>
         {
@@ -188,6 +196,8 @@ internal sealed record MachineDescription : IWireValue<MachineDescription>
         SharesAddresses = r.Flag(),
         MaySpoof = r.Flag(),
         Egress = r.Texts(),
+        HasNamespacePrograms = r.Flag(),
+        LetsJoinedOut = r.Flag(),
         Notices = r.Texts(),
         Shares = r.List(static (ref WireReader r) => new ServedPath(r.Text(), r.Flag(), r.Text())),
         FileServer = FileServerIdentity.Read(ref r),

@@ -69,6 +69,30 @@ internal static class ProvidedFiles
             .FirstOrDefault(static address => address?.AddressFamily == AddressFamily.InterNetwork);
     }
 
+    /// <summary>Addresses of the nameservers that are asked from the container's network namespace; null where the
+    /// engine does not say whom its own nameserver asks.</summary>
+    internal static IReadOnlyList<byte[]>? AskedNameservers()
+    {
+        string file = InSandbox(ResolverConfiguration);
+        return File.Exists(file) ? AskedNameservers(File.ReadAllText(file)) : [];
+    }
+
+    /// <summary>Docker says it since 25. Those at the host's loopback addresses stand there as host(…) and are asked
+    /// from the host.</summary>
+    internal static IReadOnlyList<byte[]>? AskedNameservers(string text)
+    {
+        const string Comment = "# ExtServers: [";
+        string? asked = text.Split('\n').FirstOrDefault(
+            static line => line.StartsWith(Comment, StringComparison.Ordinal));
+        if (asked == null && text.Contains(EngineNameserver, StringComparison.Ordinal)) return null;
+        IEnumerable<string> others = asked == null ? []
+            : asked[Comment.Length..].TrimEnd().TrimEnd(']').Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return [.. Servers(text).Concat(others)
+            .Select(static server => IPAddress.TryParse(server, out IPAddress? address) ? address : null)
+            .OfType<IPAddress>().Where(static address => !IPAddress.IsLoopback(address))
+            .Select(static address => address.GetAddressBytes())];
+    }
+
     private static IEnumerable<string> Servers(string text)
         => text.Split('\n').Where(IsServer).Select(static line => line[Keyword.Length..].Trim());
 

@@ -12,10 +12,12 @@ namespace Runcvm.Supervisor;
 /// <param name="link">to the guest</param>
 /// <param name="port">where the guest listens</param>
 /// <param name="socket">bound to that port</param>
+/// <param name="serves">whether a sender's address is one of those that are served</param>
 /// <param name="waiting">what waits for the guest, of all ports</param>
 /// <param name="known">the senders of all ports</param>
 internal sealed class DatagramPort(
-    EventLoop loop, GuestLink link, ushort port, AsyncFile socket, WaitingBytes waiting, DatagramSenders known) : IDisposable
+    EventLoop loop, GuestLink link, ushort port, AsyncFile socket, Func<byte[], bool> serves, WaitingBytes waiting,
+    DatagramSenders known) : IDisposable
 {
     // As long as the kernel's connection tracking remembers a sender that got answers (nf_conntrack_udp_timeout_stream).
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(120);
@@ -60,7 +62,7 @@ internal sealed class DatagramPort(
     {
         if (!_senders.TryGetValue(from, out DatagramSender? sender))
         {
-            if (!known.TryMakeRoom()) return;
+            if (!serves(from.ToBytes()) || !known.TryMakeRoom()) return;
             sender = new DatagramSender(
                 link, port, waiting,
                 answer => DatagramListener.Send(socket.Handle, answer, from), gone => Remove(from, gone));

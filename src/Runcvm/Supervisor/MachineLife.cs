@@ -280,7 +280,10 @@ internal sealed class MachineLife(
             loop, _link, networkEvents, broker!.Network(loop), setup, policies.Count > 0, _log);
         // Ends with the machine.
         follower?.RunAsync().OnFailure(Tell);
-        using var ports = new PortRelay(loop, _link, network.TryListen, keepsPorts: network.Shared != null, _log);
+        bool isShared = network.Shared != null;
+        using var ports = new PortRelay(
+            loop, _link, network.TryListen, keepsPorts: isShared,
+            isShared ? static _ => true : OwnNetworks.IsOwn, _log);
         SocketDialler? sockets = description.Sockets.Count == 0 ? null
             : new SocketDialler(loop, description.Sockets, broker!, _log);
         return await session.RunAsync(setup, control, ports, sockets);

@@ -12,9 +12,11 @@ namespace Runcvm.Supervisor;
 /// <param name="link">to the guest</param>
 /// <param name="tryListen">gives a listening socket for a port, or null when the port is taken</param>
 /// <param name="keepsPorts">whether a port stays taken when the guest no longer listens</param>
+/// <param name="serves">whether a peer's address is one of those that are served; who is not is refused</param>
 /// <param name="log">says which ports are taken</param>
 internal sealed class PortRelay(
-    EventLoop loop, GuestLink link, Func<ListeningPort, SafeFileHandle?> tryListen, bool keepsPorts, MachineLog log) : IDisposable
+    EventLoop loop, GuestLink link, Func<ListeningPort, SafeFileHandle?> tryListen, bool keepsPorts,
+    Func<byte[], bool> serves, MachineLog log) : IDisposable
 {
     // The guest names them: neither files nor memory of the sandbox may run out. A connection may hold two windows.
     private const int MaxPorts = 256;
@@ -61,7 +63,7 @@ internal sealed class PortRelay(
         _tasks.RemoveWhere(static task => task.IsCompleted);
         if (port.IsDatagram)
         {
-            var datagrams = new DatagramPort(loop, link, port.Port, socket, _waiting, _senders);
+            var datagrams = new DatagramPort(loop, link, port.Port, socket, serves, _waiting, _senders);
             _listeners.Add(port, datagrams);
             _tasks.Add(datagrams.RunAsync());
             return;
@@ -77,7 +79,10 @@ internal sealed class PortRelay(
         connection =>
         {
             _tasks.RemoveWhere(static task => task.IsCompleted);
-            if (_connections < MaxConnections) _tasks.Add(RelayAsync(port, new AsyncFile(loop, connection)));
+            // The guest would take a stranger for itself.
+            if (StreamListener.PeerOf(connection) is not { } peer || !serves(peer.ToBytes()))
+                StreamListener.Refuse(connection);
+            else if (_connections < MaxConnections) _tasks.Add(RelayAsync(port, new AsyncFile(loop, connection)));
             else connection.Dispose();
         },
         log.Info);

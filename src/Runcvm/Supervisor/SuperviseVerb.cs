@@ -44,12 +44,14 @@ internal static class SuperviseVerb
             int ofPolicies = description.Egress.Count * EgressPrograms.Files;
             int ofPods = description.IsPod ? 1 : 0;
             int ofSaved = description.IsRestored ? 1 : 0;
-            if (handed is not [var control, .. var rest] || rest.Length < ofPods + ofSaved + ofPolicies)
+            int ofNamespace = description.HasNamespacePrograms ? NamespacePrograms.Files : 0;
+            if (handed is not [var control, .. var rest]
+                || rest.Length < ofPods + ofSaved + ofNamespace + ofPolicies)
                 throw new UsageException(
                     "the low-level runtime did not hand on the control socket (LISTEN_FDS); take runc or crun");
             SafeFileHandle? pod = description.IsPod ? rest[0] : null;
             rest = rest[ofPods..];
-            SafeFileHandle[] others = rest[ofSaved..];
+            SafeFileHandle[] others = rest[(ofSaved + ofNamespace)..];
             IHypervisor kind = KnownHypervisors.Of(description.Kind);
             IReadOnlyList<SafeFileHandle> backing =
                 BackingLocks.Take(description.Disks, kind.OpensByName ? HypervisorTree.Root : "");
@@ -58,11 +60,14 @@ internal static class SuperviseVerb
             SafeFileHandle networkEvents = RouteEvents.Open();
             EgressPrograms[] policies =
                 [.. others[..ofPolicies].Chunk(EgressPrograms.Files).Select(static files => EgressPrograms.Of(files))];
+            var rules = new NamespaceRules(
+                ofNamespace == 0 ? null : NamespacePrograms.Of(rest.AsSpan(ofSaved, ofNamespace)),
+                description.LetsJoinedOut || description.SharesAddresses, ProvidedFiles.AskedNameservers());
             SandboxNetwork network = SandboxNetwork.Prepare(
                 description.MaySpoof, kind.OpensByName ? description.HypervisorUser : null,
-                description.SharesAddresses ? 0 : SpareCards, policies);
+                description.SharesAddresses ? 0 : SpareCards, policies, rules);
             SafeFileHandle[] ports = others[ofPolicies..];
-            using var broker = BrokerProcess.TryStart(description, network, policies, ports);
+            using var broker = BrokerProcess.TryStart(description, network, policies, rules, ports);
             if (description.SharesAddresses) network = network with { Shared = new SharedPorts(ports, broker!.Bind) };
             var compartment = new Confinement(HypervisorTree.Root, description.HypervisorUser, HypervisorNamespaces(kind));
             using var hypervisor = new UserThread(compartment);

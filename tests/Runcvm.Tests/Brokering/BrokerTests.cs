@@ -30,13 +30,17 @@ public sealed class BrokerTests : IDisposable
             Interfaces = [Card],
             MaySpoof = true,
             Policies = 2,
+            HasPrograms = true,
+            KnowsNameservers = true,
+            Nameservers = [[10, 0, 0, 53]],
             Ports = 96,
             Sockets = 3,
         };
         order.Send(_ours);
         var read = BrokerOrder.Receive(_theirs);
-        Assert.Equal(order with { Interfaces = [] }, read with { Interfaces = [] });
+        Assert.Equal(order with { Interfaces = [], Nameservers = [] }, read with { Interfaces = [], Nameservers = [] });
         Assert.Equal("eth0", Assert.Single(read.Interfaces).Name);
+        Assert.Equal([10, 0, 0, 53], Assert.Single(read.Nameservers));
     }
 
     [Theory]

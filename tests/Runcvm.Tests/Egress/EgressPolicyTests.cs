@@ -108,6 +108,24 @@ public class EgressPolicyTests
     }
 
     [Fact]
+    public void Who_joined_is_let_out_where_that_is_said_and_past_no_policy()
+    {
+        Assert.False(Options.Machine.With().LetsJoinedOut);
+        Assert.True(Options.Machine.With("RUNCVM_JOINED=direct").LetsJoinedOut);
+        Assert.Contains("exclude each other", Options.Machine.Refusal("RUNCVM_JOINED=direct", "RUNCVM_EGRESS=none"),
+            StringComparison.Ordinal);
+        HostConfig open = HostConfig.Parse("joined = \"direct\"\n", "config.toml");
+        Assert.True(With(open).LetsJoinedOut);
+        Assert.False(With(open, "RUNCVM_JOINED=refuse").LetsJoinedOut);
+        Assert.False(With(open, "RUNCVM_EGRESS=none").LetsJoinedOut);
+        HostConfig closed = HostConfig.Parse("egress = \"public\"\n", "config.toml");
+        Assert.Throws<UsageException>(() => With(closed, "RUNCVM_JOINED=direct"));
+
+        static MachineOptions With(HostConfig config, params string[] environment)
+            => Options.Machine.With(Options.Machine.Host, config, Options.Machine.NoLimits, environment);
+    }
+
+    [Fact]
     public void A_policy_may_have_a_name_and_be_a_file()
     {
         string folder = Directory.CreateTempSubdirectory().FullName;

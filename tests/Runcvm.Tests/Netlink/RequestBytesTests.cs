@@ -33,11 +33,11 @@ public class RequestBytesTests
         """);
 
     [Fact]
-    public void Making_the_ingress_qdisc() => Check(RouteNetlink.IngressRequest(Eth0, create: true), """
+    public void Making_a_place_for_filters() => Check(RouteNetlink.BothWaysRequest(Eth0, create: true), """
         30000000 2400 0506 07000000 00000000   length 48, RTM_NEWQDISC, REQUEST|ACK|CREATE|EXCL
         00000000 02000000                      family, index 2
-        0000ffff f1ffffff 00000000             handle ffff:, parent TC_H_INGRESS, -
-        0c00 0100 696e677265737300             TCA_KIND "ingress"
+        0000ffff f1ffffff 00000000             handle ffff:, parent TC_H_CLSACT, -
+        0b00 0100 636c7361637400 00            TCA_KIND "clsact", padding
         """);
 
     [Fact]
@@ -46,7 +46,7 @@ public class RequestBytesTests
             Eth0, new PacketFilter(PacketFilter.IPv4, 2, [new WordMatch(20, 0xF000, 0xF000)], PacketAction.Keep)), """
         5c000000 2c00 0506 07000000 00000000   length 92, RTM_NEWTFILTER, REQUEST|ACK|CREATE|EXCL
         00000000 02000000                      family, index 2
-        00000000 0000ffff 08000200             handle by the kernel, parent ffff:, protocol 0800 priority 2
+        00000000 f2ffffff 08000200             handle by the kernel, parent ffff:fff2, protocol 0800 priority 2
         0800 0100 75333200                     TCA_KIND "u32"
         3000 0200                              TCA_OPTIONS
           0800 0100 01000100                   TCA_U32_CLASSID 1:1
@@ -60,7 +60,7 @@ public class RequestBytesTests
         RouteNetlink.FilterRequest(Eth0, new PacketFilter(PacketFilter.AnyProtocol, 4, [], PacketAction.Redirect, 3)), """
         7c000000 2c00 0506 07000000 00000000   length 124, RTM_NEWTFILTER, REQUEST|ACK|CREATE|EXCL
         00000000 02000000                      family, index 2
-        00000000 0000ffff 00030400             handle by the kernel, parent ffff:, all protocols, priority 4
+        00000000 f2ffffff 00030400             handle by the kernel, parent ffff:fff2, all protocols, priority 4
         0800 0100 75333200                     TCA_KIND "u32"
         5000 0200                              TCA_OPTIONS
           1400 0500                            TCA_U32_SEL

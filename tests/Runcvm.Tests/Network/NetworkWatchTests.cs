@@ -103,7 +103,7 @@ public class NetworkWatchTests
 
     private static NetworkWatch Watch(RouteNetlink netlink, SandboxNetwork network)
         => new(netlink, [.. network.Interfaces.Select(static item => item.Description)], network.Spares.Count,
-            maySpoof: false, []);
+            maySpoof: false, [], new NamespaceRules());
 
     private static IEnumerable<string> Addresses(NetworkInterface card) => card.Addresses.Select(static a => new System.Net.IPAddress(a.Address).ToString());
 

@@ -46,9 +46,10 @@ public class SandboxNetworkTests
     public void A_second_machine_in_the_namespace_replaces_the_filters_of_a_dead_one() => TestNamespace.Run(() =>
     {
         using var net = new ContainerPlumbing();
-        SandboxNetwork.Prepare().Interfaces[0].Tap.Dispose();
+        var rules = new NamespaceRules(LetsOut: true);
+        SandboxNetwork.Prepare(rules: rules).Interfaces[0].Tap.Dispose();
         string orphaned = TestNamespace.Command("tc filter show dev eth0 ingress");
-        using SafeFileHandle tap = SandboxNetwork.Prepare().Interfaces[0].Tap;
+        using SafeFileHandle tap = SandboxNetwork.Prepare(rules: rules).Interfaces[0].Tap;
         string filters = TestNamespace.Command("tc filter show dev eth0 ingress");
         Assert.Equal(5, Count(filters, "flowid 1:1"));
         Assert.Equal(12, Count(filters, "Egress Mirror to device tap0"));
