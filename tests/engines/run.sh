@@ -94,10 +94,12 @@ for suite in "${suites[@]}"; do
             echo '{ "features": { "containerd-snapshotter": true } }' >"$folder/daemon.json"
             echo overlayfs >"$folder/driver"
         fi
+        # A run root of more than 50 letters ends what Podman has run at a container's end, and all waits for that.
         printf '[storage]\ndriver = "overlay"\ngraphroot = "%s"\nrunroot = "%s"\n' \
-            "$folder/podman" "$folder/podman-run" >"$folder/storage.conf"
-        printf '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n[engine.runtimes]\nruncvm = ["%s"]\n' \
-            "$prefix/bin/runcvm" >"$folder/containers.conf"
+            "$folder/podman" "$work/run-$suite" >"$folder/storage.conf"
+        printf '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\ntmp_dir = "%s"\n' \
+            "$folder/tmp" >"$folder/containers.conf"
+        printf '[engine.runtimes]\nruncvm = ["%s"]\n' "$prefix/bin/runcvm" >>"$folder/containers.conf"
         printf '[containers]\nlog_driver = "k8s-file"\n' >>"$folder/containers.conf"
         start_engine "$suite" "$folder"
         until [ -S "$folder/docker.sock" ] && inside "$folder" docker version >/dev/null 2>&1; do
