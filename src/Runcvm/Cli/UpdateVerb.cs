@@ -23,41 +23,29 @@ internal static class UpdateVerb
 {
     private const int StandardInput = 0;
 
-    // Of runc and of crun.
-    private static readonly string[] FlagsWithValue =
-    [
-        "--resources", "-r", "--blkio-weight", "--cpu-period", "--cpu-quota", "--cpu-burst", "--cpu-share", "--cpu-rt-period", "--cpu-rt-runtime",
-        "--cpuset-cpus", "--cpuset-mems", "--cpu-idle", "--kernel-memory", "--kernel-memory-tcp", "--memory", "--memory-reservation", "--memory-swap",
-        "--pids-limit", "--l3-cache-schema", "--mem-bw-schema",
-    ];
+    private static readonly string[] FlagsWithValue = UpdateFlags.WithValue;
 
     internal static int Run(CommandLine command, HostConfig config)
     {
         string? id = command.ContainerId(FlagsWithValue);
-        string? resources = command.ValueOf(FlagsWithValue, "--resources", "-r");
         if (id != null && PodChange.Of(command, config, id) is { } change)
         {
-            change.Limit(Read(ReadFile(resources ?? throw new UsageException(
-                "update of a pod's container needs --resources FILE"))));
+            change.Limit(Asked(command));
             return 0;
         }
 
         MachineFolder? folder = id == null ? null : OwnMachine.Find(command, config, id);
-        IReadOnlyList<string> arguments = command.Arguments;
-        if (folder != null)
-        {
-            if (resources == null) throw new UsageException("update of a machine needs --resources FILE; use docker update or podman update, which give it");
-            arguments = Rewrite(command, resources, folder.ReadDescription(), folder);
-        }
-
+        IReadOnlyList<string> arguments = folder == null ? command.Arguments
+            : Rewrite(command, id!, folder.ReadDescription(), folder);
         LowLevelRuntime.Execute(config.LowLevelRuntime, arguments);
         return 1;
     }
 
     // The rewritten resources go to the low-level runtime on its standard input, whatever they came in on.
-    private static List<string> Rewrite(CommandLine command, string resources, MachineDescription machine, MachineFolder folder)
+    private static List<string> Rewrite(
+        CommandLine command, string id, MachineDescription machine, MachineFolder folder)
     {
-        JsonObject limits = Read(ReadFile(resources));
+        JsonObject limits = Asked(command);
         SetInGuest(limits, machine, folder);
         Hardware hardware = machine.Hardware;
         long overhead = MemoryOverhead.Of(hardware.UseKvm, machine.Shares.Count > 0, hardware.MemoryBytes);
@@ -67,8 +55,13 @@ internal static class UpdateVerb
         using SafeFileHandle rewritten = FileDescriptor.InMemory("resources", Encoding.UTF8.GetBytes(limits.ToJsonString()));
         FileDescriptor.Rewind(rewritten);
         FileDescriptor.PlaceAt(rewritten, StandardInput);
-        return [.. command.Arguments.Select(argument => argument == resources ? "-" : argument)];
+        return [.. command.Arguments.Take(command.VerbIndex), command.Verb, "--resources", "-", id];
     }
+
+    // With a file all other flags are ignored, as by runc.
+    private static JsonObject Asked(CommandLine command)
+        => Read(command.ValueOf(FlagsWithValue, "--resources", "-r") is { } file ? ReadFile(file)
+            : Encoding.UTF8.GetBytes(UpdateFlags.Read(command).ToJsonString()));
 
     private static byte[] ReadFile(string path)
     {
