@@ -85,6 +85,9 @@ internal static class CreateVerb
             : CommandLine.Parse(arguments).With(FlagsWithValue, "0", "--preserve-fds");
     }
 
+    private static bool IsForeground(CommandLine command)
+        => command.Verb == "run" && !command.HasFlag(FlagsWithValue, "--detach", "-d", "--keep");
+
     private static (string Sandbox, PlannedMachine Machine) Prepare(
         CommandLine command, Bundle bundle, MachineFolder folder, HostConfig config, NetworkChoice network,
         Checkpoint? checkpoint)
@@ -103,6 +106,7 @@ internal static class CreateVerb
         Save(folder.Process, machine.Workload, $"exec {machine.Workload.Arguments[0]}: argument list too long");
         // Last: from here on the limits in it are the sandbox's.
         SandboxSpec.Rewrite(bundle.Spec, machine.Parts());
+        if (IsForeground(command)) SandboxHooks.ForgetAtTheEnd(bundle.Spec, machine.Installed.Host, folder.Key);
         if (!machine.Options.Hardware.UseKvm) BootTurns.Ensure();
         SandboxSkeleton.Ensure();
         string sandbox = bundle.SaveForSandbox();
@@ -139,6 +143,7 @@ internal static class CreateVerb
         if (!isPod) HostDevices.Check(bundle.Spec["linux"]);
         UserNamespace.Check(bundle.Spec["linux"]);
         HostDevices.CheckHooks(bundle.Spec["hooks"]);
+        SandboxHooks.Check(bundle.Spec["hooks"]);
         JsonNode? mounts = isPod ? null : bundle.Spec["mounts"];
         var systems = GuestFileSystems.From(mounts, options.Disks, options.SharesSockets);
         ProcessSpec workload = WorkloadKind.Describe(process, environment, options, systems.HasInit, bundle.IsPodmans);

@@ -39,6 +39,18 @@ internal static class DeleteVerb
         return 1;
     }
 
+    /// <summary>`runcvm forget`: the low-level runtime calls it when the sandbox of a `run` in the foreground is
+    /// gone.</summary>
+    internal static int Forget(CommandLine command, string key)
+    {
+        MachineFolder folder = MachineFolder.OfKey(key);
+        if (!folder.IsThere) return 0;
+        if (folder.IsRunning) throw new UsageException($"machine {folder.Id} runs, and its state is not removed");
+        RemoveState(command, folder);
+        MachineNetwork.RemoveLeftOvers();
+        return 0;
+    }
+
     // The container is gone by now: no state, whatever is in it, keeps its engine from forgetting it.
     private static void RemoveState(CommandLine command, MachineFolder folder)
     {

@@ -4,6 +4,7 @@ using Runcvm.Images;
 using Runcvm.Oci;
 using Runcvm.Operating;
 using Runcvm.Options;
+using Runcvm.Sandbox;
 using Runcvm.Supervisor;
 
 namespace Runcvm.Cli;
@@ -24,9 +25,12 @@ internal static class VerbTable
         ["checkpoint"] = static command => CheckpointVerb.Run(command, HostConfig.Load()),
         ["restore"] = static command => RestoreVerb.Run(command, HostConfig.Load()),
         ["delete"] = static command => DeleteVerb.Run(command, HostConfig.Load()),
+        ["state"] = static command => StateVerb.Run(command, HostConfig.Load()),
 
         // What this program's own parts call.
         ["supervise"] = static _ => SuperviseVerb.Run(),
+        [SandboxHooks.Verb] = static command => HookVerb.Run([.. command.AfterVerb]),
+        [SandboxHooks.ForgetVerb] = static command => DeleteVerb.Forget(command, OnlyArgument(command)),
         [StandInVerb.Name] = static command => StandInVerb.Run([.. command.AfterVerb]),
         ["attach"] = static command => AttachVerb.Run(OnlyArgument(command)),
         [ConfineVmmVerb.Name] = static command => ConfineVmmVerb.Run([.. command.AfterVerb]),
@@ -38,7 +42,7 @@ internal static class VerbTable
 
     // Anything else may be a flag's value that was taken for the verb: to pass it on could start a container without a machine.
     private static readonly string[] PassedOn =
-        ["events", "features", "list", "ps", "spec", "start", "state"];
+        ["events", "features", "list", "ps", "spec", "start"];
 
     private static string OnlyArgument(CommandLine command)
         => command.AfterVerb.Count == 1 ? command.AfterVerb[0] : throw new UsageException($"'{command.Verb}' is what RunCVM's own parts call; see runcvm help");

@@ -23,6 +23,7 @@ internal sealed class Bundle
         _path = Path.Combine(Folder, "config.json");
         Spec = ReadObject(_path);
         SpecTypes.CheckSpec(Spec, _path);
+        foreach (JsonNode? mount in ProcessReader.Items(Spec["mounts"])) MakeSourceAbsolute(mount!);
     }
 
     internal string Folder { get; }
@@ -66,6 +67,26 @@ internal sealed class Bundle
         }
     }
 
+    /// <summary>The bundle of the container that a sandbox was made for, by the sandbox's; null where that is none of
+    /// a sandbox.</summary>
+    internal static string? UsersOf(string folder)
+        => IsForSandbox(folder) ? Path.GetDirectoryName(folder.TrimEnd('/')) : null;
+
+    /// <summary>The container's root that a bundle names, as an absolute path, or null where that cannot be
+    /// read.</summary>
+    internal static string? TryRootOf(string folder)
+    {
+        try
+        {
+            return (ReadObject(Path.Combine(folder, "config.json"))["root"] as JsonObject)?["path"] is JsonValue value
+                && value.TryGetValue(out string? path) ? Path.GetFullPath(Path.Combine(folder, path)) : null;
+        }
+        catch (UsageException)
+        {
+            return null;
+        }
+    }
+
     internal static JsonObject ReadObject(string path)
     {
         try
@@ -92,6 +113,15 @@ internal sealed class Bundle
         {
             throw new UsageException($"{path} is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})", e);
         }
+    }
+
+    // That of a bind mount is relative to the bundle (config.md of the specification).
+    private void MakeSourceAbsolute(JsonNode mount)
+    {
+        bool isBind = mount["type"]?.GetValue<string>() == "bind"
+            || ProcessReader.Texts(mount["options"]).Any(static option => option is "bind" or "rbind");
+        if (isBind && mount["source"]?.GetValue<string>() is { Length: > 0 } source)
+            mount["source"] = Path.GetFullPath(Path.Combine(Folder, source));
     }
 
     /// <summary>Replaces a file in one step: the engine never reads half of it.</summary>

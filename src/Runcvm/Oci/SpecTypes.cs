@@ -9,6 +9,15 @@ internal static class SpecTypes
 {
     private const string Process = "process.";
 
+    private static string[] Stages
+        => ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
+
+    private static (string Below, JsonValueKind Kind)[] OfStage =>
+    [
+        ("", JsonValueKind.Array), ("[]", JsonValueKind.Object), ("[].path", JsonValueKind.String),
+        ("[].args", JsonValueKind.Array), ("[].args[]", JsonValueKind.String),
+    ];
+
     // A field that is not there, or null, is fine wherever the specification lets one leave it out.
     private static readonly (string Field, JsonValueKind Kind)[] Fields =
     [
@@ -57,6 +66,7 @@ internal static class SpecTypes
         ("linux.seccomp.syscalls[].args[].value", JsonValueKind.Number),
         ("linux.seccomp.syscalls[].args[].valueTwo", JsonValueKind.Number),
         ("linux.seccomp.syscalls[].args[].op", JsonValueKind.String),
+        .. from stage in Stages from field in OfStage select ($"hooks.{stage}{field.Below}", field.Kind),
     ];
 
     private static readonly string[] Required =

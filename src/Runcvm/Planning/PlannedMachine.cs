@@ -191,6 +191,7 @@ internal sealed record PlannedMachine
         Skeleton = SandboxSkeleton.Place,
         HypervisorFiles = Program.Files,
         Program = Installed.Host,
+        Bundle = Bundle.Folder,
         Folder = Folder,
         Vmlinux = Kernel.VmlinuxPath,
         Initramfs = Initramfs,

@@ -38,6 +38,7 @@ internal sealed class ContainerPlan
         UserNamespace.Check(linux);
         HostDevices.Check(linux);
         HostDevices.CheckHooks(spec["hooks"]);
+        SandboxHooks.Check(spec["hooks"]);
         JsonObject process = spec["process"] as JsonObject
             ?? throw new UsageException("config.json describes no process");
         string[] environment = ProcessReader.Texts(process["env"]);

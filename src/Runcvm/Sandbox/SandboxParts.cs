@@ -11,6 +11,9 @@ internal sealed record SandboxParts
     /// <summary>this program</summary>
     internal required string Program { get; init; }
 
+    /// <summary>the container's bundle</summary>
+    internal required string Bundle { get; init; }
+
     /// <summary>the machine's state folder</summary>
     internal required string Folder { get; init; }
 

@@ -6,7 +6,7 @@ using Runcvm.Protocol;
 namespace Runcvm.Sandbox;
 
 /// <summary>Turns a container's spec into that of the sandbox around its virtual machine: a list of small rewrites, each of
-/// which can be read alone. What is not named here stays as the engine wrote it: hooks, cgroup, AppArmor, SELinux.</summary>
+/// which can be read alone. What is not named here stays as the engine wrote it: cgroup, AppArmor, SELinux.</summary>
 internal static class SandboxSpec
 {
     internal const string Program = Bundle.SandboxProgram;
@@ -55,8 +55,7 @@ internal static class SandboxSpec
         // What the engine gives is a wish about the workload; the sandbox has its own.
         linux["seccomp"] = SeccompProfile.Json();
         DropAnnotations(spec);
-        spec["hooks"]?.AsObject().Remove("startContainer");
-        spec["hooks"]?.AsObject().Remove("createContainer");
+        SandboxHooks.Rewrite(spec, parts.Program, parts.Bundle);
     }
 
     /// <summary>Hides of the host's kernel what every container runtime hides.</summary>

@@ -30,4 +30,18 @@ public class BundleTests
         var error = Assert.Throws<UsageException>(() => Bundle.Parse(Encoding.UTF8.GetBytes(text), "config.json"));
         Assert.StartsWith(message, error.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Sources_of_bind_mounts_are_relative_to_the_bundle()
+    {
+        string folder = Directory.CreateTempSubdirectory("runcvm-tests-").FullName;
+        File.WriteAllText(Path.Combine(folder, "config.json"),
+            """
+            {"mounts":[{"type":"bind","source":"data"},{"type":"none","source":"../up","options":["rbind"]},
+                       {"type":"bind","source":"/host"},{"type":"tmpfs","source":"tmpfs"}]}
+            """);
+        string[] sources = [.. new Bundle(folder).Spec["mounts"]!.AsArray().Select(static m => (string)m!["source"]!)];
+        Assert.Equal([$"{folder}/data", $"{Path.GetDirectoryName(folder)}/up", "/host", "tmpfs"], sources);
+        Directory.Delete(folder, recursive: true);
+    }
 }

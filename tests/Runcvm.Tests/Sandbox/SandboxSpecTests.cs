@@ -216,12 +216,13 @@ public class SandboxSpecTests
     }
 
     [Fact]
-    public void Hooks_of_the_host_stay_and_hooks_inside_the_container_go()
+    public void A_hook_is_run_by_this_program_which_tells_it_the_containers_bundle()
     {
         JsonObject spec = DockerConfig.Privileged();
         spec["hooks"]!["poststop"] = JsonNode.Parse("""[{"path":"/usr/bin/after"}]""");
-        spec["hooks"]!["startContainer"] = JsonNode.Parse("""[{"path":"/usr/bin/inside"}]""");
-        Assert.Equal(["prestart", "poststop"], Rewritten(spec)["hooks"]!.AsObject().Select(static hook => hook.Key));
+        DockerConfig.AssertJson(
+            """[{"path":"/usr/bin/runcvm","args":["runcvm","hook","/b","/usr/bin/after","/usr/bin/after"]}]""",
+            Rewritten(spec)["hooks"]!["poststop"]);
     }
 
     [Fact]
@@ -286,6 +287,7 @@ public class SandboxSpecTests
         {
             Skeleton = "/lib/skeleton",
             Program = "/usr/bin/runcvm",
+            Bundle = "/b",
             Folder = "/run/runcvm/id",
             HypervisorFiles = ["/usr/bin/qemu", "/usr/lib"],
             Vmlinux = "/k/vmlinux",
