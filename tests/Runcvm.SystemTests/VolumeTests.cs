@@ -239,6 +239,15 @@ public class VolumeTests(DockerEngine engine) : MachineTest(engine)
         }
     }
 
+    [Fact]
+    public async Task Without_capabilities_a_volume_comes_where_the_workload_may_make_no_folder()
+    {
+        const string Script =
+            "echo x >/home/app/data/f; stat -c %u /home/app/data/f; touch /home/app/f 2>/dev/null || echo no";
+        Assert.Equal("0\nno",
+            (await RunAsync("--cap-drop", "ALL", "-v", "/home/app/data", Busybox, "sh", "-c", Script)).Text);
+    }
+
     [Theory]
     [InlineData("000000008800001b")]
     [InlineData("0000000000000000", "--cap-drop", "ALL", "--user", "1000")]

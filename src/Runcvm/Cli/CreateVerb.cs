@@ -100,6 +100,7 @@ internal static class CreateVerb
         machine.Program.GiveAccess(machine.HypervisorUser, folder, machine.Disks.Disks, [machine.Kernel.VmlinuxPath, machine.Initramfs]);
         MachineDescription description = machine.Description();
         machine.Moment?.Check(machine, folder, timeline);
+        machine.MakeMountPoints();
         const string TooMany = "the container has too many mounts, files and settings for a machine";
         Save(folder.Description, description, TooMany);
         Save(folder.Setup, machine.Setup(), TooMany);

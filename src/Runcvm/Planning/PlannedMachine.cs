@@ -114,6 +114,18 @@ internal sealed record PlannedMachine
     private static string[] BuilderNotices => BuilderGroup.Missing is { } reason
         ? [$"what built something for this machine had its own limits and no cgroup: {reason}"] : [];
 
+    /// <summary>Makes what the guest may not, before its file server is confined.</summary>
+    internal void MakeMountPoints()
+    {
+        if (IsPod || !Options.RootIsShare || FileServerIdentity.Of(Spec["process"]).OverridesModes) return;
+        MountPoints.Make(Bundle.RootPath,
+        [
+            ("/proc", false), ($"/lib/modules/{Kernel.Release}", false), (Workload.WorkingDirectory, false),
+            .. Systems.Mounts(Options.Systemd).Select(static mount => (mount.Target, mount.IsFile)),
+            .. Systems.Files.Select(static file => (file.Target, true)),
+        ]);
+    }
+
     /// <summary>For the guest's init.</summary>
     internal Setup Setup() => new()
     {

@@ -28,6 +28,9 @@ internal sealed record FileServerIdentity : IWireValue<FileServerIdentity>
     /// <summary>Whether each request is made in the name of its caller.</summary>
     internal bool IsCallers => !Capabilities.Contains(ActsForAll);
 
+    /// <summary>Whether no mode of a file or folder keeps root from it.</summary>
+    internal bool OverridesModes => Capabilities.Contains(CapabilitySet.Of(["CAP_DAC_OVERRIDE"]));
+
     /// <summary>What it takes to become that.</summary>
     internal CapabilitySet ToBegin => IsCallers ? new CapabilitySet(Capabilities.Bits | CapabilitySet.Of(TakesAnyName).Bits) : Capabilities;
 
