@@ -22,6 +22,8 @@ done
 ((${#engines[@]})) || engines=(docker docker-containerd podman)
 ((${#suites[@]})) || suites=(host trixie sid)
 
+# Of its devices and cgroups: another run may be under way.
+name=rcvmp$(($$ % 1000000))
 work=$(mktemp -d /var/tmp/runcvm-engines.XXXXXX)
 engine_pid=
 stop_engine() {
@@ -54,7 +56,7 @@ start_engine() { # SUITE FOLDER
     # It ends when its standard input does.
     mkfifo "$2.input"
     exec 7<>"$2.input"
-    "${enter[@]}" bash "$here/../Runcvm.SystemTests/Engine/engine.sh" "$2" rcvmparity "$prefix/bin/runcvm" \
+    "${enter[@]}" bash "$here/../Runcvm.SystemTests/Engine/engine.sh" "$2" "$name" "$prefix/bin/runcvm" \
         <"$2.input" >"$2.pid" 2>"$2.log" 7>&- &
     engine_pid=$!
 }
@@ -63,7 +65,7 @@ start_engine() { # SUITE FOLDER
 inside() { # FOLDER COMMAND…
     local folder=$1 pid
     shift
-    pid=$(pgrep -f "^bash .*engine.sh $folder rcvmparity .* inside " | head -n 1)
+    pid=$(pgrep -f "^bash .*engine.sh $folder $name .* inside " | head -n 1)
     nsenter --target "$pid" --mount --net --pid --root \
         env --chdir=/ -i HOME=/root TMPDIR=/var/tmp PODMAN_IGNORE_CGROUPSV1_WARNING=1 \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
