@@ -111,6 +111,41 @@ internal static unsafe class BpfCall
     internal static bool TryNext(SafeFileHandle map, ReadOnlySpan<byte> key, Span<byte> next)
         => TryRead(Libc.BPF_MAP_GET_NEXT_KEY, map, key, next);
 
+    /// <summary>Takes a key out; false where there is none.</summary>
+    internal static bool TryDelete(SafeFileHandle map, ReadOnlySpan<byte> key)
+        => TryRead(Libc.BPF_MAP_DELETE_ELEM, map, key, []);
+
+    /// <summary>Reads whole buckets of a hash table; false when the last one was among them.</summary>
+    /// <param name="map">the table</param>
+    /// <param name="cursor">the next bucket; null before the first</param>
+    /// <param name="keys">filled</param>
+    /// <param name="values">filled</param>
+    /// <param name="count">for how many there is room; how many came</param>
+    internal static bool TryBatch(
+        SafeFileHandle map, ref uint? cursor, Span<byte> keys, Span<byte> values, ref int count)
+    {
+        uint from = cursor ?? 0, to = 0;
+        fixed (byte* k = keys)
+        fixed (byte* v = values)
+        {
+            var batch = new MapBatch
+            {
+                in_batch = cursor == null ? 0 : (ulong)(&from),
+                out_batch = (ulong)(&to),
+                keys = (ulong)k,
+                values = (ulong)v,
+                count = (uint)count,
+                map_fd = Number(map),
+            };
+            nint result = Call(Libc.BPF_MAP_LOOKUP_BATCH, &batch, sizeof(MapBatch));
+            bool isLast = result < 0 && SystemCall.LastError == Errno.ENOENT;
+            if (!isLast) SystemCall.Check(result, $"read a map");
+            count = (int)batch.count;
+            cursor = to;
+            return !isLast;
+        }
+    }
+
     private static bool TryRead(int command, SafeFileHandle map, ReadOnlySpan<byte> key, Span<byte> answer)
     {
         fixed (byte* k = key)
@@ -160,6 +195,14 @@ internal static unsafe class BpfCall
     {
         internal uint map_fd, padding;
         internal ulong key, value, flags;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct MapBatch
+    {
+        internal ulong in_batch, out_batch, keys, values;
+        internal uint count, map_fd;
+        internal ulong elem_flags, flags;
     }
 
     [StructLayout(LayoutKind.Sequential)]

@@ -25,12 +25,12 @@ public sealed class KernelMap : IDisposable
 
     /// <summary>The maps of a program of that name; null where the program of that number has another one, or is
     /// gone.</summary>
-    /// <param name="program">its number in the kernel</param>
+    /// <param name="program">its number in the kernel, and when it was loaded: numbers come again</param>
     /// <param name="name">its name</param>
-    public static unsafe IReadOnlyList<KernelMap>? TryOf(uint program, string name)
+    public static unsafe IReadOnlyList<KernelMap>? TryOf(LoadedProgram program, string name)
     {
-        // struct bpf_prog_info: how many maps at 52, where their numbers go at 56, name at 64. struct bpf_map_info:
-        // name at 24.
+        // struct bpf_prog_info: see LoadedProgram; how many maps at 52, where their numbers go at 56, name at 64.
+        // struct bpf_map_info: name at 24.
         const int InfoSize = 80, MapInfoSize = 40, CountAt = 52, NumbersAt = 56, NameAt = 64, MapNameAt = 24,
             MostMaps = 16;
         uint* numbers = stackalloc uint[MostMaps];
@@ -39,7 +39,7 @@ public sealed class KernelMap : IDisposable
         BitConverter.TryWriteBytes(info.AsSpan(NumbersAt), (ulong)numbers);
         try
         {
-            using SafeFileHandle file = BpfCall.OpenById(Libc.BPF_PROG_GET_FD_BY_ID, program, "open a program");
+            using SafeFileHandle file = BpfCall.OpenById(Libc.BPF_PROG_GET_FD_BY_ID, program.Number, "open a program");
             BpfCall.Info(file, info);
         }
         catch (LinuxException e) when (e.Errno == Errno.ENOENT)
@@ -47,7 +47,7 @@ public sealed class KernelMap : IDisposable
             return null;
         }
 
-        if (Text(info.AsSpan(NameAt)) != name) return null;
+        if (Text(info.AsSpan(NameAt)) != name || LoadedProgram.In(info) != program) return null;
         var maps = new List<KernelMap>();
         for (int i = 0; i < Math.Min(MostMaps, BitConverter.ToInt32(info, CountAt)); i++)
         {
@@ -90,6 +90,27 @@ public sealed class KernelMap : IDisposable
 
     /// <summary>Reads a value; false where there is none.</summary>
     public bool TryGet(ReadOnlySpan<byte> key, Span<byte> value) => BpfCall.TryLookup(File, key, value);
+
+    /// <summary>Takes a value out; false where there is none.</summary>
+    public bool TryRemove(ReadOnlySpan<byte> key) => BpfCall.TryDelete(File, key);
+
+    /// <summary>All that is in a map of <see cref="Recent"/>, bucket by bucket: nothing is missed that was there all
+    /// the time, whatever others add and take away meanwhile.</summary>
+    public IReadOnlyList<(byte[] Key, byte[] Value)> Snapshot(int keySize, int valueSize, int room)
+    {
+        var entries = new List<(byte[], byte[])>();
+        byte[] keys = new byte[room * keySize], values = new byte[room * valueSize];
+        uint? cursor = null;
+        for (bool more = true; more;)
+        {
+            int count = room;
+            more = BpfCall.TryBatch(File, ref cursor, keys, values, ref count);
+            for (int i = 0; i < count; i++)
+                entries.Add((keys[(i * keySize)..((i + 1) * keySize)], values[(i * valueSize)..((i + 1) * valueSize)]));
+        }
+
+        return entries;
+    }
 
     /// <summary>Nobody changes it by bpf(2) any more.</summary>
     public void Freeze() => BpfCall.Freeze(File, _name);

@@ -6,12 +6,14 @@ internal static partial class Libc
     internal const int BPF_MAP_CREATE = 0;
     internal const int BPF_MAP_LOOKUP_ELEM = 1;
     internal const int BPF_MAP_UPDATE_ELEM = 2;
+    internal const int BPF_MAP_DELETE_ELEM = 3;
     internal const int BPF_MAP_GET_NEXT_KEY = 4;
     internal const int BPF_PROG_LOAD = 5;
     internal const int BPF_PROG_GET_FD_BY_ID = 13;
     internal const int BPF_MAP_GET_FD_BY_ID = 14;
     internal const int BPF_OBJ_GET_INFO_BY_FD = 15;
     internal const int BPF_MAP_FREEZE = 22;
+    internal const int BPF_MAP_LOOKUP_BATCH = 24;
     internal const int BPF_LINK_CREATE = 28;
     internal const uint BPF_MAP_TYPE_ARRAY = 2;
     internal const uint BPF_MAP_TYPE_LRU_HASH = 9;

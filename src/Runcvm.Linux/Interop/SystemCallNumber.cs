@@ -19,6 +19,7 @@ internal sealed class SystemCallNumber(bool arm64)
     internal nint finit_module => arm64 ? 273 : 313;
     internal nint getdents64 => arm64 ? 61 : 217;
     internal nint bpf => arm64 ? 280 : 321;
+    internal nint membarrier => arm64 ? 283 : 324;
     internal nint renameat2 => arm64 ? 276 : 316;
     internal nint execveat => arm64 ? 281 : 322;
     internal nint reboot => arm64 ? 142 : 169;

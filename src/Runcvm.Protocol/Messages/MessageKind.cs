@@ -60,6 +60,9 @@ public enum MessageKind : byte
     /// <summary>to a pod's supervisor only: <see cref="Messages.ChangeContainer"/>, answered by
     /// <see cref="LimitsSet"/></summary>
     ChangeContainer = 40,
+    /// <summary>to the supervisor only: <see cref="Messages.ChangeEgress"/>, answered by
+    /// <see cref="EgressChanged"/></summary>
+    ChangeEgress = 44,
     /// <summary>guest to host, first of all: <see cref="Messages.Hello"/></summary>
     Hello = 64,
     /// <summary>from the guest: <see cref="Messages.Started"/></summary>
@@ -98,4 +101,6 @@ public enum MessageKind : byte
     LimitsSet = 98,
     /// <summary>from the supervisor: <see cref="Messages.MachineSaved"/></summary>
     MachineSaved = 99,
+    /// <summary>from the supervisor: <see cref="Messages.EgressChanged"/></summary>
+    EgressChanged = 104,
 }

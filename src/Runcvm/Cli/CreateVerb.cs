@@ -60,7 +60,7 @@ internal static class CreateVerb
             SafeFileHandle[] files =
             [
                 folder.ListenForControl(), .. ofPod, .. saved, .. machine.NamespacePrograms?.All ?? [],
-                .. MachineNetwork.Load(machine.Options.Egress), .. sockets,
+                .. MachineNetwork.Load(machine.Options.Egress, folder), .. sockets,
             ];
             HandedFiles.Place(files);
             LowLevelRuntime.Execute(config.LowLevelRuntime, Arguments(command, sandbox),

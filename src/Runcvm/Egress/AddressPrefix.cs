@@ -46,8 +46,11 @@ internal readonly record struct AddressPrefix(UInt128 Address, int Length)
             : null;
     }
 
-    /// <summary>Whether the other's addresses are all among these.</summary>
-    internal bool Covers(AddressPrefix other) => other.Length >= Length && (other.Address & Mask) == (Address & Mask);
+    /// <summary>Whether the other's addresses are all among these. Those of IPv4 are in no prefix of IPv6, not in ::/0
+    /// either.</summary>
+    internal bool Covers(AddressPrefix other)
+        => other.Length >= Length && (other.Address & Mask) == (Address & Mask)
+            && (Length >= BitsBeforeIPv4 || !other.IsIPv4);
 
     /// <summary>Without the bits behind the prefix.</summary>
     internal AddressPrefix Network => this with { Address = Address & Mask };
@@ -59,6 +62,9 @@ internal readonly record struct AddressPrefix(UInt128 Address, int Length)
         BinaryPrimitives.WriteUInt128BigEndian(bytes, Address);
         return bytes;
     }
+
+    /// <summary>The 4 bytes of one of IPv4, or the 16.</summary>
+    internal byte[] ToShortBytes() => IsIPv4 ? ToBytes()[12..] : ToBytes();
 
     /// <summary>As people write it.</summary>
     public override string ToString()

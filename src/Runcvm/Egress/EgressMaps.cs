@@ -9,25 +9,32 @@ namespace Runcvm.Egress;
 internal sealed class EgressMaps : IDisposable
 {
     // Bounds what a machine costs the host's kernel: 2 MB.
-    private const int MostFlows = 16384;
+    internal const int MostFlows = 16384;
     internal const int MostRefusals = 1024;
 
+    internal const string PortsName = "rcvm_ports";
+    internal const string PrefixesName = "rcvm_prefixes";
     internal const string PinsName = "rcvm_pins";
+    internal const string FlowsName = "rcvm_flows";
     internal const string RefusalsName = "rcvm_refusals";
+
+    internal const int PrefixKeySize = sizeof(int) + (AddressPrefix.Bits / 8);
+    internal const int PrefixValueSize = 2 * sizeof(int);
+
+    // For rules that come later. A set takes 16 KiB, and a prefix only what is put in.
+    private const int SpareSets = 32;
+    private const int SparePrefixes = 4096;
 
     internal EgressMaps(EgressTables tables)
     {
-        Ports = KernelMap.Array("rcvm_ports", EgressPorts.BitmapSize, tables.Sets.Count);
+        Ports = KernelMap.Array(PortsName, EgressPorts.BitmapSize, tables.Sets.Count + SpareSets);
         for (int i = 0; i < tables.Sets.Count; i++) Ports.Put(Bytes(i), tables.Sets[i]);
         Prefixes = KernelMap.Prefixes(
-            "rcvm_prefixes", sizeof(int) + (AddressPrefix.Bits / 8), 2 * sizeof(int),
-            Math.Max(1, tables.Prefixes.Count));
-        foreach ((AddressPrefix prefix, (int allowed, int denied)) in tables.Prefixes)
-            Prefixes.Put(EgressTables.KeyOf(prefix), [.. Bytes(allowed), .. Bytes(denied)]);
-        Ports.Freeze();
-        Prefixes.Freeze();
+            PrefixesName, PrefixKeySize, PrefixValueSize, tables.Prefixes.Count + SparePrefixes);
+        foreach ((AddressPrefix prefix, (int Allowed, int Denied) sets) in tables.Prefixes)
+            Prefixes.Put(EgressTables.KeyOf(prefix), Bytes(sets));
         Pins = KernelMap.Mapped(PinsName, PinTable.Size);
-        Flows = KernelMap.Recent("rcvm_flows", FrameStack.FlowSize, FrameStack.FlowValueSize, MostFlows);
+        Flows = KernelMap.Recent(FlowsName, FrameStack.FlowSize, FrameStack.FlowValueSize, MostFlows);
         Refusals = KernelMap.Recent(RefusalsName, FrameStack.RefusalSize, FrameStack.RefusalValueSize, MostRefusals);
     }
 
@@ -54,7 +61,11 @@ internal sealed class EgressMaps : IDisposable
         foreach (KernelMap map in new[] { Ports, Prefixes, Pins, Flows, Refusals }) map.Dispose();
     }
 
-    private static byte[] Bytes(int number)
+    /// <summary>The value of a prefix.</summary>
+    internal static byte[] Bytes((int Allowed, int Denied) sets) => [.. Bytes(sets.Allowed), .. Bytes(sets.Denied)];
+
+    /// <summary>A key of the tables by number.</summary>
+    internal static byte[] Bytes(int number)
     {
         byte[] bytes = new byte[sizeof(int)];
         BinaryPrimitives.WriteInt32LittleEndian(bytes, number);

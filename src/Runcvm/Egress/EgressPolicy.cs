@@ -8,11 +8,18 @@ namespace Runcvm.Egress;
 /// <param name="Rules">in their order; none: nothing is reached</param>
 internal sealed record EgressPolicy(string Text, IReadOnlyList<EgressRule> Rules)
 {
-    private const int MostCharacters = 64 * 1024;
-    private const int MostRules = 1000;
+    internal const int MostCharacters = 64 * 1024;
+    internal const int MostRules = 1000;
 
     private const string Accepted =
         $"open, none, public, a name in {EgressPolicyFile.Folder}, or rules such as allow=*.example.org:443;10.1.2.3";
+
+    /// <summary>The word that stands for it: a file in the folder of policies, or one of those that need none; empty
+    /// where it was written out.</summary>
+    internal string Source { get; init; } = "";
+
+    /// <summary>Whose it is.</summary>
+    internal EgressOrigin Origin { get; init; }
 
     /// <summary>Null for <c>open</c>: there is no policy.</summary>
     /// <param name="text">what somebody wrote</param>
@@ -22,16 +29,22 @@ internal sealed record EgressPolicy(string Text, IReadOnlyList<EgressRule> Rules
         switch (text.Value)
         {
             case "open": return null;
-            case "none": return new EgressPolicy(text.Value, []);
-            case "public": return new EgressPolicy(text.Value, [EgressRule.Parse("public", true)]);
+            case "none": return new EgressPolicy(text.Value, []) { Source = text.Value };
+            case "public":
+                return new EgressPolicy(text.Value, [EgressRule.Parse("public", true)]) { Source = text.Value };
         }
 
+        string source = "";
         if (!text.Value.Contains('=', StringComparison.Ordinal))
-            text = EgressPolicyFile.TryRead(text.Value, folder) ?? throw text.Refused(Accepted);
+        {
+            source = text.Value;
+            text = EgressPolicyFile.TryRead(source, folder) ?? throw text.Refused(Accepted);
+        }
+
         if (text.Value.Length > MostCharacters) throw text.Refused($"at most {MostCharacters} characters long");
         try
         {
-            return new EgressPolicy(text.Value, Checked(ReadAll(text)));
+            return new EgressPolicy(text.Value, Checked(ReadAll(text))) { Source = source };
         }
         catch (FormatException e)
         {
@@ -86,7 +99,8 @@ internal sealed record EgressPolicy(string Text, IReadOnlyList<EgressRule> Rules
         return rules;
     }
 
-    private static bool Hides(EgressRule denied, EgressRule allowed)
+    /// <summary>Whether one that refuses leaves nothing of one that allows.</summary>
+    internal static bool Hides(EgressRule denied, EgressRule allowed)
     {
         if (denied is { Name: { } name }) return allowed.Name is { } other && name.Covers(other);
         if (!allowed.Ports.AreAmong(denied.Ports)) return false;

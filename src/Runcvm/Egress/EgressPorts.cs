@@ -61,6 +61,15 @@ internal sealed record EgressPorts(IReadOnlyList<(byte Protocol, ushort First, u
         if (Echo) bitmap[2 * BitmapOfProtocol] |= 1;
     }
 
+    /// <summary>Whether a port is in a bitmap, as the kernel's program looks; of other protocols, pings.</summary>
+    internal static bool IsIn(ReadOnlySpan<byte> bitmap, int protocol, int port)
+        => protocol switch
+        {
+            Tcp => (bitmap[port >> 3] & (1 << (port & 7))) != 0,
+            Udp => (bitmap[BitmapOfProtocol + (port >> 3)] & (1 << (port & 7))) != 0,
+            _ => (bitmap[2 * BitmapOfProtocol] & 1) != 0,
+        };
+
     /// <summary>Whether all of these are among the others.</summary>
     internal bool AreAmong(EgressPorts others)
     {

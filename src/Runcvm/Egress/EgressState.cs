@@ -14,18 +14,13 @@ internal sealed record EgressState(
 {
     private const long Nanoseconds = 1_000_000_000;
 
-    /// <summary>Those of the policies that a process holds, in their order.</summary>
-    internal static IReadOnlyList<EgressState> Of(int supervisor)
+    /// <summary>Null where it is gone with its machine.</summary>
+    internal static EgressState? TryOf(LoadedPolicy policy)
     {
-        var states = new List<EgressState>();
-        foreach (uint program in Programs(supervisor))
-        {
-            if (KernelMap.TryOf(program, EgressPrograms.Name) is not { } maps) continue;
-            states.Add(Read(maps));
-            foreach (KernelMap map in maps) map.Dispose();
-        }
-
-        return states;
+        if (policy.TryOpen() is not { } maps) return null;
+        EgressState state = Read(maps);
+        foreach (KernelMap map in maps) map.Dispose();
+        return state;
     }
 
     private static EgressState Read(IReadOnlyList<KernelMap> maps)
@@ -54,31 +49,6 @@ internal sealed record EgressState(
             .Where(static item => item.Left > 0)
             .GroupBy(static item => AddressPrefix.Of(item.Slot.AsSpan(0, 16)).ToString())
             .Select(static group => (group.Key, group.Max(static item => item.Left) / Nanoseconds));
-
-    // proc_pid_fdinfo(5), in the order of the files.
-    private static IEnumerable<uint> Programs(int process)
-    {
-        const string Field = "prog_id:";
-        IEnumerable<int> numbers = Directory.GetFiles($"/proc/{process}/fdinfo")
-            .Select(static name => int.Parse(Path.GetFileName(name), CultureInfo.InvariantCulture));
-        foreach (int number in numbers.Order())
-        {
-            string[] lines;
-            try
-            {
-                lines = File.ReadAllLines($"/proc/{process}/fdinfo/{number}");
-            }
-            catch (IOException)
-            {
-                // Closed meanwhile.
-                continue;
-            }
-
-            string? line = Array.Find(lines, static line => line.StartsWith(Field, StringComparison.Ordinal));
-            if (line != null && uint.TryParse(line[Field.Length..].Trim(), CultureInfo.InvariantCulture, out uint id))
-                yield return id;
-        }
-    }
 
     private static long Number(byte[] bytes, int at) => BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(at));
 

@@ -11,12 +11,20 @@ internal sealed class EgressTables
 
     private readonly Dictionary<int, List<int>> _numbers = [];
     private readonly List<byte[]> _sets = [];
+    private readonly Queue<int> _free = new();
+    private readonly bool _mayGrow;
 
     /// <param name="policy">what to look up</param>
     /// <param name="host">the host's own addresses, which are not the internet's</param>
-    internal EgressTables(EgressPolicy policy, IReadOnlyList<AddressPrefix> host)
+    /// <param name="present">sets that are there already, of which those without ports are free but the first; null:
+    /// none</param>
+    /// <param name="known">prefixes that are there already, and are looked up until they are taken out</param>
+    internal EgressTables(
+        EgressPolicy policy, IReadOnlyList<AddressPrefix> host, IReadOnlyList<byte[]>? present = null,
+        IReadOnlyList<AddressPrefix>? known = null)
     {
-        _ = Number(new byte[EgressPorts.BitmapSize]);
+        _mayGrow = present == null;
+        foreach (byte[] set in present ?? [new byte[EgressPorts.BitmapSize]]) Keep(set);
         RuleSets = [.. policy.Rules.Select(
             rule => rule is { Allows: true, Name: not null } ? Number(Union([rule])) : Nothing)];
         AddressPrefix[] hosts = [.. host.SelectMany(SpecialAddresses.Both)];
@@ -24,7 +32,10 @@ internal sealed class EgressTables
             [.. policy.Rules.Where(static rule => rule.Prefix != null).Select(static rule => rule.Prefix!.Value)];
         if (policy.Rules.Any(static rule => rule.IsInternet))
             nodes.UnionWith([.. SpecialAddresses.Internet, .. SpecialAddresses.All, .. hosts]);
-        Prefixes = [.. nodes.Select(node => (node, Sum(policy, node, hosts)))];
+        // In the kernel's table it lies below a prefix of IPv6 that is as short as that.
+        if (nodes.Any(static node => node.Length < AddressPrefix.BitsBeforeIPv4)) nodes.Add(AddressPrefix.IPv4);
+        Stale = [.. (known ?? []).Where(node => !nodes.Contains(node))];
+        Prefixes = [.. nodes.Concat(Stale).Select(node => (node, Sum(policy, node, hosts)))];
     }
 
     /// <summary>Bitmaps of ports, see <see cref="EgressPorts"/>.</summary>
@@ -36,6 +47,13 @@ internal sealed class EgressTables
     /// <summary>Sets that are allowed and refused at an address with this longest prefix.</summary>
     internal IReadOnlyList<(AddressPrefix Prefix, (int Allowed, int Denied) Sets)> Prefixes { get; }
 
+    /// <summary>Those among <see cref="Prefixes"/> without which the answers are the same.</summary>
+    internal IReadOnlyList<AddressPrefix> Stale { get; }
+
+    /// <summary>Numbers of the sets that something of the policy leads to.</summary>
+    internal IReadOnlySet<int> Used => new HashSet<int>(
+        [.. RuleSets, .. Prefixes.SelectMany(static item => new[] { item.Sets.Allowed, item.Sets.Denied })]);
+
     /// <summary>The key of the kernel's table of prefixes.</summary>
     internal static byte[] KeyOf(AddressPrefix prefix)
     {
@@ -44,6 +62,10 @@ internal sealed class EgressTables
         prefix.ToBytes().CopyTo(key, sizeof(int));
         return key;
     }
+
+    /// <summary>The prefix of a key.</summary>
+    internal static AddressPrefix PrefixOf(ReadOnlySpan<byte> key)
+        => AddressPrefix.Of(key[sizeof(int)..]) with { Length = BinaryPrimitives.ReadInt32LittleEndian(key) };
 
     private (int Allowed, int Denied) Sum(EgressPolicy policy, AddressPrefix node, AddressPrefix[] hosts)
     {
@@ -63,14 +85,35 @@ internal sealed class EgressTables
     // Most rules are about the same few ports.
     private int Number(byte[] set)
     {
+        List<int> alike = Alike(set);
+        int at = alike.FindIndex(number => _sets[number].AsSpan().SequenceEqual(set));
+        if (at >= 0) return alike[at];
+        if (_free.TryDequeue(out int free))
+        {
+            _sets[free] = set;
+            alike.Add(free);
+            return free;
+        }
+
+        return _mayGrow ? Keep(set) : throw new UsageException(
+            "there is no room for so many different lists of ports; the machine must be started again for that");
+    }
+
+    private int Keep(byte[] set)
+    {
+        int number = _sets.Count;
+        _sets.Add(set);
+        if (number != Nothing && set.AsSpan().IndexOfAnyExcept((byte)0) < 0) _free.Enqueue(number);
+        else Alike(set).Add(number);
+        return number;
+    }
+
+    private List<int> Alike(byte[] set)
+    {
         var hash = new HashCode();
         hash.AddBytes(set);
         int key = hash.ToHashCode();
         if (!_numbers.TryGetValue(key, out List<int>? alike)) _numbers[key] = alike = [];
-        int at = alike.FindIndex(number => _sets[number].AsSpan().SequenceEqual(set));
-        if (at >= 0) return alike[at];
-        _sets.Add(set);
-        alike.Add(_sets.Count - 1);
-        return _sets.Count - 1;
+        return alike;
     }
 }

@@ -25,8 +25,13 @@ internal sealed class NameGuard(
     private const string Reason = "refused by RUNCVM_EGRESS";
 
     private readonly HashSet<string> _told = [];
-    private readonly int[][] _sets =
-        [.. policies.Select(static item => new EgressTables(item.Policy, []).RuleSets.ToArray())];
+    private readonly AnsweredNames _answered = new();
+    private readonly Rules[] _policies =
+        [.. policies.Select(static item => new Rules(
+            item.Policy, item.Pins, new EgressTables(item.Policy, []).RuleSets))];
+
+    /// <summary>How many policies there are.</summary>
+    internal int Count => _policies.Length;
 
     /// <summary>A number that who answers must know.</summary>
     internal static ushort NewId()
@@ -38,10 +43,33 @@ internal sealed class NameGuard(
             : throw new LinuxException(Errno.EIO, "read random numbers");
     }
 
+    /// <summary>One of the policies has other rules from here on. Answers that are still fresh count again under
+    /// them.</summary>
+    /// <param name="index">which policy</param>
+    /// <param name="policy">its rules</param>
+    /// <param name="sets">for each of them its set</param>
+    internal void Change(int index, EgressPolicy policy, IReadOnlyList<int> sets)
+    {
+        Rules rules = _policies[index] = new Rules(policy, _policies[index].Pins, sets);
+        _told.Clear();
+        long now = Now();
+        (AnsweredNames.Answer Answer, int Set)[] kept =
+        [
+            .. _answered.All
+                .Where(answer => answer.Expiry > now && policy.Resolves(answer.Name)
+                    && MayBe(policy, answer.Name, answer.Address.ToShortBytes()))
+                .SelectMany(answer => rules.SetsOf(answer.Name).Select(set => (answer, set))),
+        ];
+        HashSet<(AddressPrefix, int)> pinned = [.. kept.Select(static item => (item.Answer.Address, item.Set))];
+        rules.Pins.Sweep((address, set) => pinned.Contains((address, set)));
+        foreach ((AnsweredNames.Answer answer, int set) in kept)
+            rules.Pins.Put(answer.Address.ToBytes(), set, now, answer.Expiry);
+    }
+
     /// <summary>The answer where a question is not asked; null where it is.</summary>
     internal byte[]? Refuse(NameQuestion question)
     {
-        if (question.Name is { } name && policies.All(item => item.Policy.Resolves(name))) return null;
+        if (question.Name is { } name && _policies.All(item => item.Policy.Resolves(name))) return null;
         Tell(question.Name is { Length: > 0 } known ? $"{known} is not resolved: no rule of RUNCVM_EGRESS allows it"
             : "a name that cannot be a host's is not resolved");
         return question.Answer(NoSuchName, [], Reason);
@@ -58,7 +86,7 @@ internal sealed class NameGuard(
         int begin = NameQuestion.HeaderSize + question.Section.Length;
         if (NameAnswer.TryRead(answer, name, begin) is not { } found) return null;
         NameAnswer.Address[] allowed =
-            [.. found.Addresses.Where(address => policies.All(item => MayBe(item.Policy, name, address.Bytes)))];
+            [.. found.Addresses.Where(address => _policies.All(item => MayBe(item.Policy, name, address.Bytes)))];
         foreach (NameAnswer.Address address in allowed) Pin(name, address);
         if (allowed.Length < found.Addresses.Count)
             Tell($"an address of {name} is left out: it is not the internet's, and no rule of RUNCVM_EGRESS names it");
@@ -93,22 +121,27 @@ internal sealed class NameGuard(
 
     private void Pin(string name, NameAnswer.Address address)
     {
-        long now = (long)(Stopwatch.GetTimestamp() * ((double)Nanoseconds / Stopwatch.Frequency));
+        long now = Now();
         long expiry = now + ((Math.Clamp(address.Seconds, LeastSeconds, MostSeconds) + GraceSeconds) * Nanoseconds);
-        byte[] bytes = AddressPrefix.Of(address.Bytes).ToBytes();
-        for (int i = 0; i < policies.Count; i++)
-        {
-            (EgressPolicy policy, PinTable pins) = policies[i];
-            for (int rule = 0; rule < policy.Rules.Count; rule++)
-            {
-                if (policy.Rules[rule] is { Allows: true, Name: { } pattern } && pattern.Matches(name))
-                    pins.Put(bytes, _sets[i][rule], now, expiry);
-            }
-        }
+        var answer = new AnsweredNames.Answer(name, AddressPrefix.Of(address.Bytes), expiry);
+        foreach (Rules rules in _policies)
+            foreach (int set in rules.SetsOf(name)) rules.Pins.Put(answer.Address.ToBytes(), set, now, expiry);
+        _answered.Add(answer);
     }
+
+    private static long Now() => (long)(Stopwatch.GetTimestamp() * ((double)Nanoseconds / Stopwatch.Frequency));
 
     private void Tell(string sentence)
     {
         if (_told.Count < MostTold && _told.Add(sentence)) tell(sentence);
+    }
+
+    // A policy, its table of addresses, and for each of its rules the set of ports.
+    private sealed record Rules(EgressPolicy Policy, PinTable Pins, IReadOnlyList<int> Sets)
+    {
+        internal IEnumerable<int> SetsOf(string name)
+            => Enumerable.Range(0, Policy.Rules.Count)
+                .Where(i => Policy.Rules[i] is { Allows: true, Name: { } pattern } && pattern.Matches(name))
+                .Select(i => Sets[i]);
     }
 }

@@ -58,6 +58,19 @@ internal sealed class PinTable
         Publish(chosen, expiry);
     }
 
+    /// <summary>Closes all but those that are kept.</summary>
+    /// <param name="keeps">whether an address may be reached at a set's ports</param>
+    internal void Sweep(Func<AddressPrefix, int, bool> keeps)
+    {
+        for (int i = 0; i < Slots; i++)
+        {
+            Span<byte> slot = _memory.Part(i * SlotSize, SlotSize);
+            if (Expiry(slot) != 0 && !keeps(
+                AddressPrefix.Of(slot[..16]), BinaryPrimitives.ReadInt32LittleEndian(slot[SetOffset..])))
+                Publish(slot, 0);
+        }
+    }
+
     /// <summary>The first slot of an address; the kernel's program computes the same.</summary>
     internal static uint Hash(ReadOnlySpan<byte> address)
     {

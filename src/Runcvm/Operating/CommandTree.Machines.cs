@@ -63,8 +63,17 @@ internal static partial class CommandTree
     {
         Argument<string> machine = Machine();
         Option<bool> json = Json();
-        var verb = new Command("egress", "what a machine may reach, and what it was refused") { machine, json };
-        verb.SetAction(parsed => EgressVerb.Run(Console.Out, parsed.GetValue(machine)!, parsed.GetValue(json)));
+        Argument<string[]> change = new("CHANGE")
+        {
+            Description = $"{EgressChanges.Acts}: from now on.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        var verb = new Command("egress", "what a machine may reach, and what it was refused")
+        {
+            machine, change, json,
+        };
+        verb.SetAction(parsed => EgressVerb.Run(
+            Console.Out, parsed.GetValue(machine)!, parsed.GetValue(change)!, parsed.GetValue(json)));
         return verb;
     }
 

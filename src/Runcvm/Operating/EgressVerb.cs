@@ -7,25 +7,30 @@ namespace Runcvm.Operating;
 /// <summary>`runcvm egress`: a machine's policies, and what they have refused.</summary>
 internal static class EgressVerb
 {
-    internal static int Run(TextWriter output, string name, bool asJson)
+    internal static int Run(TextWriter output, string name, string[] change, bool asJson)
     {
         KnownMachine machine = KnownMachine.Find(name);
-        IReadOnlyList<string> policies = machine.Description.Egress;
-        IReadOnlyList<EgressState> states = policies.Count > 0 && machine.ProcessId is { } process
-            ? EgressState.Of(process) : [];
+        if (change.Length > 0)
+        {
+            new EgressChanges(machine).Run(change);
+            return 0;
+        }
+
+        IReadOnlyList<LoadedPolicy> loaded = EgressChanges.Of(machine);
+        IReadOnlyList<string> policies = [.. loaded.Select(static policy => policy.Text)];
+        IReadOnlyList<EgressState?> states = [.. loaded.Select(EgressState.TryOf)];
         if (asJson) WriteJson(output, machine, policies, states);
         else WriteText(output, policies, states);
         return 0;
     }
 
-    private static void WriteText(TextWriter output, IReadOnlyList<string> policies, IReadOnlyList<EgressState> states)
+    private static void WriteText(TextWriter output, IReadOnlyList<string> policies, IReadOnlyList<EgressState?> states)
     {
         if (policies.Count == 0) output.WriteLine("open: there is no policy for this machine");
         for (int i = 0; i < policies.Count; i++)
         {
             output.WriteLine($"policy: {policies[i]}");
-            if (i >= states.Count) continue;
-            EgressState state = states[i];
+            if (states[i] is not { } state) continue;
             if (state.Open.Count > 0)
             {
                 var open = new Table("ADDRESS OF A NAME", "FOR");
@@ -47,7 +52,7 @@ internal static class EgressVerb
     }
 
     private static void WriteJson(
-        TextWriter output, KnownMachine machine, IReadOnlyList<string> policies, IReadOnlyList<EgressState> states)
+        TextWriter output, KnownMachine machine, IReadOnlyList<string> policies, IReadOnlyList<EgressState?> states)
         => Json.Write(output, json =>
         {
             json.WriteStartObject();
@@ -57,7 +62,7 @@ internal static class EgressVerb
             {
                 json.WriteStartObject();
                 json.WriteString("policy", policies[i]);
-                if (i < states.Count) Write(json, states[i]);
+                if (states[i] is { } state) Write(json, state);
                 json.WriteEndObject();
             }
 

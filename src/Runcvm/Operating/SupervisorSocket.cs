@@ -25,6 +25,10 @@ internal static class SupervisorSocket
     internal static string ReadKernelLog(KnownMachine machine)
         => Ask<ReadKernelLog, KernelLog>(machine, new ReadKernelLog(0), Patience).Text;
 
+    /// <summary>Tells it of other rules about names.</summary>
+    internal static EgressChanged ChangeEgress(KnownMachine machine, ChangeEgress change)
+        => Ask<ChangeEgress, EgressChanged>(machine, change, Patience);
+
     /// <summary>Shows the console's bytes until the machine ends, or, when it is not followed, until all is
     /// shown.</summary>
     internal static void WatchConsole(KnownMachine machine, bool follow, Action<byte[]> show)

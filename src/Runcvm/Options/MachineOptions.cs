@@ -164,6 +164,10 @@ internal sealed record MachineOptions
         };
     }
 
+    /// <summary>The policy that the host's configuration has for every machine; null where it has none.</summary>
+    internal static EgressPolicy? HostEgress(HostConfig config)
+        => OptionCatalogue.Read(config.Options, new RequestedOptions(), IsStrict([], config), []).Egress;
+
     /// <summary>The environment that the workload sees.</summary>
     internal static IReadOnlyList<string> WithoutRuncvm(IReadOnlyList<string> environment)
         => [.. environment.Where(entry => !IsOurs(entry))];
@@ -181,8 +185,10 @@ internal sealed record MachineOptions
     // The host's is the ceiling, so that nobody's own can widen it.
     private static EgressPolicy[] Policies(EgressPolicy? host, RequestedOptions asked)
     {
-        EgressPolicy[] policies =
-            [.. new[] { host, asked.Egress }.OfType<EgressPolicy>().DistinctBy(static policy => policy.Text)];
+        bool isSame = host?.Text == asked.Egress?.Text;
+        EgressPolicy? ceiling = host == null ? null
+            : host with { Origin = isSame ? EgressOrigin.Both : EgressOrigin.Host };
+        EgressPolicy[] policies = [.. new[] { ceiling, isSame ? null : asked.Egress }.OfType<EgressPolicy>()];
         return policies.Length > 0 && asked.MaySpoof
             ? throw new UsageException(
                 "RUNCVM_NET_SPOOF and RUNCVM_EGRESS exclude each other: a policy needs a machine's own addresses")

@@ -3,9 +3,11 @@ using Microsoft.Win32.SafeHandles;
 using Runcvm.Egress;
 using Runcvm.Images;
 using Runcvm.Linux;
+using Runcvm.Linux.Bpf;
 using Runcvm.Linux.Netlink;
 using Runcvm.Network;
 using Runcvm.Oci;
+using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
 
 namespace Runcvm.Planning;
@@ -27,12 +29,22 @@ internal static class MachineNetwork
 
     /// <summary>Loads policies into the kernel. They go with the last copy of these files, and with the filters that
     /// they become.</summary>
-    internal static IEnumerable<SafeFileHandle> Load(IReadOnlyList<EgressPolicy> policies)
+    internal static IEnumerable<SafeFileHandle> Load(IReadOnlyList<EgressPolicy> policies, MachineFolder folder)
     {
         if (policies.Count == 0) return [];
+        IReadOnlyList<AddressPrefix> host = HostAddresses();
+        EgressPrograms[] loaded = [.. policies.Select(policy => EgressPrograms.Load(policy, host))];
+        MachineFolder.WriteSecret(folder.Egress, WireBytes.Of(new LoadedPolicies(
+            [.. policies.Zip(loaded, static (policy, programs) => new LoadedPolicy(
+                policy.Text, policy.Source, policy.Origin, LoadedProgram.Of(programs.Decide)))])));
+        return [.. loaded.SelectMany(static programs => programs.All)];
+    }
+
+    /// <summary>What is not the internet's.</summary>
+    internal static IReadOnlyList<AddressPrefix> HostAddresses()
+    {
         using var netlink = new RouteNetlink();
-        AddressPrefix[] host = [.. netlink.Addresses().Select(static item => AddressPrefix.Of(item.Address))];
-        return [.. policies.SelectMany(policy => EgressPrograms.Load(policy, host).All)];
+        return [.. netlink.Addresses().Select(static item => AddressPrefix.Of(item.Address))];
     }
 
     /// <summary>Takes away what is left of machines whose state folder is gone, however they ended. What cannot be taken away now is tried

@@ -73,6 +73,13 @@ internal sealed class MachineFolder
     /// <summary>What `create` found and how long it took, for whoever asks about the machine.</summary>
     internal string Record => Path.Combine(FullPath, "record.bin");
 
+    /// <summary>Which policies of what it may reach are in force, and where in the kernel. Not there without
+    /// one.</summary>
+    internal string Egress => Path.Combine(FullPath, "egress.bin");
+
+    /// <summary>Held by who changes them.</summary>
+    internal string EgressLock => Path.Combine(FullPath, "egress.lock");
+
     /// <summary>Is there when the workload runs. By then the guest has taken over what was put into the container while
     /// it was stopped.</summary>
     internal string Started => Path.Combine(Writable, "started");

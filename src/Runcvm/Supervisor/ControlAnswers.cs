@@ -1,8 +1,10 @@
+using Runcvm.Egress;
 using Runcvm.Linux.Events;
 using Runcvm.Protocol.Frames;
 using Runcvm.Protocol.Messages;
 using Runcvm.Protocol.Wire;
 using Runcvm.Sandbox;
+using Runcvm.Syntax;
 
 namespace Runcvm.Supervisor;
 
@@ -20,6 +22,9 @@ internal sealed class ControlAnswers(TextRing console, Timeline timeline, GuestL
 
     /// <summary>uname -r of the guest, once it has said so.</summary>
     internal string KernelRelease { get; set; } = "";
+
+    /// <summary>Decides about names, where there is a policy.</summary>
+    internal NameGuard? Names { get; init; }
 
     /// <summary>Answers one question; whatever is none ends the connection.</summary>
     internal async Task AnswerAsync(ReceivedMessage question, AsyncFile client)
@@ -50,6 +55,9 @@ internal sealed class ControlAnswers(TextRing console, Timeline timeline, GuestL
                 if (limits.OthersMoveTheBalloon) await FlushAsync(client);
                 await client.SendAsync(new LimitsSet(failure));
                 break;
+            case MessageKind.ChangeEgress:
+                await client.SendAsync(new EgressChanged(Change(question.Read<ChangeEgress>())));
+                break;
         }
     }
 
@@ -62,6 +70,24 @@ internal sealed class ControlAnswers(TextRing console, Timeline timeline, GuestL
             throw new WireFormatException($"it sent message {(byte)message.Kind}, for which nobody had asked");
         // The client may have gone.
         if (_questions.Remove(id, out TaskCompletionSource<string>? question)) question.SetResult(answer);
+    }
+
+    // The host's verb has checked all this, and has written the tables by it.
+    private string Change(ChangeEgress change)
+    {
+        try
+        {
+            var policy = EgressPolicy.Parse(new OptionText("the policy", change.Rules));
+            if (Names == null || policy == null || change.Index >= Names.Count
+                || change.Sets.Count != policy.Rules.Count)
+                return "that is no policy of this machine's";
+            Names.Change((int)change.Index, policy, [.. change.Sets.Select(static set => (int)set)]);
+            return "";
+        }
+        catch (UsageException e)
+        {
+            return e.Message;
+        }
     }
 
     private static (uint Id, string Text) Answer(KernelLog log) => (log.Id, log.Text);

@@ -45,6 +45,7 @@ internal sealed class MachineLife(
     private readonly Stopwatch _sinceStart = new();
     private Task _serversFailed = BootWatch.Never;
     private BootTurn? _turn;
+    private NameGuard? _names;
 
     internal async Task<int> RunAsync()
     {
@@ -141,7 +142,7 @@ internal sealed class MachineLife(
     private async Task<int> RunAsync(IMachine machine, Workload workload, PassingRoots? roots)
     {
         var limits = new RunningLimits(machine, _link, description, workload.Started);
-        var answers = new ControlAnswers(_words.Console, timeline, _link, workload.Started, limits);
+        var answers = new ControlAnswers(_words.Console, timeline, _link, workload.Started, limits) { Names = Names };
         var saving = new MachineSaving(machine, _link, workload.Started);
         var session = new GuestSession(loop, description, _link, workload, answers, timeline, _sinceStart, _log)
         {
@@ -295,7 +296,7 @@ internal sealed class MachineLife(
         Channel channel = _link.Multiplexer.Open(Start.DnsChannel);
         try
         {
-            await new DnsForwarder(loop, Nameserver, channel.WriteAsync, NameGuard()).RunAsync(channel.ReadAsync);
+            await new DnsForwarder(loop, Nameserver, channel.WriteAsync, Names).RunAsync(channel.ReadAsync);
         }
         catch (ChannelClosedException)
         {
@@ -312,7 +313,7 @@ internal sealed class MachineLife(
         }
     }
 
-    private NameGuard? NameGuard() => policies.Count == 0 ? null : new NameGuard(
+    private NameGuard? Names => _names ??= policies.Count == 0 ? null : new NameGuard(
         [.. policies.Zip(description.Egress, static (programs, text) =>
             (EgressPolicy.Parse(new OptionText("RUNCVM_EGRESS", text))!, new PinTable(programs.Pins)))],
         OwnNetworks.HasNeighbour, _log.Info);

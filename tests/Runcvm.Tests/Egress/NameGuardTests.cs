@@ -115,6 +115,52 @@ public sealed class NameGuardTests : IDisposable
     }
 
     [Fact]
+    public void Other_rules_hold_from_now_on_and_close_what_only_the_old_ones_opened()
+    {
+        NameGuard guard = Guard("allow=*.example.org:443;kept.example:80;10.0.0.0/8")!;
+        Take("www.example.org", [9, 9, 9, 9]);
+        Take("kept.example", [9, 9, 9, 8]);
+        Take("kept.example", [10, 1, 2, 3]);
+        Assert.Equal(["10.1.2.3", "9.9.9.8", "9.9.9.9"], Pinned());
+        var policy = EgressPolicy.Parse(new OptionText("RUNCVM_EGRESS", "allow=kept.example:443;new.example"))!;
+        guard.Change(0, policy, [7, 8]);
+        // Under the new rule's set; that address was no name's to give but for a rule that is gone.
+        Assert.Equal(["9.9.9.8"], Pinned());
+        Assert.Null(guard.Refuse(Question("new.example")));
+        Assert.NotNull(guard.Refuse(Question("www.example.org")));
+        Take("new.example", [9, 9, 9, 7]);
+        Assert.Equal(["9.9.9.7", "9.9.9.8"], Pinned());
+        Assert.Equal([7, 8], Sets());
+        guard.Change(0, policy with { Rules = [] }, []);
+        Assert.Empty(Pinned());
+
+        void Take(string name, byte[] address) => guard.Take(
+            Question(name), 0x7777, Answer(name, Record(name, 1, address)), isStream: false);
+
+        IEnumerable<int> Sets()
+        {
+            SharedMapping memory = SharedMapping.OfMap(_table, PinTable.Size);
+            return Enumerable.Range(0, PinTable.Slots).Select(i => memory.Part(i * PinTable.SlotSize, PinTable.SlotSize)
+                .ToArray()).Where(static slot => BinaryPrimitives.ReadInt64LittleEndian(slot.AsSpan(16)) != 0)
+                .Select(static slot => BinaryPrimitives.ReadInt32LittleEndian(slot.AsSpan(PinTable.SetOffset))).Order();
+        }
+    }
+
+    [Fact]
+    public void Only_the_last_answers_are_remembered()
+    {
+        var names = new AnsweredNames();
+        for (int i = 0; i < AnsweredNames.Most + 10; i++)
+        {
+            names.Add(new("first", AddressPrefix.Of([9, 9, 9, 9]), i));
+            names.Add(new($"n{i}", AddressPrefix.Of([9, 9, 9, 9]), i));
+        }
+
+        Assert.Equal(AnsweredNames.Most, names.All.Count());
+        Assert.Equal(AnsweredNames.Most + 9, Assert.Single(names.All, static answer => answer.Name == "first").Expiry);
+    }
+
+    [Fact]
     public void An_answer_to_something_else_is_none()
     {
         NameGuard guard = Guard("allow=*.example.org")!;
