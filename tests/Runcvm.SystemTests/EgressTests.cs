@@ -131,7 +131,7 @@ public class EgressTests(DockerEngine engine) : MachineTest(engine)
     }
 
     [Theory]
-    [InlineData("nonsense", "must be open, none, public, a name in")]
+    [InlineData("nonsense", "must be open, none, public, learn, a name in")]
     [InlineData("allow=10.1.2.3/8", "has bits behind its prefix; the network is 10.0.0.0/8")]
     [InlineData("allow=10.1.0.0/16;deny=10.0.0.0/8", "can never match")]
     public async Task A_policy_that_cannot_be_is_refused(string policy, string reason)

@@ -35,3 +35,48 @@ public sealed record EgressChanged(string Failure) : IMessage<EgressChanged>
     /// <inheritdoc/>
     public static EgressChanged Read(ref WireReader r) => new(r.Text());
 }
+
+/// <summary>Somebody wants to know which names the machine was given addresses for.</summary>
+public sealed record ReadNames : IMessage<ReadNames>
+{
+    static MessageKind IMessage<ReadNames>.Kind => MessageKind.ReadNames;
+
+    /// <inheritdoc/>
+    public void Write(WireWriter w)
+    {
+    }
+
+    /// <inheritdoc/>
+    public static ReadNames Read(ref WireReader r) => new();
+}
+
+/// <summary>Names that were answered, the last of them.</summary>
+/// <param name="All">each with one address</param>
+public sealed record NamesRead(IReadOnlyList<AnsweredName> All) : IMessage<NamesRead>
+{
+    static MessageKind IMessage<NamesRead>.Kind => MessageKind.NamesRead;
+
+    /// <inheritdoc/>
+    public void Write(WireWriter w) => w.List(All, static (w, item) => item.Write(w));
+
+    /// <inheritdoc/>
+    public static NamesRead Read(ref WireReader r) => new(r.List(AnsweredName.Read));
+}
+
+/// <summary>A name that was answered.</summary>
+/// <param name="Name">as it was asked for</param>
+/// <param name="Address">16 bytes; those of IPv4 are in ::ffff:0:0/96</param>
+/// <param name="IsEnough">whether a rule with the name alone lets it lead there</param>
+public sealed record AnsweredName(string Name, byte[] Address, bool IsEnough) : IWireValue<AnsweredName>
+{
+    /// <inheritdoc/>
+    public void Write(WireWriter w)
+    {
+        w.Text(Name);
+        w.Bytes(Address);
+        w.Flag(IsEnough);
+    }
+
+    /// <inheritdoc/>
+    public static AnsweredName Read(ref WireReader r) => new(r.Text(), r.Bytes(), r.Flag());
+}

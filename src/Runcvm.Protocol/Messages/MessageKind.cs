@@ -63,6 +63,8 @@ public enum MessageKind : byte
     /// <summary>to the supervisor only: <see cref="Messages.ChangeEgress"/>, answered by
     /// <see cref="EgressChanged"/></summary>
     ChangeEgress = 44,
+    /// <summary>to the supervisor only: <see cref="Messages.ReadNames"/>, answered by <see cref="NamesRead"/></summary>
+    ReadNames = 45,
     /// <summary>guest to host, first of all: <see cref="Messages.Hello"/></summary>
     Hello = 64,
     /// <summary>from the guest: <see cref="Messages.Started"/></summary>
@@ -103,4 +105,6 @@ public enum MessageKind : byte
     MachineSaved = 99,
     /// <summary>from the supervisor: <see cref="Messages.EgressChanged"/></summary>
     EgressChanged = 104,
+    /// <summary>from the supervisor: <see cref="Messages.NamesRead"/></summary>
+    NamesRead = 105,
 }

@@ -25,8 +25,26 @@ internal sealed class EgressMaps : IDisposable
     private const int SpareSets = 32;
     private const int SparePrefixes = 4096;
 
-    internal EgressMaps(EgressTables tables)
+    // Of those that a machine under `learn` reaches, the last ones.
+    internal const int MostReached = 4096;
+
+    internal const string CountsName = "rcvm_counts";
+    internal const string ReachedName = "rcvm_reached";
+
+    /// <summary>What is counted, by number: flows that the machine was allowed to begin, packets that were refused, and
+    /// frames that no rule can be about.</summary>
+    internal const int FlowsAllowed = 0;
+    internal const int PacketsRefused = 1;
+    internal const int FramesDropped = 2;
+    private const int Counts = 3;
+
+    /// <param name="tables">what is looked up</param>
+    /// <param name="learns">whether what is reached is noted as well</param>
+    internal EgressMaps(EgressTables tables, bool learns = false)
     {
+        Counters = KernelMap.Array(CountsName, sizeof(long), Counts);
+        if (learns) Reached = KernelMap.Recent(
+            ReachedName, FrameStack.RefusalSize, FrameStack.RefusalValueSize, MostReached);
         Ports = KernelMap.Array(PortsName, EgressPorts.BitmapSize, tables.Sets.Count + SpareSets);
         for (int i = 0; i < tables.Sets.Count; i++) Ports.Put(Bytes(i), tables.Sets[i]);
         Prefixes = KernelMap.Prefixes(
@@ -53,12 +71,18 @@ internal sealed class EgressMaps : IDisposable
     /// <summary>What was refused last.</summary>
     internal KernelMap Refusals { get; }
 
+    /// <summary>Numbers of what has happened.</summary>
+    internal KernelMap Counters { get; }
+
+    /// <summary>Where the machine has been, as refusals are kept; null where nobody wants to know.</summary>
+    internal KernelMap? Reached { get; }
+
     /// <summary>A file of the pins for somebody else.</summary>
     internal SafeFileHandle TakePins() => FileDescriptor.Duplicate(Pins.File);
 
     public void Dispose()
     {
-        foreach (KernelMap map in new[] { Ports, Prefixes, Pins, Flows, Refusals }) map.Dispose();
+        foreach (KernelMap? map in new[] { Ports, Prefixes, Pins, Flows, Refusals, Counters, Reached }) map?.Dispose();
     }
 
     /// <summary>The value of a prefix.</summary>

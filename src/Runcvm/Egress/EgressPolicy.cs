@@ -12,11 +12,18 @@ internal sealed record EgressPolicy(string Text, IReadOnlyList<EgressRule> Rules
     internal const int MostRules = 1000;
 
     private const string Accepted =
-        $"open, none, public, a name in {EgressPolicyFile.Folder}, or rules such as allow=*.example.org:443;10.1.2.3";
+        $"open, none, public, learn, a name in {EgressPolicyFile.Folder}, or rules such as "
+        + "allow=*.example.org:443;10.1.2.3";
 
     /// <summary>The word that stands for it: a file in the folder of policies, or one of those that need none; empty
     /// where it was written out.</summary>
     internal string Source { get; init; } = "";
+
+    /// <summary>The word for a policy that allows all and notes what it is used for.</summary>
+    internal const string Learn = "learn";
+
+    /// <summary>Whether what is reached is noted.</summary>
+    internal bool IsLearning => Text == Learn;
 
     /// <summary>Whose it is.</summary>
     internal EgressOrigin Origin { get; init; }
@@ -32,6 +39,12 @@ internal sealed record EgressPolicy(string Text, IReadOnlyList<EgressRule> Rules
             case "none": return new EgressPolicy(text.Value, []) { Source = text.Value };
             case "public":
                 return new EgressPolicy(text.Value, [EgressRule.Parse("public", true)]) { Source = text.Value };
+        }
+
+        if (text.Value == Learn)
+        {
+            EgressPolicy all = Parse(new OptionText(text.Name, EgressPolicyChange.Everything))!;
+            return all with { Text = Learn, Source = Learn };
         }
 
         string source = "";

@@ -7,7 +7,7 @@ namespace Runcvm.Egress;
 /// <summary>Looks at each frame that comes out of a machine, behind <see cref="Network.SourceFilter"/>, and lets it go
 /// on if it belongs to a flow that somebody was allowed to begin, or if the policy allows it. All else is dropped or
 /// refused.</summary>
-internal sealed class EgressProgram : AnsweringProgram
+internal sealed partial class EgressProgram : AnsweringProgram
 {
     internal const uint HashFactor = 0x9E3779B1;
     internal const int HashShift = 15;
@@ -61,16 +61,20 @@ internal sealed class EgressProgram : AnsweringProgram
         WritePolicy();
         WritePins();
         P.Place(_begin);
+        Count(EgressMaps.FlowsAllowed);
+        if (_maps.Reached is { } reached) Note(reached, reason: 0);
         AddFlow(_maps, byMachine: true);
         P.Jump(Pass);
         P.Place(_refuse);
-        Note(reason: 0);
+        Count(EgressMaps.PacketsRefused);
+        Note(_maps.Refusals, reason: 0);
         WriteAnswers();
         P.Place(Drop);
         for (int i = 0; i < RefusalSize; i += 8) P.Store(Width.Double, Stack, Refusal + i, 0);
         KeepTime();
         P.Store(Width.Word, Stack, RefusalReason, 1);
-        NoteKey();
+        Count(EgressMaps.FramesDropped);
+        NoteKey(_maps.Refusals);
         P.Exit(DropVerdict);
         P.Place(Pass);
         P.Exit(PassVerdict);
@@ -346,45 +350,5 @@ internal sealed class EgressProgram : AnsweringProgram
         P.Load(Width.Byte, R5, R0, 2 * EgressPorts.BitmapOfProtocol);
         P.JumpIf(R5, Condition.AnyBit, 1, isIn);
         P.Jump(isNot);
-    }
-
-    private void Note(int reason)
-    {
-        for (int i = 0; i < 16; i += 8)
-        {
-            P.Load(Width.Double, R2, Stack, FlowOther + i);
-            P.Store(Width.Double, Stack, Refusal + i, R2);
-        }
-
-        P.Load(Width.Half, R2, Stack, FlowOtherPort);
-        P.Store(Width.Half, Stack, RefusalPort, R2);
-        P.Load(Width.Word, R2, Stack, FlowProtocol);
-        P.Store(Width.Half, Stack, RefusalProtocol, R2);
-        P.Store(Width.Word, Stack, RefusalReason, reason);
-        NoteKey();
-    }
-
-    private void NoteKey()
-    {
-        int known = P.Label(), done = P.Label();
-        P.Set(R1, _maps.Refusals);
-        P.AddressOf(R2, Refusal);
-        P.Call(KernelFunction.MapLookup);
-        P.JumpIf(R0, Condition.NotEqual, 0, known);
-        P.Store(Width.Double, Stack, RefusalValue, 1);
-        P.Load(Width.Double, R2, Stack, Now);
-        P.Store(Width.Double, Stack, RefusalValue + 8, R2);
-        P.Set(R1, _maps.Refusals);
-        P.AddressOf(R2, Refusal);
-        P.AddressOf(R3, RefusalValue);
-        P.Set(R4, 0);
-        P.Call(KernelFunction.MapUpdate);
-        P.Jump(done);
-        P.Place(known);
-        P.Set(R2, 1);
-        P.AddAtomically(R0, 0, R2);
-        P.Load(Width.Double, R2, Stack, Now);
-        P.Store(Width.Double, R0, 8, R2);
-        P.Place(done);
     }
 }

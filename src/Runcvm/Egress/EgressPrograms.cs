@@ -26,7 +26,7 @@ internal sealed record EgressPrograms(SafeFileHandle Decide, SafeFileHandle Reco
             "RUNCVM_EGRESS cannot be enforced here: it needs Linux 6.2 or newer, built with CONFIG_DEBUG_INFO_BTF");
         try
         {
-            using var maps = new EgressMaps(new EgressTables(policy, host));
+            using var maps = new EgressMaps(new EgressTables(policy, host), policy.IsLearning);
             SafeFileHandle decide = EgressProgram.Build(maps, layout).Load(Name);
             SafeFileHandle record = RecordProgram.Build(maps).Load("rcvm_record");
             return new EgressPrograms(decide, record, maps.TakePins());

@@ -66,10 +66,20 @@ internal sealed class NameGuard(
             rules.Pins.Put(answer.Address.ToBytes(), set, now, answer.Expiry);
     }
 
+    /// <summary>Names that were answered, the addresses that they led to, and whether a rule with the name alone would
+    /// have let them.</summary>
+    internal IEnumerable<(string Name, AddressPrefix Address, bool IsEnough)> Answered()
+        => _answered.All.Select(answer => (answer.Name, answer.Address,
+            SpecialAddresses.AreInternet(answer.Address, [])
+                || (NamePattern.TryParse(answer.Name) is { IsLocal: true }
+                    && isNeighbour(answer.Address.ToShortBytes()))));
+
     /// <summary>The answer where a question is not asked; null where it is.</summary>
     internal byte[]? Refuse(NameQuestion question)
     {
         if (question.Name is { } name && _policies.All(item => item.Policy.Resolves(name))) return null;
+        foreach (Rules rules in _policies)
+            if (question.Name == null || !rules.Policy.Resolves(question.Name)) rules.Pins.CountRefusal();
         Tell(question.Name is { Length: > 0 } known ? $"{known} is not resolved: no rule of RUNCVM_EGRESS allows it"
             : "a name that cannot be a host's is not resolved");
         return question.Answer(NoSuchName, [], Reason);

@@ -12,7 +12,10 @@ internal sealed class PinTable
 {
     internal const int Slots = 16384;
     internal const int SlotSize = 32;
-    internal const int Size = Slots * SlotSize;
+    internal const int SlotsSize = Slots * SlotSize;
+
+    /// <summary>The slots, and a page of which the first 8 bytes count the names that were refused.</summary>
+    internal const int Size = SlotsSize + 4096;
 
     /// <summary>How many slots an address may be in.</summary>
     internal const int Neighbours = 16;
@@ -57,6 +60,10 @@ internal sealed class PinTable
         BinaryPrimitives.WriteInt32LittleEndian(chosen[SetOffset..], set);
         Publish(chosen, expiry);
     }
+
+    /// <summary>A name was refused.</summary>
+    internal void CountRefusal()
+        => Interlocked.Increment(ref MemoryMarshal.AsRef<long>(_memory.Part(SlotsSize, sizeof(long))));
 
     /// <summary>Closes all but those that are kept.</summary>
     /// <param name="keeps">whether an address may be reached at a set's ports</param>

@@ -61,10 +61,16 @@ internal sealed class PolicyExchange
         for (int i = 1; i < Tables.Sets.Count; i++)
             if (!used.Contains(i)) Ports.Put(EgressMaps.Bytes(i), new byte[EgressPorts.BitmapSize]);
         KernelMap pins = Map(EgressMaps.PinsName);
-        if (!isTold) pins.Put(EgressMaps.Bytes(0), new byte[PinTable.Size]);
+        byte[] open = new byte[PinTable.Size];
+        if (!isTold && pins.TryGet(EgressMaps.Bytes(0), open))
+        {
+            // Not what is counted behind it.
+            open.AsSpan(0, PinTable.SlotsSize).Clear();
+            pins.Put(EgressMaps.Bytes(0), open);
+        }
+
         // One that has looked things up before may be about to note a flow.
         LoadedProgram.AwaitOthers();
-        byte[] open = new byte[PinTable.Size];
         _ = pins.TryGet(EgressMaps.Bytes(0), open);
         CloseFlows(Map(EgressMaps.FlowsName), Pinned(open));
     }
@@ -118,7 +124,7 @@ internal sealed class PolicyExchange
     {
         IReadOnlySet<int> used = Tables.Used;
         long now = (long)(Stopwatch.GetTimestamp() * ((double)Nanoseconds / Stopwatch.Frequency));
-        return pins.AsMemory(0, PinTable.Slots * PinTable.SlotSize).ToArray().Chunk(PinTable.SlotSize)
+        return pins[..PinTable.SlotsSize].Chunk(PinTable.SlotSize)
             .Where(slot => BinaryPrimitives.ReadInt64LittleEndian(slot.AsSpan(PinTable.ExpiryOffset)) > now)
             .Select(static slot => (Address: AddressPrefix.Of(slot.AsSpan(0, 16)),
                 Set: BinaryPrimitives.ReadInt32LittleEndian(slot.AsSpan(PinTable.SetOffset))))

@@ -63,6 +63,8 @@ internal static partial class CommandTree
     {
         Argument<string> machine = Machine();
         Option<bool> json = Json();
+        Option<bool> follow = new("--follow") { Description = "What is refused and allowed, as it comes." };
+        Option<bool> policy = new("--policy") { Description = "What a machine under learn needs, for RUNCVM_EGRESS." };
         Argument<string[]> change = new("CHANGE")
         {
             Description = $"{EgressChanges.Acts}: from now on.",
@@ -70,10 +72,11 @@ internal static partial class CommandTree
         };
         var verb = new Command("egress", "what a machine may reach, and what it was refused")
         {
-            machine, change, json,
+            machine, change, follow, policy, json,
         };
         verb.SetAction(parsed => EgressVerb.Run(
-            Console.Out, parsed.GetValue(machine)!, parsed.GetValue(change)!, parsed.GetValue(json)));
+            Console.Out, parsed.GetValue(machine)!, parsed.GetValue(change)!, parsed.GetValue(follow),
+            parsed.GetValue(policy), parsed.GetValue(json)));
         return verb;
     }
 

@@ -34,6 +34,9 @@ internal sealed class EgressChanges(KnownMachine machine)
         _loaded.AddRange(Of(machine));
         if (_loaded.Count == 0) throw new UsageException(
             $"machine {machine.ShortId} has no policy that could change; start it with RUNCVM_EGRESS");
+        if (words[0] != "reload" && _loaded.Exists(static policy => policy.Text == EgressPolicy.Learn))
+            throw new UsageException(
+                $"machine {machine.ShortId} learns, and is allowed all meanwhile; start it with what it has learned");
         if (words[0] == "reload") Reload();
         else if (words[0] == "allow") Allow(rules);
         else Deny(rules);

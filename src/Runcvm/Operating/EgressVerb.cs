@@ -7,21 +7,25 @@ namespace Runcvm.Operating;
 /// <summary>`runcvm egress`: a machine's policies, and what they have refused.</summary>
 internal static class EgressVerb
 {
-    internal static int Run(TextWriter output, string name, string[] change, bool asJson)
+    internal static int Run(TextWriter output, string name, string[] change, bool follows, bool policy, bool asJson)
     {
         KnownMachine machine = KnownMachine.Find(name);
-        if (change.Length > 0)
-        {
-            new EgressChanges(machine).Run(change);
-            return 0;
-        }
+        if ((change.Length > 0 ? 1 : 0) + (follows ? 1 : 0) + (policy ? 1 : 0) > 1)
+            throw new UsageException("runcvm egress: a change, --follow and --policy are three things; say one");
+        if (change.Length > 0) new EgressChanges(machine).Run(change);
+        else if (follows) new EgressFollowing(output, machine, asJson).Run();
+        else if (policy) EgressLearning.Print(output, Console.Error, machine);
+        else Show(output, machine, asJson);
+        return 0;
+    }
 
+    private static void Show(TextWriter output, KnownMachine machine, bool asJson)
+    {
         IReadOnlyList<LoadedPolicy> loaded = EgressChanges.Of(machine);
         IReadOnlyList<string> policies = [.. loaded.Select(static policy => policy.Text)];
         IReadOnlyList<EgressState?> states = [.. loaded.Select(EgressState.TryOf)];
         if (asJson) WriteJson(output, machine, policies, states);
         else WriteText(output, policies, states);
-        return 0;
     }
 
     private static void WriteText(TextWriter output, IReadOnlyList<string> policies, IReadOnlyList<EgressState?> states)
@@ -46,8 +50,8 @@ internal static class EgressVerb
                 refused.Write(output);
             }
 
-            if (state.DroppedFrames > 0) output.WriteLine(
-                $"frames that no rule can be about: {Number(state.DroppedFrames)}");
+            if (state.Counted.FramesDropped > 0) output.WriteLine(
+                $"frames that no rule can be about: {Number(state.Counted.FramesDropped)}");
         }
     }
 
@@ -96,7 +100,10 @@ internal static class EgressVerb
         }
 
         json.WriteEndArray();
-        json.WriteNumber("droppedFrames", state.DroppedFrames);
+        json.WriteNumber("allowedFlows", state.Counted.FlowsAllowed);
+        json.WriteNumber("refusedPackets", state.Counted.PacketsRefused);
+        json.WriteNumber("droppedFrames", state.Counted.FramesDropped);
+        json.WriteNumber("refusedNames", state.Counted.NamesRefused);
     }
 
     private static string Seconds(long seconds) => $"{Number(seconds)} s";

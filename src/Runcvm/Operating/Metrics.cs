@@ -35,6 +35,7 @@ internal sealed class Metrics
         metrics.Add("runcvm_machine_disk_written_bytes_total", "counter", "Written to disks.", used.Select(static item => (Id(item.Machine), (double)item.Use!.WrittenBytes)));
         metrics.Add("runcvm_machine_network_received_bytes_total", "counter", "Received by the container's interfaces.", used.Select(static item => (Id(item.Machine), (double)item.Network.ReceivedBytes)));
         metrics.Add("runcvm_machine_network_sent_bytes_total", "counter", "Sent by the container's interfaces.", used.Select(static item => (Id(item.Machine), (double)item.Network.SentBytes)));
+        EgressMetrics.AddTo(metrics, used.Select(static item => (item.Machine, Id(item.Machine))));
         metrics.Add("runcvm_machine_start_seconds", "gauge", "How long each step of the start took.",
             Steps([.. used.Select(static item => item.Machine)]));
         IReadOnlyList<CachedImage> images = CachedImage.All();

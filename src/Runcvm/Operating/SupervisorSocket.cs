@@ -25,6 +25,10 @@ internal static class SupervisorSocket
     internal static string ReadKernelLog(KnownMachine machine)
         => Ask<ReadKernelLog, KernelLog>(machine, new ReadKernelLog(0), Patience).Text;
 
+    /// <summary>Names that the machine was given addresses for.</summary>
+    internal static NamesRead ReadNames(KnownMachine machine)
+        => Ask<ReadNames, NamesRead>(machine, new ReadNames(), Patience);
+
     /// <summary>Tells it of other rules about names.</summary>
     internal static EgressChanged ChangeEgress(KnownMachine machine, ChangeEgress change)
         => Ask<ChangeEgress, EgressChanged>(machine, change, Patience);

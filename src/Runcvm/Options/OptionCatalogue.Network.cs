@@ -9,9 +9,10 @@ internal static partial class OptionCatalogue
         new("RUNCVM_NETWORK_MODE", "`host` may be said with `--network host`, which is enough by itself; without it that is an error.", "`bridge`",
             (o, text) => o with { SaysHostNetwork = text.OneOf("bridge or host", [("bridge", false), ("host", true)]) }),
         new("RUNCVM_EGRESS",
-            "What the machine may reach: `open`, `none`, `public` (the internet, nothing private, not the host), a "
-            + "name in `/etc/runcvm/egress.d`, or rules such as `allow=*.example.org:443;10.1.0.0/16:5432`, see "
-            + "[egress.md](egress.md). What the host's configuration says holds for every machine; a container can "
+            "What the machine may reach: `open`, `none`, `public` (the internet, nothing private, not the host), "
+            + "`learn` (all, and what it reaches is noted), a name in `/etc/runcvm/egress.d`, or "
+            + "rules such as `allow=*.example.org:443;10.1.0.0/16:5432`, see [egress.md](egress.md). "
+            + "What the host's configuration says holds for every machine; a container can "
             + "only tighten it.",
             "`open`", (o, text) => o with { Egress = EgressPolicy.Parse(text) }),
         new("RUNCVM_JOINED",

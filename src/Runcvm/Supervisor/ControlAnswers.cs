@@ -55,6 +55,10 @@ internal sealed class ControlAnswers(TextRing console, Timeline timeline, GuestL
                 if (limits.OthersMoveTheBalloon) await FlushAsync(client);
                 await client.SendAsync(new LimitsSet(failure));
                 break;
+            case MessageKind.ReadNames:
+                question.Read<ReadNames>();
+                await client.SendAsync(AnsweredNames());
+                break;
             case MessageKind.ChangeEgress:
                 await client.SendAsync(new EgressChanged(Change(question.Read<ChangeEgress>())));
                 break;
@@ -71,6 +75,10 @@ internal sealed class ControlAnswers(TextRing console, Timeline timeline, GuestL
         // The client may have gone.
         if (_questions.Remove(id, out TaskCompletionSource<string>? question)) question.SetResult(answer);
     }
+
+    private NamesRead AnsweredNames() => new(
+        [.. (Names?.Answered() ?? []).Select(static item =>
+            new AnsweredName(item.Name, item.Address.ToBytes(), item.IsEnough))]);
 
     // The host's verb has checked all this, and has written the tables by it.
     private string Change(ChangeEgress change)

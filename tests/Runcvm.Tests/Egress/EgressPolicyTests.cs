@@ -7,7 +7,7 @@ namespace Runcvm.Tests.Egress;
 public class EgressPolicyTests
 {
     [Theory]
-    [InlineData("nonsense", "must be open, none, public, a name in /etc/runcvm/egress.d, or rules such as")]
+    [InlineData("nonsense", "must be open, none, public, learn, a name in /etc/runcvm/egress.d, or rules such as")]
     [InlineData("OPEN", "must be open, none, public")]
     [InlineData("permit=example.org", "'permit=' is neither allow= nor deny=")]
     [InlineData("example.org;allow=example.net", "say allow= or deny= before 'example.org'")]
