@@ -33,6 +33,7 @@ internal static class CreateVerb
     internal static int Run(CommandLine command, HostConfig config, Checkpoint? checkpoint = null)
     {
         string id = command.ContainerId(FlagsWithValue) ?? throw new UsageException($"{command.Verb} needs the container's id");
+        PreservedFiles.Check(command, FlagsWithValue);
         MachineFolder folder = OwnMachine.FolderOf(command, config, id);
         if (folder.IsRunning) throw new UsageException($"a machine with the id {id} runs already");
         // One that was created and does not run yet has its state from which it will start.
@@ -77,7 +78,7 @@ internal static class CreateVerb
         return 1;
     }
 
-    // Files of the caller's go to no machine, and the low-level runtime would count them behind ours.
+    // The low-level runtime would count the caller's files behind ours: none.
     internal static IReadOnlyList<string> Arguments(CommandLine command, string sandbox)
     {
         IReadOnlyList<string> arguments = command.With(FlagsWithValue, sandbox, "--bundle", "-b");

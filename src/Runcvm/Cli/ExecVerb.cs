@@ -21,10 +21,11 @@ internal static class ExecVerb
     internal static int Run(CommandLine command, HostConfig config)
     {
         string id = command.ContainerId(FlagsWithValue) ?? throw new UsageException("exec needs the container's id");
-        IReadOnlyList<string> arguments =
-            PodRecord.PodOf(command, config, id) is { } pod ? Join(command, config, id, pod)
-            : OwnMachine.Find(command, config, id) is { } folder ? Rewrite(command, folder)
-            : command.Arguments;
+        MachineFolder? pod = PodRecord.PodOf(command, config, id);
+        MachineFolder? folder = pod == null ? OwnMachine.Find(command, config, id) : null;
+        if ((pod ?? folder) != null) PreservedFiles.Check(command, FlagsWithValue);
+        IReadOnlyList<string> arguments = pod != null ? Join(command, config, id, pod)
+            : folder != null ? Rewrite(command, folder) : command.Arguments;
         LowLevelRuntime.Execute(config.LowLevelRuntime, arguments);
         return 1;
     }
