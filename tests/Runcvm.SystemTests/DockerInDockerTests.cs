@@ -16,6 +16,7 @@ public class DockerInDockerTests(DockerEngine engine) : MachineTest(engine)
             "-v", "inner-engine:/disks", "-e", "RUNCVM_DISKS=/disks/docker,/var/lib/docker,ext4,4G");
         Assert.Equal("overlay2 1", await InfoAsync(name));
         await CheckBuildOnDiskAsync(name);
+        await StartNetworkdAsync(name);
         await CheckInnerContainersAsync(name);
         await CheckStopAsync(name);
     }
@@ -89,6 +90,20 @@ public class DockerInDockerTests(DockerEngine engine) : MachineTest(engine)
         CommandResult resolved = await InnerAsync(name, "nslookup", "deb.debian.org");
         Assert.Contains("Address", resolved.Text, StringComparison.Ordinal);
         Assert.Equal("7", (await InnerAsync(name, "sh", "-c", "exit 7")).ExitCode.ToString(null as IFormatProvider));
+    }
+
+    // As images for virtual machines do, on whose networks somebody answers DHCP.
+    private async Task StartNetworkdAsync(string name)
+    {
+        const string Script = """
+            printf '[Match]\nName=e*\n[Network]\nDHCP=yes\n' >/etc/systemd/network/10-all.network
+            systemctl start systemd-networkd
+            networkctl --no-legend list eth0
+            """;
+        await Eventually.TrueAsync(
+            async () => (await ExecAsync(name, "sh", "-c", Script)).Stdout.Contains(
+                "unmanaged", StringComparison.Ordinal),
+            "systemd-networkd leaves eth0 alone", InnerTimeout);
     }
 
     private async Task CheckBuildOnDiskAsync(string name)

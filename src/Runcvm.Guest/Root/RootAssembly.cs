@@ -35,13 +35,15 @@ internal static class RootAssembly
         times.Done("file systems mounted");
         FinishDevices();
         MachineId.Provide(root);
-        CgroupMounts.Add(root, setup.Cgroups);
+        IReadOnlyList<string> lacks = CgroupMounts.Add(root, setup.Cgroups);
         ProvideFiles(root, setup.Files);
+        NetworkdFile.Provide(root, setup);
         ShowModules(root, setup);
         HiddenPaths.Protect(root, setup.ReadOnlyPaths);
         HiddenPaths.Mask(root, setup.MaskedPaths);
         times.Done("files provided");
         cards = SetNetwork(setup, times, out notices);
+        notices = [.. lacks, .. notices];
         return root;
     }
 

@@ -178,9 +178,11 @@ internal static class CreateVerb
         timeline.Ended("root image and disks");
         if (isPod) systems.Shares.Add(Share.OfNothing(SandboxSkeleton.Nothing));
         else if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
-        // A pod's containers come by the device for shares, which a saved machine has not.
         var programs = NamespacePrograms.TryLoad(out string problem);
         if (programs == null) warnings = [.. warnings, NamespacePrograms.Notice(problem)];
+        if (options.CgroupMode is CgroupMode.V1 or CgroupMode.Hybrid && OldCgroups.Notice(kernel) is { } lack)
+            warnings = [.. warnings, lack];
+        // A pod's containers come by the device for shares, which a saved machine has not.
         var warm = WarmChoice.Of(isPod || moment != null ? WarmStart.Never : options.Warm, systems.Shares.Count > 0,
             () => SavedSettings.Of(options, program, installed, kernel, initramfs), new SavedMachineStore());
         return new PlannedMachine
