@@ -180,7 +180,8 @@ internal static class CreateVerb
         else if (options.RootIsShare) systems.Shares.Add(Share.OfRoot(bundle.RootPath));
         var programs = NamespacePrograms.TryLoad(out string problem);
         if (programs == null) warnings = [.. warnings, NamespacePrograms.Notice(problem)];
-        if (options.CgroupMode is CgroupMode.V1 or CgroupMode.Hybrid && OldCgroups.Notice(kernel) is { } lack)
+        // Without systemd the guest mounts them, and says what it could not.
+        if (options is { Systemd: true, CgroupMode: CgroupMode.V1 } && OldCgroups.Notice(kernel) is { } lack)
             warnings = [.. warnings, lack];
         // A pod's containers come by the device for shares, which a saved machine has not.
         var warm = WarmChoice.Of(isPod || moment != null ? WarmStart.Never : options.Warm, systems.Shares.Count > 0,
