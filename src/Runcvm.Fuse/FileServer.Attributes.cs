@@ -44,9 +44,10 @@ public sealed partial class FileServer
         int error;
         using (HandleLease<OpenFile> file = set.Valid.HasFlag(SetattrValid.Fh) ? _handles.Lease<OpenFile>(set.Fh) : default)
         {
-            error = file.Handle is { Writable: true } open && open.Node == node.Node
-                ? FileCall.SetLength(open.File, (long)set.Size)
-                : FileCall.Truncate(node.File, (long)set.Size);
+            if (file.Handle is { Writable: true } open && open.Node == node.Node)
+                error = FileCall.SetLength(open.File, (long)set.Size);
+            // Which opens it for writing for a moment: see Open.
+            else lock (node.Node) error = FileCall.Truncate(node.File, (long)set.Size);
         }
 
         return error == 0 && set.Valid.HasFlag(SetattrValid.KillSuidgid) ? DropPrivilegeBits(node.File) : error;

@@ -114,17 +114,23 @@ public sealed partial class FileServer
         if (node.ReadOnly && (IsForWriting(flags) || (flags & GuestFlags.Truncate) != 0)) return Fail(Errno.EROFS);
         if (_cache != CachePolicy.Auto || !IsForWriting(flags))
             return OpenRegular(node, path, flags, openFlags, out opened);
-        // One at a time, or the guest's own programs would be taken for strangers. Nothing else locks a node itself.
+        // One at a time, or the guest's own programs would be taken for strangers. Nothing waits in here: others that
+        // open the same file would keep all threads. Nothing else than what opens for writing locks a node itself.
         lock (node)
         {
             if (node.Writers == 0) node.IsContested = IsOpenForWriting(path);
-            return OpenRegular(node, path, flags, openFlags, out opened);
+            int error = FileCall.Reopen(path, HostFlags(flags), 0, out SafeFileHandle file);
+            if (error != Fail(Errno.EAGAIN)) return Opened(error, file, node, path, flags, openFlags, out opened);
+            file.Dispose();
+            // Another machine's server is looking as well, because it is about to write.
+            node.IsContested = true;
         }
+
+        return OpenRegular(node, path, flags, openFlags, out opened);
     }
 
     private int OpenRegular(ServedNode node, SafeFileHandle path, uint flags, uint openFlags, out OpenOut opened)
     {
-        opened = default;
         int error = FileCall.Reopen(path, HostFlags(flags), 0, out SafeFileHandle file);
         if (error == Fail(Errno.EAGAIN))
         {
@@ -133,16 +139,19 @@ public sealed partial class FileServer
             error = FileCall.Reopen(path, HostFlags(flags) & ~OpenFlags.NonBlocking, 0, out file);
         }
 
+        return Opened(error, file, node, path, flags, openFlags, out opened);
+    }
+
+    private int Opened(
+        int error, SafeFileHandle file, ServedNode node, SafeFileHandle path, uint flags, uint openFlags,
+        out OpenOut opened)
+    {
+        opened = default;
         if (error == 0 && IsTooMany(file)) error = Fail(Errno.ENFILE);
         if (error == 0 && (openFlags & RequestBits.OpenKillSuidgid) != 0 && !node.ReadOnly) error = DropPrivilegeBits(path);
         if (error == 0 && (flags & GuestFlags.Truncate) != 0) NoteChange();
-        if (error < 0)
-        {
-            file.Dispose();
-            return error;
-        }
-
-        error = FileCall.Status(file, out NodeStatus status);
+        NodeStatus status = default;
+        if (error == 0) error = FileCall.Status(file, out status);
         if (error < 0)
         {
             file.Dispose();
@@ -156,9 +165,16 @@ public sealed partial class FileServer
     private int Release(RequestBody body)
     {
         if (!body.TryRead(out ReleaseIn release)) return Fail(Errno.EINVAL);
-        if (_handles.Remove<OpenFile>(release.Fh) is not { } file) return Fail(Errno.EBADF);
-        if ((release.ReleaseFlags & RequestBits.ReleaseFlush) != 0) ReleaseLocks(file.Node, release.LockOwner);
-        bool hadLocks = file.Node.Locks?.ReleaseHandle(release.Fh) == true;
+        bool hadLocks;
+        using (HandleLease<OpenFile> file = _handles.Lease<OpenFile>(release.Fh))
+        {
+            if (file.Handle is not { } open) return Fail(Errno.EBADF);
+            // First: files by which processes lock are open for writing, and belong to handles that are.
+            if ((release.ReleaseFlags & RequestBits.ReleaseFlush) != 0) ReleaseLocks(open.Node, release.LockOwner);
+            hadLocks = open.Node.Locks?.ReleaseHandle(release.Fh) == true;
+        }
+
+        if (_handles.Remove<OpenFile>(release.Fh) is null) return Fail(Errno.EBADF);
         if (hadLocks || (release.ReleaseFlags & RequestBits.ReleaseFlockUnlock) != 0) _waiting.Retry();
         return 0;
     }
@@ -167,7 +183,9 @@ public sealed partial class FileServer
     private static bool IsOpenForWriting(SafeFileHandle path)
     {
         int error = FileCall.Reopen(path, OpenFlags.ReadOnly | OpenFlags.NonBlocking, 0, out SafeFileHandle file);
-        using (file) return error == 0 && FileCall.IsOpenForWriting(file, out bool isOpen) == 0 && isOpen;
+        using (file)
+            return error == 0 && FileCall.FileSystemStatus(file, out FileSystemStatus of) == 0 && of.TellsByLeases
+                && FileCall.IsOpenForWriting(file, out bool isOpen) == 0 && isOpen;
     }
 
     private static bool IsForWriting(uint flags) => (flags & GuestFlags.AccessMode) != 0;

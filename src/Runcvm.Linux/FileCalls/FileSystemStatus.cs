@@ -29,9 +29,26 @@ public readonly record struct FileSystemStatus(
         0x65735546, // FUSE: lxcfs, which shows some files of proc
     ];
 
+    // Those of this host's kernel alone. NFS and SMB refuse leases for reasons of their servers' (EAGAIN), and FUSE
+    // has none.
+    private static readonly long[] LocalKinds =
+    [
+        0xef53, // ext2, ext3, ext4
+        0x58465342, // XFS
+        0x9123683e, // btrfs
+        0x1021994, // tmpfs
+        0x794c7630, // overlayfs
+        0xf2f52010, // F2FS
+        0x2fc12fc1, // ZFS
+        0xca451a4e, // bcachefs
+    ];
+
     /// <summary>f_type</summary>
     public long Kind { get; init; }
 
     /// <summary>Whether its files may have contents though their size is 0: they are made when they are read.</summary>
     public bool MakesContentsOnReading => Array.IndexOf(MadeOnReadingKinds, Kind) >= 0;
+
+    /// <summary>Whether a lease that is refused means that a program of this host has the file open.</summary>
+    public bool TellsByLeases => Array.IndexOf(LocalKinds, Kind) >= 0;
 }

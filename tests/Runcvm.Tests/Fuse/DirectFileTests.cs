@@ -99,6 +99,20 @@ public class DirectFileTests
         }
     }
 
+    [Fact]
+    public void A_lock_of_the_machines_own_is_no_stranger()
+    {
+        using var share = MountedShare.Start();
+        string file = Path.Combine(share.Guest, "db");
+        File.WriteAllBytes(file, new byte[4096]);
+        for (int i = 0; i < 20; i++)
+        {
+            using (FileStream locked = OpenBoth(file)) locked.Lock(0, 1);
+            File.WriteAllBytes(file, new byte[4096]);
+            Map(file, FileAccess.ReadWrite);
+        }
+    }
+
     private static FileStream OpenBoth(string file)
         => new(file, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
 
