@@ -245,11 +245,12 @@ public class VolumeTests(DockerEngine engine) : MachineTest(engine)
         const string Script =
             "echo x >/home/app/data/f; stat -c %u /home/app/data/f; touch /home/app/f 2>/dev/null || echo no";
         Assert.Equal("0\nno",
-            (await RunAsync("--cap-drop", "ALL", "-v", "/home/app/data", Busybox, "sh", "-c", Script)).Text);
+            (await RunAsync("--cap-drop", "ALL", "-w", "/home/app", "-v", "/home/app/data", Busybox, "sh", "-c",
+                Script)).Text);
     }
 
     [Theory]
-    [InlineData("000000008800001b")]
+    [InlineData("000000009800001b")]
     [InlineData("0000000000000000", "--cap-drop", "ALL", "--user", "1000")]
     [InlineData("0000000000000001", "--cap-drop", "ALL", "--cap-add", "CHOWN", "--cap-add", "NET_ADMIN")]
     public async Task The_file_server_has_the_shares_and_nothing_else(string capabilities, params string[] flags)

@@ -114,16 +114,20 @@ internal sealed record PlannedMachine
     private static string[] BuilderNotices => BuilderGroup.Missing is { } reason
         ? [$"what built something for this machine had its own limits and no cgroup: {reason}"] : [];
 
+    private FileServerIdentity FileServer => IsPod ? FileServerIdentity.OfPod
+        : FileServerIdentity.Of(Spec["process"]) is var identity
+            && Systems.Shares.Any(static share => !share.ReadOnly) ? identity : identity.ForReading();
+
     /// <summary>Makes what the guest may not, before its file server is confined.</summary>
     internal void MakeMountPoints()
     {
         if (IsPod || !Options.RootIsShare || FileServerIdentity.Of(Spec["process"]).OverridesModes) return;
         MountPoints.Make(Bundle.RootPath,
         [
-            ("/proc", false), ($"/lib/modules/{Kernel.Release}", false), (Workload.WorkingDirectory, false),
+            ("/proc", false), ($"/lib/modules/{Kernel.Release}", false),
             .. Systems.Mounts(Options.Systemd).Select(static mount => (mount.Target, mount.IsFile)),
             .. Systems.Files.Select(static file => (file.Target, true)),
-        ]);
+        ], [Workload.WorkingDirectory]);
     }
 
     /// <summary>For the guest's init.</summary>
@@ -186,7 +190,7 @@ internal sealed record PlannedMachine
         ],
         Shares = [.. Systems.Shares.Select(static (share, index) => new ServedPath(Share.InSandbox(index), share.ReadOnly, share.Hidden))],
         IsPod = IsPod,
-        FileServer = IsPod ? FileServerIdentity.OfPod : FileServerIdentity.Of(Spec["process"]),
+        FileServer = FileServer,
         Sockets = [.. Systems.Sockets.Select(static socket => socket.Source)],
         ShareCache = (byte)Options.ShareCache,
         SandboxMemoryLimit = MemoryLimit.Of(Resources) is { } limit ? limit + Overhead : 0,

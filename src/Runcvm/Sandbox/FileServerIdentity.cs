@@ -31,6 +31,14 @@ internal sealed record FileServerIdentity : IWireValue<FileServerIdentity>
     /// <summary>Whether no mode of a file or folder keeps root from it.</summary>
     internal bool OverridesModes => Capabilities.Contains(CapabilitySet.Of(["CAP_DAC_OVERRIDE"]));
 
+    /// <summary>The same for one that serves nothing that may be written: who else writes it does not matter
+    /// then.</summary>
+    internal FileServerIdentity ForReading() => this with
+    {
+        Capabilities = new CapabilitySet(
+            Capabilities.Bits & ~CapabilitySet.Of([SandboxSpec.LeaseCapability]).Bits),
+    };
+
     /// <summary>What it takes to become that.</summary>
     internal CapabilitySet ToBegin => IsCallers ? new CapabilitySet(Capabilities.Bits | CapabilitySet.Of(TakesAnyName).Bits) : Capabilities;
 

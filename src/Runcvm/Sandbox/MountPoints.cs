@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.Sandbox;
@@ -12,21 +13,33 @@ internal static class MountPoints
 
     /// <summary>Makes what is missing. Links are followed inside the root alone.</summary>
     /// <param name="root">the container's, on the host</param>
-    /// <param name="places">what is mounted in it, and whether that is a file</param>
-    internal static void Make(string root, IReadOnlyList<(string Target, bool IsFile)> places)
+    /// <param name="mounts">what is mounted in it, and whether that is a file</param>
+    /// <param name="folders">what else is to be there</param>
+    /// <exception cref="UsageException">one cannot be made</exception>
+    internal static void Make(
+        string root, IReadOnlyList<(string Target, bool IsFile)> mounts, IReadOnlyList<string> folders)
     {
         using SafeFileHandle top = FileDescriptor.Open(root, OpenFlags.Path | OpenFlags.Directory);
-        (string Target, bool IsFile)[] all =
-            [.. places.Select(static item => (Path.GetFullPath(Path.Combine("/", item.Target)), item.IsFile))];
-        foreach ((string place, bool isFile) in all)
+        (string Target, bool IsFile)[] mounted = [.. mounts.Select(static item => (Whole(item.Target), item.IsFile))];
+        foreach ((string place, bool isFile) in mounted.Concat(folders.Select(static item => (Whole(item), false))))
         {
             // What is below another mount is the guest's to make; devices are in a file system of its own.
             if (place.StartsWith(Devices, StringComparison.Ordinal)
-                || all.Any(other => place.StartsWith(other.Target + "/", StringComparison.Ordinal))) continue;
-            if (isFile) MakeFile(top, place);
-            else MakeFolder(top, place)?.Dispose();
+                || mounted.Any(mount => place.StartsWith(mount.Target + "/", StringComparison.Ordinal))) continue;
+            try
+            {
+                if (isFile) MakeFile(top, place);
+                else MakeFolder(top, place)?.Dispose();
+            }
+            catch (LinuxException e)
+            {
+                throw new UsageException($"there is no place for {place} in the container's root: {e.Message}", e);
+            }
         }
     }
+
+    private static string Whole(string target)
+        => Path.GetFullPath(Path.Combine("/", target)) is var whole && whole.Length > 1 ? whole.TrimEnd('/') : "/";
 
     // Null where a link of the image leads nowhere: the guest says so.
     private static SafeFileHandle? MakeFolder(SafeFileHandle top, string place)

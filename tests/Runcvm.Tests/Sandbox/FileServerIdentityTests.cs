@@ -38,6 +38,11 @@ public class FileServerIdentityTests
     }
 
     [Fact]
+    public void Who_writes_a_file_does_not_matter_to_one_that_only_reads()
+        => Assert.Equal(CapabilitySet.Of(SandboxSpec.FileServerCapabilities),
+            FileServerIdentity.Of(DockerConfig.Usual()["process"]).ForReading().Capabilities);
+
+    [Fact]
     public void A_container_without_sets_has_no_capability() => Assert.Equal(CapabilitySet.Empty, FileServerIdentity.Of(new JsonObject()).Capabilities);
 
     private static FileServerIdentity Of(string bounding)

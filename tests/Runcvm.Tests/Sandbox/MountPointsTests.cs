@@ -13,7 +13,7 @@ public sealed class MountPointsTests : IDisposable
     [Fact]
     public void Folders_and_files_that_are_missing_are_made()
     {
-        MountPoints.Make(Root, [("/a/b", false), ("/etc/f", true), ("/dev/pts", false), ("/a/b/below", false)]);
+        MountPoints.Make(Root, [("/a/b", false), ("/etc/f", true), ("/dev/pts", false), ("/a/b/below", false)], []);
         Assert.True(Directory.Exists(Root + "/a/b"));
         Assert.Equal(0, new FileInfo(Root + "/etc/f").Length);
         Assert.False(Directory.Exists(Root + "/dev"));
@@ -25,7 +25,7 @@ public sealed class MountPointsTests : IDisposable
     {
         Directory.CreateDirectory(Root + "/etc");
         File.WriteAllText(Root + "/etc/f", "mine");
-        MountPoints.Make(Root, [("/etc/f", true), ("/etc", false), ("/etc/f/g", false)]);
+        MountPoints.Make(Root, [("/etc/f", true), ("/etc", false), ("/etc/f/g", false)], []);
         Assert.Equal("mine", File.ReadAllText(Root + "/etc/f"));
     }
 
@@ -42,8 +42,25 @@ public sealed class MountPointsTests : IDisposable
         File.CreateSymbolicLink(Root + "/out", _top + "/outside");
         File.CreateSymbolicLink(Root + "/up", "../../outside");
         File.CreateSymbolicLink(Root + "/nowhere", _top + "/outside/made");
-        MountPoints.Make(Root, [(place, isFile)]);
+        MountPoints.Make(Root, [(place, isFile)], []);
         Assert.Empty(Directory.EnumerateFileSystemEntries(_top + "/outside"));
         Assert.Equal(["outside", "root"], Directory.EnumerateDirectories(_top).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
+    public void A_mount_below_the_working_directory_is_made_and_one_below_a_mount_is_the_guests()
+    {
+        MountPoints.Make(Root, [("/home/app/data/", false), ("/home/app/data/x", false)], ["/home/app", "/w"]);
+        Assert.True(Directory.Exists(Path.Combine(Root, "home/app/data")));
+        Assert.False(Directory.Exists(Path.Combine(Root, "home/app/data/x")));
+        Assert.True(Directory.Exists(Path.Combine(Root, "w")));
+    }
+
+    [Fact]
+    public void A_place_that_cannot_be_made_is_named()
+    {
+        File.CreateSymbolicLink(Path.Combine(Root, "round"), "round");
+        Assert.Contains("/round/a", Assert.Throws<UsageException>(
+            () => MountPoints.Make(Root, [("/round/a", false)], [])).Message, StringComparison.Ordinal);
     }
 }
