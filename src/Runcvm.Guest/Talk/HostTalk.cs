@@ -196,6 +196,11 @@ internal sealed class HostTalk(
         => start.Container == start.Id
             && Containers.Find(start.Container) is { } container && await container.EndAsync();
 
+    // The containers of a pod have roots of their own, and the kernel is nobody's. One that has lost capabilities
+    // would get them back: what the kernel starts has them all.
+    private bool StartsForTheKernel(Start start) => !setup.IsPod
+        && new CapabilitySet(start.Process.Capabilities.Bounding).Contains(CapabilitySet.Full);
+
     private async Task LiveAsync(GuestProcess process, Start start)
     {
         try
@@ -216,8 +221,7 @@ internal sealed class HostTalk(
             {
                 times.Done("workload started");
                 await control.SendAsync(new Notice(times.ToString(), IsDetail: true));
-                // The containers of a pod have roots of their own, and the kernel is nobody's.
-                if (!setup.IsPod && UserModePrograms.Show(process.ProcessId) is { } lack)
+                if (StartsForTheKernel(start) && UserModePrograms.Show(process.ProcessId) is { } lack)
                     await control.SendAsync(new Notice(lack));
             }
 
