@@ -1,6 +1,6 @@
-# For the findings: unpacks Podman 4.3.1 of Debian 12 into "$dir/root", with runc, conmon and a busybox for containers in
-# "$dir/image". `setting DIRECTORY [RUNROOT]` has it keep all it has below that directory, and `podman` runs it. Needs
-# root, Debian 12 or newer, and cgroups that runc 1.1 can use.
+# For the findings: unpacks Podman 4.3.1 of Debian 12 into "$dir/root", with runc, conmon and a busybox for containers
+# in "$dir/image". `setting DIRECTORY [RUNROOT]` has it keep all it has below that directory, and `podman` runs it.
+# Needs root, Debian 12 or newer, and cgroups that runc 1.1 can use.
 unset APT_CONFIG
 suite=bookworm
 . "$(dirname "$0")/sid.sh"

@@ -32,7 +32,8 @@ stop_engine() {
     wait "$engine_pid" || true
     engine_pid=
     # Podman's, which are nobody's now. Others cannot be removed while they are in use.
-    find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null || true
+    [ "${engine:-}" != podman ] ||
+        find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null || true
 }
 trap 'stop_engine; rm -rf --one-file-system "$work"' EXIT
 

@@ -120,7 +120,8 @@ internal sealed class Bundle
     {
         bool isBind = mount["type"]?.GetValue<string>() == "bind"
             || ProcessReader.Texts(mount["options"]).Any(static option => option is "bind" or "rbind");
-        if (isBind && mount["source"]?.GetValue<string>() is { Length: > 0 } source)
+        // What an absolute path with links and ".." in it means is the kernel's to say.
+        if (isBind && mount["source"]?.GetValue<string>() is { Length: > 0 } source && !Path.IsPathRooted(source))
             mount["source"] = Path.GetFullPath(Path.Combine(Folder, source));
     }
 

@@ -64,8 +64,8 @@ internal static class SandboxHooks
     private static void Rewrite(JsonNode hook, string program, string bundle)
     {
         string[] arguments = ProcessReader.Texts(hook["args"]);
-        if (arguments is [OfDocker, ..]) return;
         string path = PathOf(hook);
+        if (arguments is [OfDocker, ..] && path.StartsWith("/proc/", StringComparison.Ordinal)) return;
         hook["args"] = SpecMount.Texts(["runcvm", Verb, bundle, path, .. arguments.Length == 0 ? [path] : arguments]);
         hook["path"] = program;
     }

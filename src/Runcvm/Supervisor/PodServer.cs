@@ -91,7 +91,8 @@ internal sealed class PodServer(
             else await ServeProcessAsync(client, first.Read<JoinContainer>());
         }
         catch (Exception e) when (
-            e is WireFormatException or LinuxException or ObjectDisposedException or ChannelClosedException)
+            e is WireFormatException or LinuxException or UsageException or ObjectDisposedException
+                or ChannelClosedException)
         {
             // One container or process has failed, not the machine; its stand-in reports that the connection was
             // closed.

@@ -38,10 +38,10 @@ public class BundleTests
         File.WriteAllText(Path.Combine(folder, "config.json"),
             """
             {"mounts":[{"type":"bind","source":"data"},{"type":"none","source":"../up","options":["rbind"]},
-                       {"type":"bind","source":"/host"},{"type":"tmpfs","source":"tmpfs"}]}
+                       {"type":"bind","source":"/host/link/../x"},{"type":"tmpfs","source":"tmpfs"}]}
             """);
         string[] sources = [.. new Bundle(folder).Spec["mounts"]!.AsArray().Select(static m => (string)m!["source"]!)];
-        Assert.Equal([$"{folder}/data", $"{Path.GetDirectoryName(folder)}/up", "/host", "tmpfs"], sources);
+        Assert.Equal([$"{folder}/data", $"{Path.GetDirectoryName(folder)}/up", "/host/link/../x", "tmpfs"], sources);
         Directory.Delete(folder, recursive: true);
     }
 }
