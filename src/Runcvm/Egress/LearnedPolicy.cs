@@ -11,6 +11,9 @@ internal static class LearnedPolicy
 {
     private const int TcpOrder = 0, UdpOrder = 1, PingOrder = 2;
 
+    // Each takes two characters of a policy at least.
+    private const int MostPorts = EgressPolicy.MostCharacters / 2;
+
     /// <summary>What the kernel has noted.</summary>
     /// <param name="maps">of a policy that learns</param>
     internal static IReadOnlyList<Target> Reached(IReadOnlyList<KernelMap> maps)
@@ -27,7 +30,8 @@ internal static class LearnedPolicy
     {
         var rules = new SortedDictionary<string, SortedSet<(int Order, int Port)>>(StringComparer.Ordinal);
         ILookup<AddressPrefix, (string Name, AddressPrefix, bool IsEnough)> known =
-            names.ToLookup(static item => item.Address);
+            names.Distinct().ToLookup(static item => item.Address);
+        int tried = 0;
         foreach (Target target in reached)
         {
             // Which of them it was that the machine meant nobody knows, and each was asked for.
@@ -44,7 +48,12 @@ internal static class LearnedPolicy
 
         void Add(string key, Target target)
         {
+            // The guest and the supervisor decide how many there are of both.
+            if (++tried > MostPorts) throw new UsageException(
+                $"what was learned is no policy: there are more than {MostPorts} ports in it");
             if (!rules.TryGetValue(key, out SortedSet<(int, int)>? ports)) rules[key] = ports = [];
+            if (rules.Count > EgressPolicy.MostRules) throw new UsageException(
+                $"what was learned is no policy: there are more than {EgressPolicy.MostRules} rules in it");
             ports.Add(target.Protocol switch
             {
                 EgressPorts.Tcp => (TcpOrder, target.Port),

@@ -19,7 +19,7 @@ internal static class EgressLearning
         IReadOnlyList<LearnedPolicy.Target> reached = LearnedPolicy.Reached(maps);
         foreach (KernelMap map in maps) map.Dispose();
         string policy = LearnedPolicy.Of(reached,
-            SupervisorSocket.ReadNames(machine).All.Where(IsName).Select(static item =>
+            SupervisorSocket.ReadNames(machine).All.Take(AnsweredNames.Most).Where(IsName).Select(static item =>
                 (item.Name, AddressPrefix.Of(item.Address), item.IsEnough)));
         if (reached.Count >= EgressMaps.MostReached * 3 / 4) notices.WriteLine(
             $"runcvm: it has been at more than {EgressMaps.MostReached * 3 / 4} addresses and ports; the first may be "

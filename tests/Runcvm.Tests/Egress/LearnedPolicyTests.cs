@@ -37,6 +37,20 @@ public class LearnedPolicyTests
             StringComparison.Ordinal);
 
     [Fact]
+    public void Names_times_ports_are_bounded()
+    {
+        LearnedPolicy.Target[] reached = [.. Enumerable.Range(1, 4096).Select(static port => At(Public, 6, port))];
+        AddressPrefix address = Address(Public);
+        foreach ((int names, string reason) in ((int, string)[])[(4096, "1000 rules"), (500, "32768 ports")])
+            Assert.Contains("more than " + reason, Assert.Throws<UsageException>(() => LearnedPolicy.Of(reached,
+                [.. Enumerable.Range(0, names).Select(i => ($"n{i}.example", address, true))])).Message,
+                StringComparison.Ordinal);
+        // One and the same, said over and over, is one.
+        Assert.StartsWith("allow=n.example:1,2,3,", LearnedPolicy.Of(reached,
+            [.. Enumerable.Repeat(("n.example", address, true), 4096)]), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Under_learn_all_passes_that_could_and_where_it_went_is_known() => TestNamespace.Run(() =>
     {
         using var tap = new EgressTap("allow=10.9.0.0/16:53,80,udp/53,icmp", "learn");
