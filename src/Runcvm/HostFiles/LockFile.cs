@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Events;
 using Runcvm.Linux.Files;
 
 namespace Runcvm.HostFiles;
@@ -7,6 +9,8 @@ namespace Runcvm.HostFiles;
 /// lock that was got counts only if its file is still the one under that name.</summary>
 internal sealed class LockFile : IDisposable
 {
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
+
     private readonly string _path;
     private readonly SafeFileHandle _file;
 
@@ -34,6 +38,21 @@ internal sealed class LockFile : IDisposable
         if (FileDescriptor.TryLock(file) && IsStillAt(path, file)) return new LockFile(path, file);
         file.Dispose();
         return null;
+    }
+
+    /// <summary>The lock, or null when somebody has held it all the time.</summary>
+    internal static LockFile? TryAcquire(string path, TimeSpan patience)
+    {
+        // The kernel knows no deadline for a lock, and tells nobody when it is free.
+        var clock = Stopwatch.StartNew();
+        LockFile? held = null;
+        using var loop = new EventLoop();
+        loop.Run(async () =>
+        {
+            while ((held = TryAcquire(path)) == null && clock.Elapsed < patience) await loop.DelayAsync(Interval);
+            return 0;
+        });
+        return held;
     }
 
     /// <summary>Whether somebody holds the lock now. What is there instead of a file holds none: a link, a pipe, a

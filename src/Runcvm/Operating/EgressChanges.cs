@@ -1,6 +1,7 @@
 using Runcvm.Egress;
 using Runcvm.HostFiles;
 using Runcvm.Linux.Bpf;
+using Runcvm.Linux.Files;
 using Runcvm.Options;
 using Runcvm.Planning;
 using Runcvm.Protocol.Messages;
@@ -20,6 +21,8 @@ internal sealed class EgressChanges(KnownMachine machine)
     /// <summary>What can be done.</summary>
     internal const string Acts = "allow RULE..., deny RULE... or reload";
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private readonly List<LoadedPolicy> _loaded = [];
 
     /// <summary>Does what the words say.</summary>
@@ -30,7 +33,9 @@ internal sealed class EgressChanges(KnownMachine machine)
             throw new UsageException($"runcvm egress: after the machine comes {Acts}, not '{string.Join(' ', words)}'");
         if (machine.ProcessId == null)
             throw new UsageException($"machine {machine.ShortId} does not run; it gets its policy when it is started");
-        using var turn = LockFile.Acquire(machine.Folder.EgressLock);
+        Node.MakeDirectory(Path.GetDirectoryName(machine.Folder.EgressLock)!, Permission.OwnersFolder);
+        using LockFile turn = LockFile.TryAcquire(machine.Folder.EgressLock, Patience) ?? throw new UsageException(
+            $"the rules of machine {machine.ShortId} are being changed by somebody else; try again");
         _loaded.AddRange(Of(machine));
         if (_loaded.Count == 0) throw new UsageException(
             $"machine {machine.ShortId} has no policy that could change; start it with RUNCVM_EGRESS");

@@ -77,8 +77,9 @@ internal sealed class MachineFolder
     /// one.</summary>
     internal string Egress => Path.Combine(FullPath, "egress.bin");
 
-    /// <summary>Held by who changes them.</summary>
-    internal string EgressLock => Path.Combine(FullPath, "egress.lock");
+    /// <summary>Held by who changes them. It is no file of the sandbox's folder: what can be read can be
+    /// locked.</summary>
+    internal string EgressLock => Path.Combine(Path.GetDirectoryName(FullPath)!, ".egress", Key + ".lock");
 
     /// <summary>Is there when the workload runs. By then the guest has taken over what was put into the container while
     /// it was stopped.</summary>
@@ -233,6 +234,8 @@ internal sealed class MachineFolder
         }
 
         FolderRemoval.Remove(Path.GetDirectoryName(FullPath)!, Key);
+        // It is there where its holder was killed.
+        if (File.Exists(EgressLock)) File.Delete(EgressLock);
     }
 
     /// <summary>Removes it; what cannot be removed gets another name, so that it is in no other machine's

@@ -1,3 +1,4 @@
+using Runcvm.HostFiles;
 using Runcvm.Linux.Files;
 using Runcvm.Sandbox;
 using Runcvm.Tests.Kernels;
@@ -75,6 +76,27 @@ public class MachineFolderTests
         MachineFolder.WriteSecret(path, [5]);
         Assert.Equal([5], File.ReadAllBytes(path));
         Assert.Equal(0x180u, FileStatus.TryOf(path)!.Value.Permissions);
+    }
+
+    [Fact]
+    public void The_lock_of_changes_is_beside_the_folder_goes_with_it_and_is_not_waited_for_without_end()
+    {
+        using var root = new TemporaryFolder();
+        MachineFolder machine = MachineFolder.OfKey("abc", root.Path);
+        Directory.CreateDirectory(machine.FullPath);
+        Directory.CreateDirectory(Path.GetDirectoryName(machine.EgressLock)!);
+        Assert.DoesNotContain(machine.FullPath, machine.EgressLock, StringComparison.Ordinal);
+        using (LockFile held = LockFile.TryAcquire(machine.EgressLock, TimeSpan.Zero)!)
+        {
+            Assert.Null(LockFile.TryAcquire(machine.EgressLock, TimeSpan.FromMilliseconds(50)));
+            Assert.Equal(["abc"], MachineFolder.All(root.Path).Select(static folder => folder.Key));
+        }
+
+        using LockFile next = LockFile.TryAcquire(machine.EgressLock, TimeSpan.Zero)!;
+        Assert.NotNull(next);
+        // As where its holder was killed.
+        machine.Remove();
+        Assert.False(File.Exists(machine.EgressLock));
     }
 
     private static MachineFolder Of(string id, string? root = null)
