@@ -31,7 +31,10 @@ internal sealed record EgressPolicy(string Text, IReadOnlyList<EgressRule> Rules
     /// <summary>Null for <c>open</c>: there is no policy.</summary>
     /// <param name="text">what somebody wrote</param>
     /// <param name="folder">where policies with names are</param>
-    internal static EgressPolicy? Parse(OptionText text, string folder = EgressPolicyFile.Folder)
+    /// <param name="isChanged">whether a verb wrote it: what it refuses counts for later rules also where it allows
+    /// nothing</param>
+    internal static EgressPolicy? Parse(
+        OptionText text, string folder = EgressPolicyFile.Folder, bool isChanged = false)
     {
         switch (text.Value)
         {
@@ -57,7 +60,7 @@ internal sealed record EgressPolicy(string Text, IReadOnlyList<EgressRule> Rules
         if (text.Value.Length > MostCharacters) throw text.Refused($"at most {MostCharacters} characters long");
         try
         {
-            return new EgressPolicy(text.Value, Checked(ReadAll(text))) { Source = source };
+            return new EgressPolicy(text.Value, Checked(ReadAll(text), isChanged)) { Source = source };
         }
         catch (FormatException e)
         {
@@ -98,10 +101,10 @@ internal sealed record EgressPolicy(string Text, IReadOnlyList<EgressRule> Rules
         return rules;
     }
 
-    private static List<EgressRule> Checked(List<EgressRule> rules)
+    private static List<EgressRule> Checked(List<EgressRule> rules, bool isChanged)
     {
         if (rules.Count > MostRules) throw new FormatException($"there are more than {MostRules} rules");
-        if (!rules.Exists(static rule => rule.Allows))
+        if (!isChanged && !rules.Exists(static rule => rule.Allows))
             throw new FormatException("no rule allows anything; say none where that is meant");
         foreach (EgressRule allowed in rules.Where(static rule => rule.Allows))
         {

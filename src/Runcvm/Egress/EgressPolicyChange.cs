@@ -32,10 +32,14 @@ internal static class EgressPolicyChange
 
     private static EgressPolicy Of(EgressPolicy policy, EgressRule[] allowed, EgressRule[] denied)
     {
-        string text = allowed.Length == 0 ? "none"
-            : string.Join(';', allowed.Select(static rule => $"allow={rule.Text}")
-                .Concat(denied.Select(static rule => $"deny={rule.Text}")));
-        return EgressPolicy.Parse(new OptionText(Name, text))! with { Source = policy.Source, Origin = policy.Origin };
+        // Also where nothing is left that is allowed: what is refused stays so when something is allowed again.
+        string text = string.Join(';', allowed.Select(static rule => $"allow={rule.Text}")
+            .Concat(denied.Select(static rule => $"deny={rule.Text}")));
+        return EgressPolicy.Parse(new OptionText(Name, text.Length == 0 ? "none" : text), isChanged: true)! with
+        {
+            Source = policy.Source,
+            Origin = policy.Origin,
+        };
     }
 
     private static IReadOnlyList<EgressRule> Read(IReadOnlyList<string> rules, bool allows)

@@ -98,7 +98,8 @@ internal sealed class EgressChanges(KnownMachine machine)
     private EgressPolicy Policy(int index)
         => Read(_loaded[index].Text) with { Source = _loaded[index].Source, Origin = _loaded[index].Origin };
 
-    private static EgressPolicy Read(string text) => EgressPolicy.Parse(new OptionText("the policy", text))!;
+    private static EgressPolicy Read(string text)
+        => EgressPolicy.Parse(new OptionText("the policy", text), isChanged: true)!;
 
     private void Apply(int index, EgressPolicy next)
     {

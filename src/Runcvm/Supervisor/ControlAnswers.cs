@@ -85,7 +85,7 @@ internal sealed class ControlAnswers(TextRing console, Timeline timeline, GuestL
     {
         try
         {
-            var policy = EgressPolicy.Parse(new OptionText("the policy", change.Rules));
+            var policy = EgressPolicy.Parse(new OptionText("the policy", change.Rules), isChanged: true);
             if (Names == null || policy == null || change.Index >= Names.Count
                 || change.Sets.Count != policy.Rules.Count)
                 return "that is no policy of this machine's";

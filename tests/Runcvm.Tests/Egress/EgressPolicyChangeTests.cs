@@ -16,10 +16,11 @@ public class EgressPolicyChangeTests
 
     [Theory]
     [InlineData("allow=a.example;b.example:80", "a.example", "allow=b.example:80;deny=a.example")]
-    [InlineData("allow=a.example", "a.example", "none")]
+    [InlineData("allow=a.example", "a.example", "deny=a.example")]
+    [InlineData("allow=a.example;deny=10.0.0.0/8", "a.example", "deny=10.0.0.0/8;deny=a.example")]
     [InlineData("allow=10.0.0.0/8:80", "10.1.0.0/16", "allow=10.0.0.0/8:80;deny=10.1.0.0/16")]
     [InlineData("allow=10.0.0.0/8:80;public", "10.0.0.0/8", "allow=public;deny=10.0.0.0/8")]
-    [InlineData("none", "a.example", "none")]
+    [InlineData("none", "a.example", "deny=a.example")]
     [InlineData("public", "a.example", "allow=public;deny=a.example")]
     public void A_refusal_is_added_and_what_it_leaves_nothing_of_goes(string before, string rule, string after)
         => Assert.Equal(after, EgressPolicyChange.Without(Policy(before), [rule]).Text);
