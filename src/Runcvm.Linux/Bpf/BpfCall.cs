@@ -107,10 +107,6 @@ internal static unsafe class BpfCall
         }
     }
 
-    /// <summary>The key behind this one; false at the end. An empty one stands before the first.</summary>
-    internal static bool TryNext(SafeFileHandle map, ReadOnlySpan<byte> key, Span<byte> next)
-        => TryRead(Libc.BPF_MAP_GET_NEXT_KEY, map, key, next);
-
     /// <summary>Takes a key out; false where there is none.</summary>
     internal static bool TryDelete(SafeFileHandle map, ReadOnlySpan<byte> key)
         => TryRead(Libc.BPF_MAP_DELETE_ELEM, map, key, []);

@@ -37,27 +37,28 @@ public sealed class KernelMap : IDisposable
         byte[] info = new byte[InfoSize];
         BitConverter.TryWriteBytes(info.AsSpan(CountAt), MostMaps);
         BitConverter.TryWriteBytes(info.AsSpan(NumbersAt), (ulong)numbers);
+        var maps = new List<KernelMap>();
         try
         {
+            // It holds its maps until they are open: else they could go with it, and their numbers be others'.
             using SafeFileHandle file = BpfCall.OpenById(Libc.BPF_PROG_GET_FD_BY_ID, program.Number, "open a program");
             BpfCall.Info(file, info);
+            if (Text(info.AsSpan(NameAt)) != name || LoadedProgram.In(info) != program) return null;
+            for (int i = 0; i < Math.Min(MostMaps, BitConverter.ToInt32(info, CountAt)); i++)
+            {
+                SafeFileHandle map = BpfCall.OpenById(Libc.BPF_MAP_GET_FD_BY_ID, numbers[i], "open a map");
+                byte[] about = new byte[MapInfoSize];
+                BpfCall.Info(map, about);
+                maps.Add(new KernelMap(map, Text(about.AsSpan(MapNameAt, 16))));
+            }
+
+            return maps;
         }
         catch (LinuxException e) when (e.Errno == Errno.ENOENT)
         {
+            foreach (KernelMap map in maps) map.Dispose();
             return null;
         }
-
-        if (Text(info.AsSpan(NameAt)) != name || LoadedProgram.In(info) != program) return null;
-        var maps = new List<KernelMap>();
-        for (int i = 0; i < Math.Min(MostMaps, BitConverter.ToInt32(info, CountAt)); i++)
-        {
-            SafeFileHandle map = BpfCall.OpenById(Libc.BPF_MAP_GET_FD_BY_ID, numbers[i], "open a map");
-            byte[] about = new byte[MapInfoSize];
-            BpfCall.Info(map, about);
-            maps.Add(new KernelMap(map, Text(about.AsSpan(MapNameAt, 16))));
-        }
-
-        return maps;
     }
 
     /// <summary>Values by number, from 0.</summary>
@@ -114,24 +115,6 @@ public sealed class KernelMap : IDisposable
 
     /// <summary>Nobody changes it by bpf(2) any more.</summary>
     public void Freeze() => BpfCall.Freeze(File, _name);
-
-    /// <summary>All that is in it, at most so much: others may add as fast as this reads.</summary>
-    public IReadOnlyList<(byte[] Key, byte[] Value)> Entries(int keySize, int valueSize, int most)
-    {
-        var entries = new List<(byte[], byte[])>();
-        byte[] key = [];
-        for (int i = 0; i < most; i++)
-        {
-            byte[] next = new byte[keySize];
-            if (!BpfCall.TryNext(File, key, next)) break;
-            key = next;
-            byte[] value = new byte[valueSize];
-            // One that has gone meanwhile is nothing to tell of.
-            if (TryGet(key, value)) entries.Add((key, value));
-        }
-
-        return entries;
-    }
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => File.Dispose();

@@ -21,13 +21,18 @@ public readonly record struct LoadedProgram(uint Number, ulong Time)
         return In(info);
     }
 
+    // Far longer than any program runs.
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Waits until no program runs that had begun before, on any processor.</summary>
     public static void AwaitOthers()
     {
         const int Global = 1; // MEMBARRIER_CMD_GLOBAL
         nint result = Libc.syscall(SystemCallNumber.Here.membarrier, Global, 0, 0);
-        // A kernel that leaves some processors alone (nohz_full) has it not.
-        if (result < 0 && SystemCall.LastError != Errno.EINVAL) SystemCall.Check(result, $"wait for other processors");
+        if (result >= 0) return;
+        if (SystemCall.LastError != Errno.EINVAL) SystemCall.Check(result, $"wait for other processors");
+        // A kernel that leaves some processors alone (nohz_full) has it not, and tells of nothing else to wait for.
+        Thread.Sleep(Patience);
     }
 
     internal static LoadedProgram In(ReadOnlySpan<byte> info)

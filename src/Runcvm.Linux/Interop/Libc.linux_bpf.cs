@@ -7,7 +7,6 @@ internal static partial class Libc
     internal const int BPF_MAP_LOOKUP_ELEM = 1;
     internal const int BPF_MAP_UPDATE_ELEM = 2;
     internal const int BPF_MAP_DELETE_ELEM = 3;
-    internal const int BPF_MAP_GET_NEXT_KEY = 4;
     internal const int BPF_PROG_LOAD = 5;
     internal const int BPF_PROG_GET_FD_BY_ID = 13;
     internal const int BPF_MAP_GET_FD_BY_ID = 14;

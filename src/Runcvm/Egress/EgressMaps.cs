@@ -21,7 +21,8 @@ internal sealed class EgressMaps : IDisposable
     internal const int PrefixKeySize = sizeof(int) + (AddressPrefix.Bits / 8);
     internal const int PrefixValueSize = 2 * sizeof(int);
 
-    // For rules that come later. A set takes 16 KiB, and a prefix only what is put in.
+    // For rules that come later. A set takes 16 KiB, and a prefix only what is put in. Names get other sets at each
+    // change, so that their room is twice there.
     private const int SpareSets = 32;
     private const int SparePrefixes = 4096;
 
@@ -45,7 +46,7 @@ internal sealed class EgressMaps : IDisposable
         Counters = KernelMap.Array(CountsName, sizeof(long), Counts);
         if (learns) Reached = KernelMap.Recent(
             ReachedName, FrameStack.RefusalSize, FrameStack.RefusalValueSize, MostReached);
-        Ports = KernelMap.Array(PortsName, EgressPorts.BitmapSize, tables.Sets.Count + SpareSets);
+        Ports = KernelMap.Array(PortsName, EgressPorts.BitmapSize, tables.Sets.Count + tables.Names.Count + SpareSets);
         for (int i = 0; i < tables.Sets.Count; i++) Ports.Put(Bytes(i), tables.Sets[i]);
         Prefixes = KernelMap.Prefixes(
             PrefixesName, PrefixKeySize, PrefixValueSize, tables.Prefixes.Count + SparePrefixes);

@@ -224,6 +224,8 @@ internal sealed partial class EgressProgram : AnsweringProgram
         FindFlow(_maps);
         P.JumpIf(R0, Condition.Equal, 0, _policy);
         P.Place(found);
+        P.Load(Width.Double, R2, R0, 8);
+        P.JumpIf(R2, Condition.Equal, EndedByChange, _policy);
         P.Load(Width.Double, R2, R0);
         P.Load(Width.Double, R3, Stack, Now);
         P.Compute(Arithmetic.Subtract, R3, R2);

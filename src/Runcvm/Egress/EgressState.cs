@@ -61,7 +61,7 @@ internal sealed record EgressState(
         const int ProtocolAt = FrameStack.FlowProtocol - FrameStack.Flow;
         return maps.First(static map => map.Name == EgressMaps.FlowsName)
             .Snapshot(FrameStack.FlowSize, FrameStack.FlowValueSize, EgressMaps.MostFlows)
-            .Where(static entry => Number(entry.Value, sizeof(long)) != 0)
+            .Where(static entry => Number(entry.Value, sizeof(long)) == FrameStack.BegunByMachine)
             .Select(static entry => (Convert.ToHexString(entry.Key),
                 Refusal.To(entry.Key, entry.Key.AsSpan(PortAt), entry.Key[ProtocolAt], 1, 0)));
     }

@@ -9,24 +9,29 @@ internal sealed class EgressTables
     /// <summary>The set without ports.</summary>
     internal const int Nothing = 0;
 
-    private readonly Dictionary<int, List<int>> _numbers = [];
+    private readonly Dictionary<int, List<int>> _ofPrefixes = [], _ofNames = [];
     private readonly List<byte[]> _sets = [];
-    private readonly Queue<int> _free = new();
+    private readonly Queue<int> _free = new(), _spent = new();
+    private readonly IReadOnlyCollection<int> _reserved;
     private readonly bool _mayGrow;
 
     /// <param name="policy">what to look up</param>
     /// <param name="host">the host's own addresses, which are not the internet's</param>
     /// <param name="present">sets that are there already, of which those without ports are free but the first; null:
     /// none</param>
-    /// <param name="known">prefixes that are there already, and are looked up until they are taken out</param>
+    /// <param name="known">prefixes that may be there already, and are looked up until they are taken out</param>
+    /// <param name="names">numbers that a supervisor may lead addresses of names to by rules that it had before: none
+    /// of them is a prefix's, and names get others as long as there are others</param>
     internal EgressTables(
         EgressPolicy policy, IReadOnlyList<AddressPrefix> host, IReadOnlyList<byte[]>? present = null,
-        IReadOnlyList<AddressPrefix>? known = null)
+        IReadOnlyList<AddressPrefix>? known = null, IReadOnlyCollection<int>? names = null)
     {
         _mayGrow = present == null;
+        _reserved = new HashSet<int>(names ?? []);
         foreach (byte[] set in present ?? [new byte[EgressPorts.BitmapSize]]) Keep(set);
         RuleSets = [.. policy.Rules.Select(
-            rule => rule is { Allows: true, Name: not null } ? Number(Union([rule])) : Nothing)];
+            rule => rule is { Allows: true, Name: not null } ? Number(Union([rule]), _ofNames) : Nothing)];
+        Names = new HashSet<int>(RuleSets.Where(static set => set != Nothing));
         AddressPrefix[] hosts = [.. host.SelectMany(SpecialAddresses.Both)];
         HashSet<AddressPrefix> nodes =
             [.. policy.Rules.Where(static rule => rule.Prefix != null).Select(static rule => rule.Prefix!.Value)];
@@ -50,9 +55,12 @@ internal sealed class EgressTables
     /// <summary>Those among <see cref="Prefixes"/> without which the answers are the same.</summary>
     internal IReadOnlyList<AddressPrefix> Stale { get; }
 
-    /// <summary>Numbers of the sets that something of the policy leads to.</summary>
-    internal IReadOnlySet<int> Used => new HashSet<int>(
-        [.. RuleSets, .. Prefixes.SelectMany(static item => new[] { item.Sets.Allowed, item.Sets.Denied })]);
+    /// <summary>Numbers of the sets that names lead to: no prefix does.</summary>
+    internal IReadOnlySet<int> Names { get; }
+
+    /// <summary>Numbers of the sets that prefixes lead to.</summary>
+    internal IEnumerable<int> InPrefixes
+        => Prefixes.SelectMany(static item => new[] { item.Sets.Allowed, item.Sets.Denied });
 
     /// <summary>The key of the kernel's table of prefixes.</summary>
     internal static byte[] KeyOf(AddressPrefix prefix)
@@ -63,16 +71,12 @@ internal sealed class EgressTables
         return key;
     }
 
-    /// <summary>The prefix of a key.</summary>
-    internal static AddressPrefix PrefixOf(ReadOnlySpan<byte> key)
-        => AddressPrefix.Of(key[sizeof(int)..]) with { Length = BinaryPrimitives.ReadInt32LittleEndian(key) };
-
     private (int Allowed, int Denied) Sum(EgressPolicy policy, AddressPrefix node, AddressPrefix[] hosts)
     {
         EgressRule[] here = [.. policy.Rules.Where(rule => rule.Prefix is { } prefix ? prefix.Covers(node)
             : rule.IsInternet && SpecialAddresses.AreInternet(node, hosts))];
-        return (Number(Union(here.Where(static rule => rule.Allows))),
-            Number(Union(here.Where(static rule => !rule.Allows))));
+        return (Number(Union(here.Where(static rule => rule.Allows)), _ofPrefixes),
+            Number(Union(here.Where(static rule => !rule.Allows)), _ofPrefixes));
     }
 
     private static byte[] Union(IEnumerable<EgressRule> rules)
@@ -83,37 +87,51 @@ internal sealed class EgressTables
     }
 
     // Most rules are about the same few ports.
-    private int Number(byte[] set)
+    private int Number(byte[] set, Dictionary<int, List<int>> numbers)
     {
-        List<int> alike = Alike(set);
+        List<int> alike = Alike(numbers, set);
         int at = alike.FindIndex(number => _sets[number].AsSpan().SequenceEqual(set));
         if (at >= 0) return alike[at];
-        if (_free.TryDequeue(out int free))
+        // What an untold supervisor knows is a name's at most: its ports are put in when it is told.
+        if (_free.TryDequeue(out int free) || (ReferenceEquals(numbers, _ofNames) && _spent.TryDequeue(out free)))
         {
             _sets[free] = set;
             alike.Add(free);
             return free;
         }
 
-        return _mayGrow ? Keep(set) : throw new UsageException(
+        if (!_mayGrow) throw new UsageException(
             "there is no room for so many different lists of ports; the machine must be started again for that");
+        alike.Add(_sets.Count);
+        _sets.Add(set);
+        return alike[^1];
     }
 
-    private int Keep(byte[] set)
+    private void Keep(byte[] set)
     {
         int number = _sets.Count;
         _sets.Add(set);
-        if (number != Nothing && set.AsSpan().IndexOfAnyExcept((byte)0) < 0) _free.Enqueue(number);
-        else Alike(set).Add(number);
-        return number;
+        bool isEmpty = number != Nothing && set.AsSpan().IndexOfAnyExcept((byte)0) < 0;
+        if (_reserved.Contains(number))
+        {
+            if (isEmpty) _spent.Enqueue(number);
+        }
+        else if (isEmpty)
+        {
+            _free.Enqueue(number);
+        }
+        else
+        {
+            Alike(_ofPrefixes, set).Add(number);
+        }
     }
 
-    private List<int> Alike(byte[] set)
+    private static List<int> Alike(Dictionary<int, List<int>> numbers, byte[] set)
     {
         var hash = new HashCode();
         hash.AddBytes(set);
         int key = hash.ToHashCode();
-        if (!_numbers.TryGetValue(key, out List<int>? alike)) _numbers[key] = alike = [];
+        if (!numbers.TryGetValue(key, out List<int>? alike)) numbers[key] = alike = [];
         return alike;
     }
 }

@@ -166,7 +166,7 @@ internal abstract class FrameProgram
     {
         P.Load(Width.Double, R2, Stack, Now);
         P.Store(Width.Double, Stack, FlowValue, R2);
-        P.Store(Width.Double, Stack, FlowValue + 8, byMachine ? 1 : 0);
+        P.Store(Width.Double, Stack, FlowValue + 8, byMachine ? BegunByMachine : BegunByOthers);
         P.Set(R1, maps.Flows);
         P.AddressOf(R2, Flow);
         P.AddressOf(R3, FlowValue);

@@ -31,6 +31,11 @@ internal static class FrameStack
     internal const int FlowValue = -208;
     internal const int FlowValueSize = 16;
 
+    // Who that is. What a change of rules has ended stays in the table, so that the other end does not begin it.
+    internal const int BegunByOthers = 0;
+    internal const int BegunByMachine = 1;
+    internal const int EndedByChange = 2;
+
     // Address, port, protocol, reason.
     internal const int Refusal = -232;
     internal const int RefusalSize = 24;

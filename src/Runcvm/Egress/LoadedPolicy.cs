@@ -12,6 +12,9 @@ namespace Runcvm.Egress;
 internal sealed record LoadedPolicy(string Text, string Source, EgressOrigin Origin, LoadedProgram Program)
     : IWireValue<LoadedPolicy>
 {
+    /// <summary>What may be in its tables.</summary>
+    internal EgressContents Contents { get; init; } = EgressContents.Empty;
+
     /// <inheritdoc/>
     public void Write(WireWriter w)
     {
@@ -20,11 +23,15 @@ internal sealed record LoadedPolicy(string Text, string Source, EgressOrigin Ori
         w.Byte((byte)Origin);
         w.UInt32(Program.Number);
         w.UInt64(Program.Time);
+        Contents.Write(w);
     }
 
     /// <inheritdoc/>
     public static LoadedPolicy Read(ref WireReader r)
-        => new(r.Text(), r.Text(), (EgressOrigin)r.Byte(), new LoadedProgram(r.UInt32(), r.UInt64()));
+        => new(r.Text(), r.Text(), (EgressOrigin)r.Byte(), new LoadedProgram(r.UInt32(), r.UInt64()))
+        {
+            Contents = EgressContents.Read(ref r),
+        };
 
     /// <summary>The tables, or null where they are gone with the machine.</summary>
     internal IReadOnlyList<KernelMap>? TryOpen() => KernelMap.TryOf(Program, EgressPrograms.Name);

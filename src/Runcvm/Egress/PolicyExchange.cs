@@ -9,55 +9,82 @@ namespace Runcvm.Egress;
 internal sealed class PolicyExchange
 {
     private const long Nanoseconds = 1_000_000_000;
-    private const int ProtocolAt = FrameStack.FlowProtocol - FrameStack.Flow;
-    private const int PortAt = FrameStack.FlowOtherPort - FrameStack.Flow;
+
+    // A thousand rules, the special addresses and the host's, several times.
+    private const int MostPrefixes = 16384;
 
     private readonly IReadOnlyList<KernelMap> _maps;
-    private readonly EgressPolicy _before, _next;
+    private readonly EgressContents _contents;
     private readonly List<byte[]> _present = [];
+    private readonly FlowVerdict _verdict;
 
     /// <param name="maps">the machine's</param>
     /// <param name="before">what is in force</param>
     /// <param name="next">what shall be</param>
     /// <param name="host">the host's own addresses</param>
+    /// <param name="contents">what may be in the tables</param>
     /// <exception cref="UsageException">there is no room for it</exception>
     internal PolicyExchange(
-        IReadOnlyList<KernelMap> maps, EgressPolicy before, EgressPolicy next, IReadOnlyList<AddressPrefix> host)
+        IReadOnlyList<KernelMap> maps, EgressPolicy before, EgressPolicy next, IReadOnlyList<AddressPrefix> host,
+        EgressContents contents)
     {
-        (_maps, _before, _next) = (maps, before, next);
+        (_maps, _contents) = (maps, contents);
         byte[] set = new byte[EgressPorts.BitmapSize];
+        // Where a change broke off nobody knows what the supervisor was told: names lead nowhere until it is again.
+        if (contents.IsPending)
+            foreach (int name in contents.Names) Ports.Put(EgressMaps.Bytes(name), set);
         for (int i = 0; Ports.TryGet(EgressMaps.Bytes(i), set); i++) _present.Add([.. set]);
-        IReadOnlyList<(byte[] Key, byte[] Value)> prefixes =
-            Prefixes.Entries(EgressMaps.PrefixKeySize, EgressMaps.PrefixValueSize, int.MaxValue);
-        Tables = new EgressTables(
-            next, host, _present, [.. prefixes.Select(static item => EgressTables.PrefixOf(item.Key))]);
+        Tables = new EgressTables(next, host, _present, contents.Prefixes, contents.Names);
+        // Each change that breaks off adds to what may be there.
+        if (Meanwhile.Prefixes.Count > MostPrefixes) throw new UsageException(
+            "there is no room for so many prefixes; the machine must be started again for that");
+        // Where a change broke off nobody knows which policy a flow was begun under: no name keeps one.
+        _verdict = new FlowVerdict(
+            contents.IsPending ? before with { Rules = [] } : before, next, _present, Old(), Tables);
     }
 
     /// <summary>The next one's.</summary>
     internal EgressTables Tables { get; }
 
+    /// <summary>What may be in the tables from the beginning of the exchange to its end; to be noted before.</summary>
+    internal EgressContents Meanwhile => new(
+        [.. _contents.Prefixes.Union(Tables.Prefixes.Select(static item => item.Prefix))],
+        [.. _contents.Names.Union(Tables.Names)], true);
+
     private KernelMap Ports => Map(EgressMaps.PortsName);
 
     private KernelMap Prefixes => Map(EgressMaps.PrefixesName);
 
-    /// <summary>Addresses are decided by the next policy from here on, and names lead to its ports.</summary>
+    /// <summary>What is in the tables in the end. A supervisor that was not told may use any number that it was ever
+    /// given.</summary>
+    internal EgressContents Afterwards(bool isTold)
+        => isTold ? EgressContents.Of(Tables) : EgressContents.Of(Tables) with { Names = Meanwhile.Names };
+
+    /// <summary>Addresses are decided by the next policy from here on. Names lead where they led.</summary>
     internal void Begin()
     {
         for (int i = 0; i < _present.Count; i++)
-            if (!ReferenceEquals(Tables.Sets[i], _present[i])) Ports.Put(EgressMaps.Bytes(i), Tables.Sets[i]);
+            if (!Tables.Names.Contains(i) && !ReferenceEquals(Tables.Sets[i], _present[i]))
+                Ports.Put(EgressMaps.Bytes(i), Tables.Sets[i]);
         // The longest first: an address whose longest prefix is still the old one is decided by the old policy alone.
         foreach ((AddressPrefix prefix, (int Allowed, int Denied) sets)
             in Tables.Prefixes.OrderByDescending(static item => item.Prefix.Length))
             Prefixes.Put(EgressTables.KeyOf(prefix), EgressMaps.Bytes(sets));
         foreach (AddressPrefix stale in Tables.Stale) Prefixes.TryRemove(EgressTables.KeyOf(stale));
+        // What an address alone decides need not wait for a supervisor.
+        LoadedProgram.AwaitOthers();
+        Close(_verdict.EndsByAddress);
     }
 
     /// <summary>Ends what only the old policy allowed: sets that lead to nothing any more, and flows.</summary>
-    /// <param name="isTold">whether the supervisor knows the rules about names; else all addresses of names are
-    /// closed</param>
+    /// <param name="isTold">whether the supervisor knows the rules about names; else all names lead nowhere</param>
     internal void End(bool isTold)
     {
-        IReadOnlySet<int> used = Tables.Used;
+        // Not before it has forgotten what it knew: it could put an address of another name to a number.
+        if (isTold)
+            foreach (int name in Tables.Names) Ports.Put(EgressMaps.Bytes(name), Tables.Sets[name]);
+        HashSet<int> used = [.. Tables.InPrefixes];
+        if (isTold) used.UnionWith(Tables.Names);
         for (int i = 1; i < Tables.Sets.Count; i++)
             if (!used.Contains(i)) Ports.Put(EgressMaps.Bytes(i), new byte[EgressPorts.BitmapSize]);
         KernelMap pins = Map(EgressMaps.PinsName);
@@ -72,64 +99,57 @@ internal sealed class PolicyExchange
         // One that has looked things up before may be about to note a flow.
         LoadedProgram.AwaitOthers();
         _ = pins.TryGet(EgressMaps.Bytes(0), open);
-        CloseFlows(Map(EgressMaps.FlowsName), Pinned(open));
+        ILookup<AddressPrefix, int> pinned = Pinned(open, used);
+        Close(flow => !_verdict.Keeps(flow, pinned));
     }
 
-    private void CloseFlows(KernelMap flows, ILookup<AddressPrefix, int> pins)
+    private void Close(Predicate<EgressFlow> ends)
     {
+        KernelMap flows = Map(EgressMaps.FlowsName);
         foreach ((byte[] key, byte[] value) in flows.Snapshot(
             FrameStack.FlowSize, FrameStack.FlowValueSize, EgressMaps.MostFlows))
         {
             // What others began stays theirs.
-            bool isMachines = BinaryPrimitives.ReadInt64LittleEndian(value.AsSpan(sizeof(long))) != 0;
-            if (isMachines && !Keeps(key, pins)) flows.TryRemove(key);
+            if (BinaryPrimitives.ReadInt64LittleEndian(value.AsSpan(sizeof(long))) != FrameStack.BegunByMachine)
+                continue;
+            var flow = EgressFlow.Of(key);
+            if (!ends(flow)) continue;
+            if (flow.Protocol == EgressPorts.Tcp) flows.TryRemove(key);
+            // The peer's next packet must not be taken for the beginning of a flow of its own.
+            else flows.Put(key, Ended);
         }
     }
 
-    private bool Keeps(byte[] flow, ILookup<AddressPrefix, int> pins)
+    private static byte[] Ended
     {
-        var address = AddressPrefix.Of(flow.AsSpan(0, AddressPrefix.Bits / 8));
-        int protocol = BinaryPrimitives.ReadInt32LittleEndian(flow.AsSpan(ProtocolAt));
-        int port = BinaryPrimitives.ReadUInt16BigEndian(flow.AsSpan(PortAt));
-        (int allowed, int denied) = Tables.Prefixes.Where(item => item.Prefix.Covers(address)).DefaultIfEmpty()
-            .MaxBy(static item => item.Prefix.Length).Sets;
-        if (Has(denied)) return false;
-        if (Has(allowed) || pins[address].Any(Has)) return true;
-        // A flow that stands may go on when its name's answer is no longer fresh, if nothing was changed about names
-        // that could have led to it.
-        return NameRules(_before).Any() && NamesAreSame();
-
-        bool Has(int set) => EgressPorts.IsIn(Tables.Sets[set], protocol, port);
-
-        IEnumerable<string> NameRules(EgressPolicy policy)
-            => policy.Rules.Where(rule => rule is { Allows: true, Name: not null } && IsAbout(rule))
-                .Select(static rule => rule.Text);
-
-        bool IsAbout(EgressRule rule)
+        get
         {
-            byte[] set = new byte[EgressPorts.BitmapSize];
-            rule.Ports.AddTo(set);
-            return EgressPorts.IsIn(set, protocol, port);
+            byte[] value = new byte[FrameStack.FlowValueSize];
+            BinaryPrimitives.WriteInt64LittleEndian(value.AsSpan(sizeof(long)), FrameStack.EndedByChange);
+            return value;
         }
-
-        bool NamesAreSame()
-            => !NameRules(_before).Except(NameRules(_next)).Any() && !Denied(_next).Except(Denied(_before)).Any();
     }
 
-    private static IEnumerable<string> Denied(EgressPolicy policy)
-        => policy.Rules.Where(static rule => rule is { Allows: false, Name: not null })
-            .Select(static rule => rule.Text);
-
-    private ILookup<AddressPrefix, int> Pinned(byte[] pins)
+    // One that is not there gives what the longest prefix around it has, which is the answer for it as well.
+    private PrefixLookup Old()
     {
-        IReadOnlySet<int> used = Tables.Used;
+        byte[] sets = new byte[EgressMaps.PrefixValueSize];
+        return new PrefixLookup([.. _contents.Prefixes
+            .Select(prefix => (prefix, Prefixes.TryGet(EgressTables.KeyOf(prefix), sets)
+                ? (BinaryPrimitives.ReadInt32LittleEndian(sets),
+                    BinaryPrimitives.ReadInt32LittleEndian(sets.AsSpan(sizeof(int))))
+                : (EgressTables.Nothing, EgressTables.Nothing)))]);
+    }
+
+    private static ILookup<AddressPrefix, int> Pinned(byte[] pins, HashSet<int> used)
+    {
         long now = (long)(Stopwatch.GetTimestamp() * ((double)Nanoseconds / Stopwatch.Frequency));
         return pins[..PinTable.SlotsSize].Chunk(PinTable.SlotSize)
             .Where(slot => BinaryPrimitives.ReadInt64LittleEndian(slot.AsSpan(PinTable.ExpiryOffset)) > now)
             .Select(static slot => (Address: AddressPrefix.Of(slot.AsSpan(0, 16)),
                 Set: BinaryPrimitives.ReadInt32LittleEndian(slot.AsSpan(PinTable.SetOffset))))
             // The sandbox's word: what no rule leads to opens nothing.
-            .Where(item => used.Contains(item.Set))
+            .Where(item => used.Contains(item.Set)).Distinct()
             .ToLookup(static item => item.Address, static item => item.Set);
     }
 

@@ -75,6 +75,8 @@ internal sealed class RecordProgram : FrameProgram
         AddFlow(_maps, byMachine: false);
         P.Jump(Pass);
         P.Place(known);
+        P.Load(Width.Double, R2, R0, 8);
+        P.JumpIf(R2, Condition.Equal, EndedByChange, Pass);
         P.Load(Width.Double, R2, Stack, Now);
         P.Store(Width.Double, R0, 0, R2);
     }

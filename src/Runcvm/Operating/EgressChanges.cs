@@ -1,5 +1,6 @@
 using Runcvm.Egress;
 using Runcvm.HostFiles;
+using Runcvm.Linux;
 using Runcvm.Linux.Bpf;
 using Runcvm.Linux.Files;
 using Runcvm.Options;
@@ -21,9 +22,13 @@ internal sealed class EgressChanges(KnownMachine machine)
     /// <summary>What can be done.</summary>
     internal const string Acts = "allow RULE..., deny RULE... or reload";
 
+    private const int MostOfFailure = 200;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly List<LoadedPolicy> _loaded = [];
+
+    // By policy, or at -1 for the machine.
+    private readonly SortedDictionary<int, string> _failures = [];
 
     /// <summary>Does what the words say.</summary>
     internal void Run(IReadOnlyList<string> words)
@@ -42,9 +47,13 @@ internal sealed class EgressChanges(KnownMachine machine)
         if (words[0] != "reload" && _loaded.Exists(static policy => policy.Text == EgressPolicy.Learn))
             throw new UsageException(
                 $"machine {machine.ShortId} learns, and is allowed all meanwhile; start it with what it has learned");
+        // What broke off is done first, whatever becomes of the rest.
+        Apply([.. Enumerable.Range(0, _loaded.Count).Where(index => _loaded[index].Contents.IsPending)
+            .Select(index => (index, Policy(index)))]);
         if (words[0] == "reload") Reload();
         else if (words[0] == "allow") Allow(rules);
         else Deny(rules);
+        if (_failures.Count > 0) throw new UsageException(string.Join("; ", _failures.Values));
     }
 
     /// <summary>The policies that are in force for a machine.</summary>
@@ -58,14 +67,14 @@ internal sealed class EgressChanges(KnownMachine machine)
         if (own < 0) throw new UsageException(
             $"machine {machine.ShortId} is under the host's policy alone, which is never widened for one machine; "
             + $"change it in {HostConfig.File}, and reload");
-        Apply(own, EgressPolicyChange.With(Policy(own), rules));
+        Apply([(own, EgressPolicyChange.With(Policy(own), rules))]);
     }
 
     // With a policy of its own or without one: each of them can be tightened.
     private void Deny(IReadOnlyList<string> rules)
     {
         int last = _loaded.Count - 1;
-        Apply(last, EgressPolicyChange.Without(Policy(last), rules));
+        Apply([(last, EgressPolicyChange.Without(Policy(last), rules))]);
     }
 
     private void Reload()
@@ -79,14 +88,19 @@ internal sealed class EgressChanges(KnownMachine machine)
             else if (_loaded[i].Origin == EgressOrigin.Host)
                 changes.Add((i, host ?? Read(EgressPolicyChange.Everything)));
             // What the container asked for is in there as well, and must not go with what the host no longer says.
-            else if (host?.Text == machine.Description.Egress[i]) changes.Add((i, host));
+            else if (host != null && SaysTheSame(host, i)) changes.Add((i, host));
             else needsStart = true;
         }
 
-        foreach ((int index, EgressPolicy next) in changes) Apply(index, next);
-        if (needsStart) throw new UsageException(
-            $"machine {machine.ShortId} gets what {HostConfig.File} says now when it is started again");
+        Apply(changes);
+        if (needsStart) _failures[-1] =
+            $"machine {machine.ShortId} gets what {HostConfig.File} says now when it is started again";
     }
+
+    // By the same words, or by a file that both name, whatever is in it now.
+    private bool SaysTheSame(EgressPolicy host, int index)
+        => host.Text == machine.Description.Egress[index]
+            || (host.Source is { Length: > 0 } source && source == _loaded[index].Source);
 
     // As at the start: from the file, where there is one.
     private EgressPolicy Own(int index)
@@ -101,31 +115,61 @@ internal sealed class EgressChanges(KnownMachine machine)
     private static EgressPolicy Read(string text)
         => EgressPolicy.Parse(new OptionText("the policy", text), isChanged: true)!;
 
-    private void Apply(int index, EgressPolicy next)
+    private void Apply(IReadOnlyList<(int Index, EgressPolicy Next)> changes)
+    {
+        var opened = new List<KernelMap>();
+        try
+        {
+            // Room for all of them, before the first has begun.
+            (int, EgressPolicy, PolicyExchange)[] prepared =
+                [.. changes.Select(change => (change.Index, change.Next, Prepare(change.Index, change.Next, opened)))];
+            foreach ((int index, EgressPolicy next, PolicyExchange exchange) in prepared)
+                TryApply(index, next, exchange);
+        }
+        finally
+        {
+            foreach (KernelMap map in opened) map.Dispose();
+        }
+    }
+
+    private PolicyExchange Prepare(int index, EgressPolicy next, List<KernelMap> opened)
     {
         LoadedPolicy before = _loaded[index];
         IReadOnlyList<KernelMap> maps = before.TryOpen() ?? throw new UsageException(
             $"the policy of machine {machine.ShortId} is gone from the kernel; is it ending?");
-        string? failure;
+        opened.AddRange(maps);
+        if (next.IsLearning && !maps.Any(static map => map.Name == EgressMaps.ReachedName)) throw new UsageException(
+            $"machine {machine.ShortId} was not started to learn, and cannot begin now; start it again");
+        return new PolicyExchange(maps, Policy(index), next, MachineNetwork.HostAddresses(), before.Contents);
+    }
+
+    private void TryApply(int index, EgressPolicy next, PolicyExchange exchange)
+    {
         try
         {
-            var exchange = new PolicyExchange(maps, Policy(index), next, MachineNetwork.HostAddresses());
+            // Before anything is changed: where this ends in the middle the next verb does it again.
+            Note(index, next, exchange.Meanwhile);
             exchange.Begin();
-            failure = Tell(index, next, exchange.Tables);
+            string? failure = Tell(index, next, exchange.Tables);
             exchange.End(isTold: failure == null);
+            Note(index, next, exchange.Afterwards(isTold: failure == null));
+            _failures.Remove(index);
+            if (failure != null) _failures[index] =
+                "the new rules are in force for addresses, but not known where names are answered; all addresses of "
+                + $"names are closed until a later change succeeds: {failure}";
         }
-        finally
+        catch (Exception e) when (e is LinuxException or IOException)
         {
-            foreach (KernelMap map in maps) map.Dispose();
+            _failures[index] = $"the change broke off, and is done again by the next one: {Reason.Of(e)}";
         }
+    }
 
-        _loaded[index] = before with { Text = next.Text };
+    private void Note(int index, EgressPolicy next, EgressContents contents)
+    {
+        _loaded[index] = _loaded[index] with { Text = next.Text, Contents = contents };
         byte[] note = WireBytes.Of(new LoadedPolicies([.. _loaded])).ToArray();
         AtomicFile.Write(machine.Folder.Egress, UnixFileMode.UserRead | UnixFileMode.UserWrite,
             stream => stream.Write(note));
-        if (failure != null) throw new UsageException(
-            "the new rules are in force for addresses, but not known where names are answered, so that all addresses "
-            + $"of names are closed: {failure}");
     }
 
     private string? Tell(int index, EgressPolicy next, EgressTables tables)
@@ -134,11 +178,18 @@ internal sealed class EgressChanges(KnownMachine machine)
         {
             EgressChanged answer = SupervisorSocket.ChangeEgress(machine,
                 new ChangeEgress((uint)index, next.Text, [.. tables.RuleSets.Select(static set => (uint)set)]));
-            return answer.Failure.Length == 0 ? null : TextRing.Printable(answer.Failure);
+            return answer.Failure.Length == 0 ? null : Sentence(answer.Failure);
         }
         catch (UsageException e)
         {
             return e.Message;
         }
+    }
+
+    // The sandbox's word: of one line, and no longer than one.
+    private static string Sentence(string failure)
+    {
+        string text = failure.Length > MostOfFailure ? failure[..MostOfFailure] + "..." : failure;
+        return TextRing.Printable(text).Replace('\n', ' ');
     }
 }

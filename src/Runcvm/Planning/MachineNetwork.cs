@@ -35,8 +35,11 @@ internal static class MachineNetwork
         IReadOnlyList<AddressPrefix> host = HostAddresses();
         EgressPrograms[] loaded = [.. policies.Select(policy => EgressPrograms.Load(policy, host))];
         MachineFolder.WriteSecret(folder.Egress, WireBytes.Of(new LoadedPolicies(
-            [.. policies.Zip(loaded, static (policy, programs) => new LoadedPolicy(
-                policy.Text, policy.Source, policy.Origin, LoadedProgram.Of(programs.Decide)))])));
+            [.. policies.Zip(loaded, (policy, programs) => new LoadedPolicy(
+                policy.Text, policy.Source, policy.Origin, LoadedProgram.Of(programs.Decide))
+                {
+                    Contents = EgressContents.Of(new EgressTables(policy, host)),
+                })])));
         return [.. loaded.SelectMany(static programs => programs.All)];
     }
 

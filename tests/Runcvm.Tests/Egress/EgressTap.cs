@@ -20,6 +20,8 @@ internal sealed class EgressTap : IDisposable
     {
         Programs = [.. policies.Select(
             static text => EgressPrograms.Load(EgressPolicy.Parse(new OptionText("RUNCVM_EGRESS", text))!, []))];
+        Contents = [.. policies.Select(static text => EgressContents.Of(
+            new EgressTables(EgressPolicy.Parse(new OptionText("RUNCVM_EGRESS", text))!, [])))];
         _net.Container.Enter();
         Tap = SandboxNetwork.Prepare(policies: Programs).Interfaces[0].Tap;
         _net.Host.Enter();
@@ -29,6 +31,9 @@ internal sealed class EgressTap : IDisposable
     internal SafeFileHandle Tap { get; }
 
     internal EgressPrograms[] Programs { get; }
+
+    /// <summary>What may be in the tables of each.</summary>
+    internal EgressContents[] Contents { get; }
 
     /// <summary>Writes a frame as the machine, and says whether it left.</summary>
     internal bool Leaves(string frame, string header = TestFrame.Finished)
