@@ -19,6 +19,11 @@ internal static class JoinedFilter
     private const uint IcmpV6 = 58;
     private const uint Dns = 53;
 
+    private static readonly byte[] Everybody = [255, 255, 255, 255];
+
+    // ff02::1:2, RFC 8415: all servers and relays on the link.
+    private static readonly byte[] DhcpServers6 = [0xFF, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2];
+
     /// <param name="nameservers">addresses of those that are asked from here; null where they are not known</param>
     internal static PacketProgram Of(IReadOnlyList<byte[]>? nameservers)
     {
@@ -39,13 +44,14 @@ internal static class JoinedFilter
         p.Load(Ethernet + 6, 2);
         p.JumpIfAny(0x1FFF, pass);
         p.Load(Ethernet + 9, 1);
-        AddTransport(p, new Layout(Ethernet + 16, Ethernet + 20, DhcpPorts: 0x0044_0043), Of(nameservers, 4), pass);
+        AddTransport(p, new Layout(Ethernet + 16, Ethernet + 20, 0x0044_0043, Everybody), Of(nameservers, 4), pass);
 
         p.Place(ip6);
         int other = p.Label(), icmp = p.Label(), neighbour = p.Label();
         p.Load(Ethernet + 6, 1);
         p.JumpIf(IcmpV6, icmp);
-        AddTransport(p, new Layout(Ethernet + 24, Ethernet + 40, DhcpPorts: 0x0222_0223), Of(nameservers, 16), other);
+        AddTransport(
+            p, new Layout(Ethernet + 24, Ethernet + 40, 0x0222_0223, DhcpServers6), Of(nameservers, 16), other);
         p.Place(icmp);
         // RFC 4861: router solicitation, neighbour solicitation and advertisement.
         p.Load(Ethernet + 40, 1);
@@ -60,12 +66,14 @@ internal static class JoinedFilter
     private static void AddTransport(PacketProgram p, Layout at, byte[][]? nameservers, int pass)
     {
         const uint SynAndAck = 0x12, OnlySyn = 0x02;
-        int tcp = p.Label(), dns = p.Label(), keep = p.Label();
+        int tcp = p.Label(), dns = p.Label(), keep = p.Label(), noDhcp = p.Label();
         p.JumpIf(Tcp, tcp);
         p.JumpUnless(Udp, pass);
-        // Engines renew addresses here that are the machine's too.
+        // Engines renew addresses here that are the machine's too. One server by its address would be anybody.
         p.Load(at.Transport);
-        p.JumpIf(at.DhcpPorts, keep);
+        p.JumpUnless(at.DhcpPorts, noDhcp);
+        AddIsReceiver(p, at.Receiver, at.DhcpServers, keep);
+        p.Place(noDhcp);
         p.Load(at.Transport + 2, 2);
         p.JumpIf(Dns, dns);
         p.Pass();
@@ -108,5 +116,6 @@ internal static class JoinedFilter
     /// <param name="Receiver">where the receiver's address is</param>
     /// <param name="Transport">where the transport's header begins</param>
     /// <param name="DhcpPorts">of a client and its server</param>
-    private sealed record Layout(int Receiver, int Transport, uint DhcpPorts);
+    /// <param name="DhcpServers">whom such a client may ask: all on the link</param>
+    private sealed record Layout(int Receiver, int Transport, uint DhcpPorts, byte[] DhcpServers);
 }
