@@ -21,5 +21,6 @@ internal static partial class Libc
     internal const ushort BPF_K = 0x00;
     internal const int BPF_MAXINSNS = 4096;
     internal const int SKF_AD_OFF = -0x1000;
+    internal const int SKF_AD_MARK = 20;
     internal const int SKF_AD_VLAN_TAG_PRESENT = 48;
 }

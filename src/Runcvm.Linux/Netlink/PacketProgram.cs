@@ -14,6 +14,14 @@ public sealed class PacketProgram
     private readonly List<(ushort Code, int True, int False, uint Operand)> _instructions = [];
     private readonly List<int> _labels = [];
 
+    /// <summary>One that drops every frame.</summary>
+    public static PacketProgram Nothing()
+    {
+        var program = new PacketProgram();
+        program.Drop();
+        return program;
+    }
+
     /// <summary>A place to jump to, which <see cref="Place"/> must follow.</summary>
     public int Label()
     {
@@ -34,6 +42,11 @@ public sealed class PacketProgram
     /// <summary>Reads 1 if the frame had a VLAN tag, which the kernel takes out of it.</summary>
     public void LoadHasVlanTag()
         => _instructions.Add((Libc.BPF_LD | Libc.BPF_W | Libc.BPF_ABS, 0, 0, unchecked((uint)(Libc.SKF_AD_OFF + Libc.SKF_AD_VLAN_TAG_PRESENT))));
+
+    /// <summary>Reads the mark that the kernel keeps with the frame (SO_MARK).</summary>
+    public void LoadMark()
+        => _instructions.Add(
+            (Libc.BPF_LD | Libc.BPF_W | Libc.BPF_ABS, 0, 0, unchecked((uint)(Libc.SKF_AD_OFF + Libc.SKF_AD_MARK))));
 
     /// <summary>Reads how long the frame is.</summary>
     public void LoadLength() => _instructions.Add((Libc.BPF_LD | Libc.BPF_W | Libc.BPF_LEN, 0, 0, 0));

@@ -10,6 +10,7 @@ namespace Runcvm.Egress;
 internal abstract class AnsweringProgram : FrameProgram
 {
     // struct __sk_buff of linux/bpf.h
+    private const int MarkOfFrame = 8;
     private const int InterfaceNumber = 40;
     private const int SegmentSize = 176;
 
@@ -29,6 +30,9 @@ internal abstract class AnsweringProgram : FrameProgram
     /// <summary>Where an answer goes: 0 sends it out over the frame's interface, 1 (BPF_F_INGRESS) has it come in
     /// there.</summary>
     protected virtual int Way => 0;
+
+    /// <summary>What marks them for the filters on their way; 0 leaves the mark as it is.</summary>
+    protected virtual uint MarkOfAnswers => 0;
 
     /// <summary>Answers what was read, and drops it: the frame's headers and the beginning of its transport are on the
     /// stack.</summary>
@@ -224,6 +228,12 @@ internal abstract class AnsweringProgram : FrameProgram
         P.Set(R5, 0);
         P.Call(KernelFunction.StoreBytes);
         P.JumpIf(R0, Condition.NotEqual, 0, failed);
+        if (MarkOfAnswers != 0)
+        {
+            P.Set(R2, (int)MarkOfAnswers);
+            P.Store(Width.Word, R6, MarkOfFrame, R2);
+        }
+
         P.Load(Width.Word, R1, R6, InterfaceNumber);
         P.Set(R2, Way);
         P.Call(KernelFunction.Redirect);

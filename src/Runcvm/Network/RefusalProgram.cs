@@ -9,12 +9,19 @@ namespace Runcvm.Network;
 /// namespace: nothing waits.</summary>
 internal sealed class RefusalProgram : AnsweringProgram
 {
+    /// <summary>SO_MARK of what it answers, which the kernel keeps within a namespace: no frame of the guest has
+    /// one.</summary>
+    internal const uint Mark = 0x5243_564D;
+
     private readonly int _transport, _answer;
 
     private RefusalProgram() => (_transport, _answer) = (P.Label(), P.Label());
 
     /// <inheritdoc/>
     protected override int Way => 1;
+
+    /// <inheritdoc/>
+    protected override uint MarkOfAnswers => Mark;
 
     internal static KernelProgram Build()
     {
