@@ -14,6 +14,9 @@ public sealed partial class RouteNetlink
     // The class that a kept packet is put in. It need not exist; a filter without action must name one to be final.
     private const uint KeepClass = 0x00010001;
 
+    /// <summary>Priority of what <see cref="CloseFilters"/> adds to the egress.</summary>
+    public const ushort ClosedPriority = 1;
+
     /// <summary>Makes the interface's place for filters anew, of both directions: what an earlier one filtered is
     /// forgotten.</summary>
     public void ResetFilters(Link link)
@@ -24,10 +27,47 @@ public sealed partial class RouteNetlink
         }
         catch (LinuxException e) when (e.Errno == Errno.EEXIST)
         {
-            _socket.Request(BothWaysRequest(link, create: false), $"delete the old filters of {link.Name}");
-            _socket.Request(BothWaysRequest(link, create: true), $"add the clsact qdisc of {link.Name}");
+            Remake(link);
         }
     }
+
+    /// <summary>Makes the interface's place for filters anew as well, but nothing leaves over it until
+    /// <see cref="OpenFilters"/>: where there were filters they hold until then.</summary>
+    /// <param name="link">the interface</param>
+    /// <param name="last">the highest priority of filters of the egress</param>
+    public void CloseFilters(Link link, ushort last)
+    {
+        try
+        {
+            _socket.Request(BothWaysRequest(link, create: true, isNew: false), $"add the clsact qdisc of {link.Name}");
+            AddEgressProgram(link, ClosedPriority, PacketProgram.Nothing());
+        }
+        catch (LinuxException e) when (e.Errno == Errno.EINVAL)
+        {
+            // The qdisc, or the filter of this priority, is of another kind and none of ours.
+            Remake(link);
+            AddEgressProgram(link, ClosedPriority, PacketProgram.Nothing());
+        }
+
+        for (ushort priority = ClosedPriority + 1; priority <= last; priority++)
+        {
+            try
+            {
+                RemoveEgress(link, priority);
+            }
+            catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+            {
+                // There was none.
+            }
+        }
+
+        var w = new NetlinkWriter(Libc.RTM_DELTFILTER, Libc.NLM_F_ACK);
+        TrafficControlHeader(w, link, 0, Ingress, 0);
+        _socket.Request(w, $"delete the old filters of the ingress of {link.Name}");
+    }
+
+    /// <summary>From here on the interface's filters decide.</summary>
+    public void OpenFilters(Link link) => RemoveEgress(link, ClosedPriority);
 
     /// <summary>Lets out over the interface, as it is, what came in over another one; no further filter sees
     /// it.</summary>
@@ -138,15 +178,32 @@ public sealed partial class RouteNetlink
     private static NetlinkWriter FilterHeader(Link link, ushort protocol, ushort priority, string kind, uint side)
     {
         var w = new NetlinkWriter(Libc.RTM_NEWTFILTER, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL);
-        TrafficControlHeader(w, link, 0, side, ((uint)priority << 16) | BinaryPrimitives.ReverseEndianness(protocol));
+        TrafficControlHeader(w, link, 0, side, Info(priority, protocol));
         w.Attribute(Libc.TCA_KIND, kind);
         return w;
     }
 
-    internal static NetlinkWriter BothWaysRequest(Link link, bool create)
+    private void Remake(Link link)
     {
+        _socket.Request(BothWaysRequest(link, create: false), $"delete the old filters of {link.Name}");
+        _socket.Request(BothWaysRequest(link, create: true), $"add the clsact qdisc of {link.Name}");
+    }
+
+    private void RemoveEgress(Link link, ushort priority)
+    {
+        var w = new NetlinkWriter(Libc.RTM_DELTFILTER, Libc.NLM_F_ACK);
+        TrafficControlHeader(w, link, 0, Egress, Info(priority, PacketFilter.AnyProtocol));
+        _socket.Request(w, $"delete filter {priority} of the egress of {link.Name}");
+    }
+
+    private static uint Info(ushort priority, ushort protocol)
+        => ((uint)priority << 16) | BinaryPrimitives.ReverseEndianness(protocol);
+
+    internal static NetlinkWriter BothWaysRequest(Link link, bool create, bool isNew = true)
+    {
+        const ushort Create = Libc.NLM_F_ACK | Libc.NLM_F_CREATE;
         NetlinkWriter w = create
-            ? new NetlinkWriter(Libc.RTM_NEWQDISC, Libc.NLM_F_ACK | Libc.NLM_F_CREATE | Libc.NLM_F_EXCL)
+            ? new NetlinkWriter(Libc.RTM_NEWQDISC, isNew ? (ushort)(Create | Libc.NLM_F_EXCL) : Create)
             : new NetlinkWriter(Libc.RTM_DELQDISC, Libc.NLM_F_ACK);
         TrafficControlHeader(w, link, BothHandle, Libc.TC_H_CLSACT, 0);
         // The old one may be of another kind.

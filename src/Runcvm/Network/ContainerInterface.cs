@@ -10,13 +10,15 @@ internal static class ContainerInterface
 
     /// <summary>Whether a container engine made this interface to connect the container.</summary>
     internal static bool IsOne(Link link, List<LinkAddress> addresses)
-    {
-        if (link.HardwareType != Link.Ethernet || (link.Flags & LinkFlags.Loopback) != 0) return false;
-        // Ethernet too, but with no cable to the outside: a tap of ours, or what somebody made inside.
-        if (link.Kind is "tun" or "bridge" or "dummy" or "ifb") return false;
         // Some kernels put gretap0, erspan0 and the like, which nobody uses, into every namespace.
-        return (link.Flags & LinkFlags.Up) != 0 || addresses.Exists(address => address.LinkIndex == link.Index);
-    }
+        => MayBeOne(link)
+            && ((link.Flags & LinkFlags.Up) != 0 || addresses.Exists(address => address.LinkIndex == link.Index));
+
+    /// <summary>Whether it is one, or may become one when it is switched on.</summary>
+    internal static bool MayBeOne(Link link)
+        => link.HardwareType == Link.Ethernet && (link.Flags & LinkFlags.Loopback) == 0
+            // Ethernet too, but with no cable to the outside: a tap of ours, or what somebody made inside.
+            && link.Kind is not ("tun" or "bridge" or "dummy" or "ifb");
 
     internal static NetworkInterface Describe(Link link, List<LinkAddress> addresses, List<LinkRoute> routes)
         => new(

@@ -20,6 +20,7 @@ internal sealed class NetworkWatch
     private readonly NamespaceRules _rules;
     private readonly Card?[] _cards;
     private readonly HashSet<string> _complained = [];
+    private readonly HashSet<int> _guarded;
     private bool _changed;
 
     /// <param name="netlink">of the namespace</param>
@@ -40,6 +41,7 @@ internal sealed class NetworkWatch
         List<Link> links = netlink.Links();
         for (int i = 0; i < interfaces.Count; i++)
             _cards[i] = new Card(links.Find(link => link.Name == interfaces[i].Name)?.Index ?? Gone, interfaces[i]);
+        _guarded = [.. _cards.OfType<Card>().Select(static card => card.Link)];
     }
 
     /// <summary>Adapts the taps to how the namespace is now.</summary>
@@ -60,11 +62,17 @@ internal sealed class NetworkWatch
             _changed = true;
         }
 
+        _guarded.IntersectWith(links.Select(static link => link.Index));
         foreach (Link link in links)
         {
-            if (!ContainerInterface.IsOne(link, addresses)) continue;
+            if (!ContainerInterface.MayBeOne(link)) continue;
             try
             {
+                // Before it is up, and where no card is left for it: who joined the namespace would get out over it.
+                if (!_rules.LetsOut && !_guarded.Contains(link.Index))
+                    Redirection.Guard(netlink, link, tap: null, _rules);
+                _guarded.Add(link.Index);
+                if (!ContainerInterface.IsOne(link, addresses)) continue;
                 Follow(netlink, links, link, ContainerInterface.Describe(link, addresses, routes));
             }
             catch (Exception e) when (e is LinuxException or UsageException or InvalidOperationException)

@@ -20,6 +20,11 @@ internal static class Redirection
 
     private static readonly WordMatch[] Any = [];
 
+    // Of what leaves over the container's side; before them all stands what closes it.
+    private const ushort FromGuest = RouteNetlink.ClosedPriority + 1;
+    private const ushort Joined = FromGuest + 1;
+    private const ushort Refused = Joined + 1;
+
     // RFC 792: echo reply 0, unreachable 3, time exceeded 11.
     private static readonly uint[] EchoReplyAndErrorsV4 = [0, 3, 11];
 
@@ -50,12 +55,13 @@ internal static class Redirection
     internal static void ToTap(
         RouteNetlink netlink, Link link, Link tap, IReadOnlyList<EgressPrograms> policies, NamespaceRules rules)
     {
-        netlink.ResetFilters(link);
-        if (!rules.LetsOut) Guard(netlink, link, tap, rules);
+        Guard(netlink, link, tap, rules);
+        // A refusal is for the one in the namespace who was refused, and the guest has the same addresses.
+        if (rules is { LetsOut: false, Programs: not null }) netlink.AddIngressProgram(link, 1, OwnRefusal());
         foreach (PacketFilter filter in Filters(tap.Index)) netlink.AddIngressFilter(link, filter);
-        netlink.AddIngressMirror(link, PacketFilter.IPv4, 4, LaterFragmentV4(), tap.Index);
-        netlink.AddIngressMirror(link, PacketFilter.IPv6, 5, LaterFragmentV6(), tap.Index);
-        ushort priority = 6;
+        netlink.AddIngressMirror(link, PacketFilter.IPv4, 5, LaterFragmentV4(), tap.Index);
+        netlink.AddIngressMirror(link, PacketFilter.IPv6, 6, LaterFragmentV6(), tap.Index);
+        ushort priority = 7;
         if (rules.Programs is { } programs) netlink.AddIngressProgram(link, priority++, programs.Keep, "own-socket");
         else foreach (PacketFilter filter in ReservedPorts(ref priority)) netlink.AddIngressFilter(link, filter);
         // Behind those filters: an answer that the namespace awaits is no question to the guest.
@@ -65,21 +71,36 @@ internal static class Redirection
             link, new PacketFilter(PacketFilter.AnyProtocol, priority, Any, PacketAction.Redirect, tap.Index));
     }
 
-    /// <summary>Who joined the namespace does not get out past the machine, whose rules would not hold for
-    /// it.</summary>
-    private static void Guard(RouteNetlink netlink, Link link, Link tap, NamespaceRules rules)
+    /// <summary>Makes the filters of the container's side anew: who joined the namespace does not get out past the
+    /// machine, whose rules would not hold for it. Nothing leaves meanwhile, or after a failure.</summary>
+    /// <param name="netlink">the namespace's</param>
+    /// <param name="link">the container's side</param>
+    /// <param name="tap">the guest's side, or null where none leads there</param>
+    /// <param name="rules">what the namespace's share is</param>
+    internal static void Guard(RouteNetlink netlink, Link link, Link? tap, NamespaceRules rules)
     {
-        netlink.AddEgressFrom(link, 1, tap);
-        netlink.AddEgressProgram(link, 2, JoinedFilter.Of(rules.Nameservers));
-        if (rules.Programs is { } programs)
+        netlink.CloseFilters(link, Refused);
+        if (!rules.LetsOut)
         {
-            netlink.AddEgressProgram(link, 3, programs.Refuse, "refuse");
-            return;
+            if (tap != null) netlink.AddEgressFrom(link, FromGuest, tap);
+            netlink.AddEgressProgram(link, Joined, JoinedFilter.Of(rules.Nameservers));
+            if (rules.Programs is { } programs) netlink.AddEgressProgram(link, Refused, programs.Refuse, "refuse");
+            else netlink.AddEgressProgram(link, Refused, PacketProgram.Nothing());
         }
 
-        var nothing = new PacketProgram();
-        nothing.Drop();
-        netlink.AddEgressProgram(link, 3, nothing);
+        netlink.OpenFilters(link);
+    }
+
+    private static PacketProgram OwnRefusal()
+    {
+        var p = new PacketProgram();
+        int other = p.Label();
+        p.LoadMark();
+        p.JumpUnless(RefusalProgram.Mark, other);
+        p.Keep();
+        p.Place(other);
+        p.Pass();
+        return p;
     }
 
     /// <summary>The namespace's ports, where nobody can see whose socket one is.</summary>
@@ -98,22 +119,22 @@ internal static class Redirection
 
     private static IEnumerable<PacketFilter> Filters(int tap)
     {
-        yield return new(PacketFilter.Arp, 1, Any, PacketAction.Mirror, tap);
+        yield return new(PacketFilter.Arp, 2, Any, PacketAction.Mirror, tap);
 
         // Of answers to pings and of errors nobody can say here whose they are; who did not ask does not listen.
         foreach (uint type in EchoReplyAndErrorsV4)
-            yield return new(PacketFilter.IPv4, 2, IcmpV4Type(type), PacketAction.Mirror, tap);
+            yield return new(PacketFilter.IPv4, 3, IcmpV4Type(type), PacketAction.Mirror, tap);
 
         // RFC 4861: router solicitation 133 and advertisement 134, neighbour solicitation 135 and advertisement 136,
         // redirect 137.
-        yield return new(PacketFilter.IPv6, 3, IcmpV6Types(133, 0xFF), PacketAction.Mirror, tap);
-        yield return new(PacketFilter.IPv6, 3, IcmpV6Types(134, 0xFE), PacketAction.Mirror, tap);
-        yield return new(PacketFilter.IPv6, 3, IcmpV6Types(136, 0xFE), PacketAction.Mirror, tap);
+        yield return new(PacketFilter.IPv6, 4, IcmpV6Types(133, 0xFF), PacketAction.Mirror, tap);
+        yield return new(PacketFilter.IPv6, 4, IcmpV6Types(134, 0xFE), PacketAction.Mirror, tap);
+        yield return new(PacketFilter.IPv6, 4, IcmpV6Types(136, 0xFE), PacketAction.Mirror, tap);
 
         // RFC 4443: unreachable 1, too big 2, time exceeded 3, echo reply 129.
-        yield return new(PacketFilter.IPv6, 3, IcmpV6Types(1, 0xFF), PacketAction.Mirror, tap);
-        yield return new(PacketFilter.IPv6, 3, IcmpV6Types(2, 0xFE), PacketAction.Mirror, tap);
-        yield return new(PacketFilter.IPv6, 3, IcmpV6Types(129, 0xFF), PacketAction.Mirror, tap);
+        yield return new(PacketFilter.IPv6, 4, IcmpV6Types(1, 0xFF), PacketAction.Mirror, tap);
+        yield return new(PacketFilter.IPv6, 4, IcmpV6Types(2, 0xFE), PacketAction.Mirror, tap);
+        yield return new(PacketFilter.IPv6, 4, IcmpV6Types(129, 0xFF), PacketAction.Mirror, tap);
     }
 
     // Only the first fragment tells the port. The others go to both: who does not have the first one forgets them without a word.

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Microsoft.Win32.SafeHandles;
 using Runcvm.Linux.Files;
 using Runcvm.Linux.Netlink;
@@ -87,6 +88,44 @@ public class NetworkWatchTests
         TestNamespace.Command("ip addr del 10.9.0.100/24 dev eth0");
         Assert.Contains("10.9.0.111", Addresses(watch.Update()!.Cards[0]!));
         network.CloseTaps();
+    });
+
+    [Fact]
+    public void Over_no_interface_that_comes_gets_out_who_joined_with_a_card_or_without() => TestNamespace.Run(() =>
+    {
+        using var net = new ContainerPlumbing();
+        SandboxNetwork network = SandboxNetwork.Prepare(spares: 1);
+        using var netlink = new RouteNetlink();
+        NetworkWatch watch = Watch(netlink, network);
+        Add(net, "eth1", "10.8.0.2/24");
+        Add(net, "eth2", "10.7.0.2/24");
+        Assert.Contains("no network card left", Assert.Single(watch.Update()!.Complaints), StringComparison.Ordinal);
+        foreach (string host in (string[])["10.8.0.1", "10.7.0.1"])
+        {
+            string name = host == "10.8.0.1" ? "eth1" : "eth2";
+            net.Host.Enter();
+            TestNamespace.Command($"ip addr add {host}/24 dev {name}-host");
+            TestNamespace.Command($"ip link set {name}-host up");
+            using Socket outside = ContainerPlumbing.Bound(host, 5000);
+            using Socket dns = ContainerPlumbing.Bound(host, 53);
+            net.Container.Enter();
+            using Socket joined = ContainerPlumbing.Bound("0.0.0.0", 0);
+            ContainerPlumbing.Send(joined, host, 5000, "not let out");
+            ContainerPlumbing.Send(joined, host, 53, "question");
+            Assert.Equal("question", ContainerPlumbing.Receive(dns));
+            Assert.Equal(0, outside.Available);
+        }
+
+        // Stays only where each look leaves the filters as they are.
+        TestNamespace.Command("tc filter add dev eth2 ingress protocol all prio 9 u32 match u32 0 0 flowid 1:9");
+        watch.Update();
+        Assert.Contains("flowid 1:9", Filters("eth2 ingress"), StringComparison.Ordinal);
+        TestNamespace.Command($"ip link add eth3 type veth peer name eth3-host netns {net.Host.Path}");
+        watch.Update();
+        Assert.Contains("bpf", Filters("eth3 egress"), StringComparison.Ordinal);
+        network.CloseTaps();
+
+        static string Filters(string side) => TestNamespace.Command($"tc filter show dev {side}");
     });
 
     [Fact]
