@@ -20,14 +20,6 @@ internal static class OwnNetworks
             && !netlink.Routes().Exists(route => route.Gateway.AsSpan().SequenceEqual(address));
     }
 
-    /// <summary>Whether an address is the namespace's own, or one of its loopback's.</summary>
-    internal static bool IsOwn(byte[] address)
-    {
-        if (IPAddress.IsLoopback(new IPAddress(address))) return true;
-        using var netlink = new RouteNetlink();
-        return netlink.Addresses().Exists(item => item.Address.AsSpan().SequenceEqual(address));
-    }
-
     private static AddressPrefix Network(LinkAddress item)
     {
         AddressPrefix one = AddressPrefix.Of(item.Address);

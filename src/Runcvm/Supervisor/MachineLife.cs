@@ -277,14 +277,15 @@ internal sealed class MachineLife(
         if (policies.Count > 0 && network.Interfaces.Count > 0 && Nameserver() == null)
             MachineLog.Error(
                 "names will not resolve: RUNCVM_EGRESS asks a nameserver of IPv4, and the engine gave none");
+        var own = new OwnAddresses();
         using NetworkFollower? follower = network.Spares.Count == 0 ? null : new NetworkFollower(
-            loop, _link, networkEvents, broker!.Network(loop), setup, policies.Count > 0, _log);
+            loop, _link, networkEvents, broker!.Network(loop), setup, policies.Count > 0, own.Forget, _log);
         // Ends with the machine.
         follower?.RunAsync().OnFailure(Tell);
         bool isShared = network.Shared != null;
         using var ports = new PortRelay(
             loop, _link, network.TryListen, keepsPorts: isShared,
-            isShared ? static _ => true : OwnNetworks.IsOwn, _log);
+            isShared ? static _ => true : own.Has, _log);
         SocketDialler? sockets = description.Sockets.Count == 0 ? null
             : new SocketDialler(loop, description.Sockets, broker!, _log);
         return await session.RunAsync(setup, control, ports, sockets);

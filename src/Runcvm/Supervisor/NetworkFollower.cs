@@ -13,7 +13,7 @@ namespace Runcvm.Supervisor;
 /// <summary>Tells the guest when the container is connected to a network, or disconnected from one, while the machine runs.</summary>
 internal sealed class NetworkFollower(
     EventLoop loop, GuestLink link, SafeFileHandle events, NetworkQuestions questions, Setup setup, bool guardsNames,
-    MachineLog log) : IDisposable
+    Action changed, MachineLog log) : IDisposable
 {
     // An engine makes an interface in a dozen steps, and changes the names of other containers before or after that.
     private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(50);
@@ -29,14 +29,18 @@ internal sealed class NetworkFollower(
     {
         try
         {
+            Task next = _events.ReadableAsync();
             while (true)
             {
-                await _events.ReadableAsync();
+                await next;
+                changed();
                 await loop.DelayAsync(Settling);
                 RouteEvents.Drain(_events.Handle);
+                changed();
                 await FollowAsync();
-                await loop.DelayAsync(Afterwards);
-                await FollowAsync();
+                next = _events.ReadableAsync();
+                // Files change without an event. The next interface does not wait for them: it has no filters yet.
+                if (await Task.WhenAny(next, loop.DelayAsync(Afterwards)) != next) await FollowAsync();
             }
         }
         catch (ObjectDisposedException)

@@ -79,13 +79,26 @@ internal sealed class PortRelay(
         connection =>
         {
             _tasks.RemoveWhere(static task => task.IsCompleted);
-            // The guest would take a stranger for itself.
-            if (StreamListener.PeerOf(connection) is not { } peer || !serves(peer.ToBytes()))
-                StreamListener.Refuse(connection);
-            else if (_connections < MaxConnections) _tasks.Add(RelayAsync(port, new AsyncFile(loop, connection)));
-            else connection.Dispose();
+            try
+            {
+                Take(port, connection);
+            }
+            catch
+            {
+                connection.Dispose();
+                throw;
+            }
         },
         log.Info);
+
+    private void Take(ushort port, SafeFileHandle connection)
+    {
+        if (_connections >= MaxConnections) connection.Dispose();
+        // The guest would take a stranger for itself.
+        else if (StreamListener.PeerOf(connection) is not { } peer || !serves(peer.ToBytes()))
+            StreamListener.Refuse(connection);
+        else _tasks.Add(RelayAsync(port, new AsyncFile(loop, connection)));
+    }
 
     private async Task RelayAsync(ushort port, AsyncFile socket)
     {
