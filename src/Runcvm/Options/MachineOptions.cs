@@ -198,8 +198,12 @@ internal sealed record MachineOptions
     // Who is in the namespace is under no policy, so none may be walked around there.
     private static bool LetsOut(RequestedOptions usual, RequestedOptions asked)
     {
-        if (usual.Egress == null && asked.Egress == null) return asked.LetsJoinedOut;
-        return !asked.LetsJoinedOut || usual.LetsJoinedOut ? false
+        bool lets = asked.LetsJoinedOut ?? false;
+        // An image's variables are its maker's, whom the host need not trust.
+        if (lets && usual.LetsJoinedOut == false)
+            throw new UsageException($"RUNCVM_JOINED=direct is refused: {HostConfig.File} says joined = \"refuse\"");
+        if (usual.Egress == null && asked.Egress == null) return lets;
+        return !lets || usual.LetsJoinedOut == true ? false
             : throw new UsageException(
                 "RUNCVM_JOINED=direct and RUNCVM_EGRESS exclude each other: who joined would leave past the policy");
     }

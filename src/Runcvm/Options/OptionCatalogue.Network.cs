@@ -19,7 +19,8 @@ internal static partial class OptionCatalogue
             "What containers under another runtime may do that joined the machine's network (`--network "
             + "container:…`): `refuse` keeps them to the machine's own ports and to connections from outside, as they "
             + "would leave past the machine's rules, routes and tunnels; `direct` lets them out. Under a policy of "
-            + "`RUNCVM_EGRESS` they stay in.",
+            + "`RUNCVM_EGRESS` they stay in. Where the host's configuration says `refuse`, no container may say "
+            + "`direct`.",
             "`refuse`",
             (o, text) => o with
             {

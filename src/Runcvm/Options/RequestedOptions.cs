@@ -30,7 +30,7 @@ internal sealed record RequestedOptions
     internal bool SaysHostNetwork { get; init; }
     internal bool MaySpoof { get; init; }
     internal EgressPolicy? Egress { get; init; }
-    internal bool LetsJoinedOut { get; init; }
+    internal bool? LetsJoinedOut { get; init; }
     internal bool? RootIsShare { get; init; }
     internal IReadOnlyList<DiskRequest> Disks { get; init; } = [];
     internal bool SharesSockets { get; init; }

@@ -118,6 +118,10 @@ public class EgressPolicyTests
         Assert.True(With(open).LetsJoinedOut);
         Assert.False(With(open, "RUNCVM_JOINED=refuse").LetsJoinedOut);
         Assert.False(With(open, "RUNCVM_EGRESS=none").LetsJoinedOut);
+        HostConfig refusing = HostConfig.Parse("joined = \"refuse\"\n", "config.toml");
+        Assert.False(With(refusing).LetsJoinedOut);
+        string refusal = Assert.Throws<UsageException>(() => With(refusing, "RUNCVM_JOINED=direct")).Message;
+        Assert.Contains("RUNCVM_JOINED=direct is refused", refusal, StringComparison.Ordinal);
         HostConfig closed = HostConfig.Parse("egress = \"public\"\n", "config.toml");
         Assert.Throws<UsageException>(() => With(closed, "RUNCVM_JOINED=direct"));
 
