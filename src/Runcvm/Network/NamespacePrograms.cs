@@ -20,13 +20,15 @@ internal sealed record NamespacePrograms(SafeFileHandle Keep, SafeFileHandle Ref
     internal static NamespacePrograms? TryLoad(out string problem)
     {
         problem = "";
+        SafeFileHandle? keep = null;
         try
         {
-            return new NamespacePrograms(
-                OwnSocketProgram.Build().Load("rcvm_keep"), RefusalProgram.Build().Load("rcvm_refuse"));
+            keep = OwnSocketProgram.Build().Load("rcvm_keep");
+            return new NamespacePrograms(keep, RefusalProgram.Build().Load("rcvm_refuse"));
         }
         catch (LinuxException e)
         {
+            keep?.Dispose();
             problem = e.Message;
             return null;
         }
@@ -34,8 +36,8 @@ internal sealed record NamespacePrograms(SafeFileHandle Keep, SafeFileHandle Ref
 
     /// <summary>For the machine's log.</summary>
     internal static string Notice(string problem)
-        => $"ports {NamespacePorts.Range} of the machine are not reached from outside: this kernel does not say whose "
-            + $"socket a packet is for ({problem})";
+        => $"ports {NamespacePorts.Range} of the machine are not reached from outside, and containers that join its "
+            + $"network are not told what is refused to them: this kernel took no program for that ({problem})";
 
     /// <summary>Those that another process loaded.</summary>
     internal static NamespacePrograms Of(ReadOnlySpan<SafeFileHandle> files) => new(files[0], files[1]);

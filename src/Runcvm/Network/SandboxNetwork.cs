@@ -4,6 +4,7 @@ using Runcvm.Egress;
 using Runcvm.Linux;
 using Runcvm.Linux.Netlink;
 using Runcvm.Linux.Sockets;
+using Runcvm.Protocol;
 using Runcvm.Protocol.Messages;
 
 namespace Runcvm.Network;
@@ -20,6 +21,10 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
     /// <summary>Sockets of the namespace that the machine takes part in, if its own is only beside it.</summary>
     internal SharedPorts? Shared { get; init; }
 
+    /// <summary>The kernel tells packets for the namespace's sockets from the guest's, and never takes one from
+    /// outside for the relay's.</summary>
+    internal bool HasPrograms { get; init; }
+
     /// <summary>Where Docker's nameserver is asked: at its own address, or at the shared namespace's end of the cable.</summary>
     internal uint Nameserver
     {
@@ -35,21 +40,22 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
     internal SafeFileHandle? TryListen(ListeningPort port)
     {
         if (Shared != null) return Shared.TryListen(port);
-        SafeFileHandle socket;
+        // Else a neighbour's datagram arrives at it, which may name the container's own address as its sender's.
+        if (!HasPrograms && port.Port >= NamespacePorts.First) port = port with { LoopbackOnly = true };
+        SafeFileHandle? socket = null;
         try
         {
             socket = SharedPorts.Make(port.IsDatagram);
+            // Before it can be found.
+            StreamListener.SetPriority(socket, OwnSocketProgram.RelayPriority);
+            if (SharedPorts.Take(socket, port) == TakenPort.Listening) return socket;
         }
         catch (LinuxException)
         {
             // Out of descriptors, or of the kernel's memory: no reason to end, and the guest's next word tries again.
-            return null;
         }
 
-        // Before it can be found.
-        StreamListener.SetPriority(socket, OwnSocketProgram.RelayPriority);
-        if (SharedPorts.Take(socket, port) == TakenPort.Listening) return socket;
-        socket.Dispose();
+        socket?.Dispose();
         return null;
     }
 
@@ -87,7 +93,7 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
             // A container without a network stays without: Docker connects it to none.
             for (int i = 0; i < spares && interfaces.Count > 0; i++)
                 spare.Add((TapDevice.Open(TapName(interfaces.Count + i), tapOwner), SpareAddress(i)));
-            return new SandboxNetwork(interfaces) { Spares = spare };
+            return new SandboxNetwork(interfaces) { Spares = spare, HasPrograms = rules?.Programs != null };
         }
         catch
         {
@@ -102,10 +108,12 @@ internal sealed record SandboxNetwork(IReadOnlyList<(SafeFileHandle Tap, Network
         RouteNetlink netlink, Link link, Link tap, NetworkInterface description, bool maySpoof,
         IReadOnlyList<EgressPrograms> policies, NamespaceRules rules)
     {
+        // First, because it may refuse: a change of the tap is an event, and every event has the next try.
+        IReadOnlyList<PacketProgram> allowed = Sending(description, maySpoof, policies);
         netlink.SetMtu(tap, link.Mtu);
         // Otherwise the namespace would greet the guest with neighbour discovery of an address of its own.
         netlink.TryDisableAddressGeneration(tap);
-        Redirection.FromTap(netlink, tap, link, Sending(description, maySpoof, policies), policies);
+        Redirection.FromTap(netlink, tap, link, allowed, policies);
         netlink.SetUp(tap);
         // Last, because from here on the container's traffic is the guest's.
         Redirection.ToTap(netlink, link, tap, policies, rules);

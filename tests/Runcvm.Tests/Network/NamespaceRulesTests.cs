@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Win32.SafeHandles;
+using Runcvm.Linux.Netlink;
 using Runcvm.Linux.Sockets;
 using Runcvm.Network;
 using Runcvm.Tests.Netlink;
@@ -165,6 +166,115 @@ public class NamespaceRulesTests
     });
 
     [Theory]
+    [InlineData("10.9.0.1", "10.9.0.2", 68, 67)]
+    [InlineData("fd09::1", "fd09::2", 546, 547)]
+    public void The_ports_of_Dhcp_are_no_way_out(string host, string container, int client, int server)
+        => TestNamespace.Run(() =>
+    {
+        using var net = new ContainerPlumbing();
+        using SafeFileHandle tap = Prepare(letsOut: false, nameservers: host);
+        net.Host.Enter();
+        using Socket outside = Bound(client == 68 ? "0.0.0.0" : host, server);
+        using Socket dns = Bound(host, 53);
+        net.Container.Enter();
+        using Socket joined = Bound(container, client);
+        Send(joined, host, server, "not let out");
+        Send(joined, host, 53, "question");
+        Assert.Equal("question", Receive(dns));
+        Assert.Equal(0, outside.Available);
+        if (client != 68) return;
+        joined.EnableBroadcast = true;
+        Send(joined, "255.255.255.255", server, "discover");
+        Assert.Equal("discover", Receive(outside));
+    });
+
+    // The guest has the same addresses: it must not take a refusal for its own connection's.
+    [Theory]
+    [InlineData("10.9.0.1", "10.9.0.2")]
+    [InlineData("fd09::1", "fd09::2")]
+    public void A_refusal_comes_to_who_joined_at_every_port_and_never_to_the_guest(string host, string container)
+        => TestNamespace.Run(() =>
+    {
+        using var net = new ContainerPlumbing();
+        using SafeFileHandle tap = Prepare(letsOut: false, nameservers: host);
+        using Socket joined = Bound(container, 5001);
+        joined.Connect(host, 5000);
+        Assert.NotEqual(SocketError.TimedOut, Refusal(() =>
+        {
+            joined.Send("not let out"u8);
+            joined.Receive(new byte[100]);
+        }));
+        using var client = new TcpClient(new IPEndPoint(IPAddress.Parse(container), 5002));
+        // Bounds a test that fails: three questions and no answer.
+        const int Tcp = 6, SynCount = 7;
+        client.Client.SetRawSocketOption(Tcp, SynCount, BitConverter.GetBytes(1));
+        Assert.Equal(SocketError.ConnectionRefused, Refusal(() => client.Connect(host, 8080)));
+
+        net.Host.Enter();
+        using Socket sender = Bound(host, 0);
+        Send(sender, container, 5003, "after that");
+        List<byte[]> frames = ReadUntil(tap, static f => Holds(f, "after that"));
+        Assert.True(Holds(frames, "after that"));
+        int header = container.Contains(':', StringComparison.Ordinal) ? 40 : 20;
+        Assert.DoesNotContain(frames, frame => IsTcpTo(frame, header, 5002));
+        Assert.DoesNotContain(frames, frame => IsUnreachable(frame, header));
+    });
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Without_programs_the_relay_has_a_reserved_port_at_loopback_alone(bool programs)
+        => TestNamespace.Run(() =>
+    {
+        using var net = new ContainerPlumbing();
+        NamespacePrograms? loaded = programs ? NamespacePrograms.TryLoad(out _) : null;
+        SandboxNetwork network = SandboxNetwork.Prepare(rules: new NamespaceRules(loaded));
+        foreach (SafeFileHandle file in loaded?.All ?? []) file.Dispose();
+        using SafeFileHandle relay = network.TryListen(new(62000, LoopbackOnly: false, IsDatagram: true))!;
+        using var readable = new Socket(new SafeSocketHandle(relay.DangerousGetHandle(), ownsHandle: false));
+        using Socket own = Bound("fd09::2", 0);
+        using Socket inside = Bound("127.0.0.1", 0);
+        Send(own, "fd09::2", 62000, "as a neighbour may");
+        Send(inside, "127.0.0.1", 62000, "inside");
+        var lengths = new List<int>();
+        // A busy host hands them on in any order.
+        while (lengths.Count < (programs ? 2 : 1))
+        {
+            Assert.True(readable.Poll(TimeSpan.FromSeconds(3), SelectMode.SelectRead));
+            lengths.Add(DatagramListener.TryReceive(relay, new byte[100], out _));
+        }
+
+        Assert.Equal(programs, lengths.Contains("as a neighbour may".Length));
+        Assert.Contains("inside".Length, lengths);
+        network.CloseTaps();
+    });
+
+    [Fact]
+    public void While_filters_are_made_anew_nothing_leaves() => TestNamespace.Run(() =>
+    {
+        using var net = new ContainerPlumbing();
+        using SafeFileHandle tap = Prepare(letsOut: false, nameservers: "10.9.0.1");
+        net.Host.Enter();
+        using Socket dns = Bound("10.9.0.1", 53);
+        net.Container.Enter();
+        using Socket joined = Bound("10.9.0.2", 0);
+        using var netlink = new RouteNetlink();
+        string before = TestNamespace.Command("tc filter show dev eth0 egress");
+        Send(joined, "10.9.0.1", 53, "one");
+        netlink.CloseFilters(netlink.FindLink("eth0")!, last: 4);
+        Send(joined, "10.9.0.1", 53, "none");
+        Assert.DoesNotContain("u32", TestNamespace.Command("tc filter show dev eth0 egress"), StringComparison.Ordinal);
+        Assert.Empty(TestNamespace.Command("tc filter show dev eth0 ingress"));
+        netlink.OpenFilters(netlink.FindLink("eth0")!);
+        Send(joined, "10.9.0.1", 53, "two");
+        Assert.Equal("one", Receive(dns));
+        Assert.Equal("two", Receive(dns));
+        using SafeFileHandle again = Prepare(letsOut: false, programs: true, "10.9.0.1");
+        string after = TestNamespace.Command("tc filter show dev eth0 egress");
+        Assert.Equal(before.Split('\n').Length, after.Split('\n').Length);
+    });
+
+    [Theory]
     [InlineData("127.0.0.1", true)]
     [InlineData("::1", true)]
     [InlineData("10.9.0.2", true)]
@@ -174,7 +284,7 @@ public class NamespaceRulesTests
     public void The_relay_knows_who_is_in_the_namespace(string address, bool isOwn) => TestNamespace.Run(() =>
     {
         using var net = new ContainerPlumbing();
-        Assert.Equal(isOwn, OwnNetworks.IsOwn(IPAddress.Parse(address).GetAddressBytes()));
+        Assert.Equal(isOwn, new OwnAddresses().Has(IPAddress.Parse(address).GetAddressBytes()));
         // As a socket has it that speaks both.
         UInt128 mapped = ((UInt128)0xFFFF << 32) | 0x0A090002;
         Assert.Equal([10, 9, 0, 2], new DatagramPeer(mapped, 1, 0, IsIPv6: true).ToBytes());
@@ -194,10 +304,15 @@ public class NamespaceRulesTests
 
     // As the supervisor listens for those in the namespace.
     private static SafeFileHandle Relay(ushort port, bool isDatagram)
-        => new SandboxNetwork([]).TryListen(new(port, LoopbackOnly: false, IsDatagram: isDatagram))
+        => new SandboxNetwork([]) { HasPrograms = true }
+            .TryListen(new(port, LoopbackOnly: false, IsDatagram: isDatagram))
             ?? throw new InvalidOperationException($"port {port} is taken");
 
     private static SocketError Refusal(Action action) => Assert.Throws<SocketException>(action).SocketErrorCode;
+
+    private static bool IsUnreachable(byte[] frame, int header)
+        => frame.Length > 14 + header && (header == 20 ? frame[23] == 1 && frame[34] == 3
+            : frame[20] == 58 && frame[54] == 1);
 
     private static bool IsTcpTo(byte[] frame, int header, int port)
     {
