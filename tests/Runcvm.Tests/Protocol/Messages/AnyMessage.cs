@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Reflection;
 using System.Text;
+using Runcvm.Egress;
 
 namespace Runcvm.Tests.Protocol.Messages;
 
@@ -21,6 +22,7 @@ internal static class AnyMessage
         if (type == typeof(long)) return random.NextInt64(long.MinValue, long.MaxValue);
         if (type == typeof(ulong)) return unchecked((ulong)random.NextInt64(long.MinValue, long.MaxValue));
         if (type == typeof(Version)) return new Version(random.Next(256), random.Next(256));
+        if (type == typeof(AddressPrefix)) return Prefix(random);
         if (type.IsEnum) return Enum.GetValues(type).GetValue(random.Next(Enum.GetValues(type).Length))!;
         if (type.IsArray) return List(type.GetElementType()!, random);
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>)) return List(type.GenericTypeArguments[0], random);
@@ -34,13 +36,16 @@ internal static class AnyMessage
             case null: return "null";
             case string text: return $"\"{text}\"";
             case Version version: return version.ToString();
+            case AddressPrefix prefix: return $"{prefix.Address}/{prefix.Length}";
             case byte[] bytes: return Convert.ToHexString(bytes);
             case IEnumerable items: return $"[{string.Join(", ", items.Cast<object>().Select(Show))}]";
         }
 
         Type type = value.GetType();
         if (type.IsPrimitive || type.IsEnum) return $"{value}";
-        IEnumerable<string> parts = Properties(type).Select(property => $"{property.Name}={Show(property.GetValue(value))}");
+        // What is computed of the others is not on the wire.
+        IEnumerable<string> parts = Properties(type).Where(static property => property.CanWrite)
+            .Select(property => $"{property.Name}={Show(property.GetValue(value))}");
         return $"{type.Name}({string.Join(", ", parts)})";
     }
 
@@ -61,6 +66,13 @@ internal static class AnyMessage
         }
 
         return message;
+    }
+
+    private static AddressPrefix Prefix(Random random)
+    {
+        byte[] address = new byte[AddressPrefix.Bits / 8];
+        random.NextBytes(address);
+        return AddressPrefix.Of(address) with { Length = random.Next(AddressPrefix.Bits + 1) };
     }
 
     private static Array List(Type item, Random random)
