@@ -67,6 +67,24 @@ public sealed class PacketProgram
     /// <summary>Jumps if what was read last has any of these bits.</summary>
     public void JumpIfAny(uint bits, int label) => _instructions.Add((Libc.BPF_JMP | Libc.BPF_JSET | Libc.BPF_K, label, -1, bits));
 
+    /// <summary>Jumps if the frame has these bytes at a place. It is they that were read last, then.</summary>
+    /// <param name="offset">of the first of them</param>
+    /// <param name="bytes">a multiple of 4 of them, and at least 4</param>
+    /// <param name="label">where to</param>
+    public void JumpIfSame(int offset, ReadOnlySpan<byte> bytes, int label)
+    {
+        int next = Label();
+        for (int i = 0; i < bytes.Length; i += 4)
+        {
+            uint word = BinaryPrimitives.ReadUInt32BigEndian(bytes[i..]);
+            Load(offset + i);
+            if (i + 4 < bytes.Length) JumpUnless(word, next);
+            else JumpIf(word, label);
+        }
+
+        Place(next);
+    }
+
     /// <summary>Drops the frame.</summary>
     public void Drop() => Return(Libc.TC_ACT_SHOT);
 

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Runcvm.Linux.Netlink;
 
 namespace Runcvm.Network;
@@ -11,9 +10,6 @@ internal static class JoinedFilter
     private const int MostNameservers = 12;
 
     private const int Ethernet = 14;
-    private const uint IPv4 = 0x0800;
-    private const uint Arp = 0x0806;
-    private const uint IPv6 = 0x86DD;
     private const uint Tcp = 6;
     private const uint Udp = 17;
     private const uint IcmpV6 = 58;
@@ -30,9 +26,9 @@ internal static class JoinedFilter
         var p = new PacketProgram();
         int arp = p.Label(), ip4 = p.Label(), ip6 = p.Label(), pass = p.Label();
         p.Load(12, 2);
-        p.JumpIf(Arp, arp);
-        p.JumpIf(IPv4, ip4);
-        p.JumpIf(IPv6, ip6);
+        p.JumpIf(PacketFilter.Arp, arp);
+        p.JumpIf(PacketFilter.IPv4, ip4);
+        p.JumpIf(PacketFilter.IPv6, ip6);
         p.Pass();
         p.Place(arp);
         p.Keep();
@@ -72,7 +68,7 @@ internal static class JoinedFilter
         // Engines renew addresses here that are the machine's too. One server by its address would be anybody.
         p.Load(at.Transport);
         p.JumpUnless(at.DhcpPorts, noDhcp);
-        AddIsReceiver(p, at.Receiver, at.DhcpServers, keep);
+        p.JumpIfSame(at.Receiver, at.DhcpServers, keep);
         p.Place(noDhcp);
         p.Load(at.Transport + 2, 2);
         p.JumpIf(Dns, dns);
@@ -89,24 +85,10 @@ internal static class JoinedFilter
         p.Pass();
 
         p.Place(dns);
-        foreach (byte[] address in nameservers ?? []) AddIsReceiver(p, at.Receiver, address, keep);
+        foreach (byte[] address in nameservers ?? []) p.JumpIfSame(at.Receiver, address, keep);
         if (nameservers != null) p.Pass();
         p.Place(keep);
         p.Keep();
-    }
-
-    private static void AddIsReceiver(PacketProgram p, int offset, byte[] address, int keep)
-    {
-        int next = p.Label();
-        for (int i = 0; i < address.Length; i += 4)
-        {
-            uint word = BinaryPrimitives.ReadUInt32BigEndian(address.AsSpan(i));
-            p.Load(offset + i);
-            if (i + 4 < address.Length) p.JumpUnless(word, next);
-            else p.JumpIf(word, keep);
-        }
-
-        p.Place(next);
     }
 
     private static byte[][]? Of(IReadOnlyList<byte[]>? nameservers, int length)

@@ -9,8 +9,6 @@ namespace Runcvm.Network;
 internal static class NeighbourFilter
 {
     private const int Ethernet = 14;
-    private const uint Arp = 0x0806;
-    private const uint IPv6 = 0x86DD;
     private const uint Icmp = 58;
 
     // ARP is padded to what Ethernet asks for at least. An advertisement or solicitation has two options at most: an
@@ -24,8 +22,8 @@ internal static class NeighbourFilter
         var p = new PacketProgram();
         int arp = p.Label(), ip6 = p.Label(), discovery = p.Label(), drop = p.Label(), pass = p.Label();
         p.Load(12, 2);
-        p.JumpIf(Arp, arp);
-        p.JumpIf(IPv6, ip6);
+        p.JumpIf(PacketFilter.Arp, arp);
+        p.JumpIf(PacketFilter.IPv6, ip6);
         p.Pass();
 
         p.Place(arp);

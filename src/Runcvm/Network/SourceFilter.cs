@@ -12,9 +12,6 @@ internal static class SourceFilter
     private const int MostAddresses = 12;
 
     private const int Ethernet = 14;
-    private const uint IPv4 = 0x0800;
-    private const uint Arp = 0x0806;
-    private const uint IPv6 = 0x86DD;
 
     internal static PacketProgram Of(NetworkInterface card)
     {
@@ -29,9 +26,9 @@ internal static class SourceFilter
         p.LoadHasVlanTag();
         p.JumpUnless(0, drop);
         p.Load(12, 2);
-        p.JumpIf(IPv4, ip4);
-        p.JumpIf(Arp, arp);
-        p.JumpIf(IPv6, ip6);
+        p.JumpIf(PacketFilter.IPv4, ip4);
+        p.JumpIf(PacketFilter.Arp, arp);
+        p.JumpIf(PacketFilter.IPv6, ip6);
         p.Place(drop);
         p.Drop();
 
@@ -121,22 +118,8 @@ internal static class SourceFilter
     /// <summary>Jumps if 16 bytes are one of these addresses, or end in what the machine makes of its hardware address.</summary>
     private static void OneOf6(PacketProgram p, int offset, byte[][] addresses, byte[] identifier, int own)
     {
-        Equal(p, offset + 8, identifier, own);
-        foreach (byte[] address in addresses) Equal(p, offset, address, own);
-    }
-
-    private static void Equal(PacketProgram p, int offset, byte[] bytes, int own)
-    {
-        int next = p.Label();
-        for (int i = 0; i < bytes.Length; i += 4)
-        {
-            uint word = BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(i));
-            p.Load(offset + i);
-            if (i + 4 < bytes.Length) p.JumpUnless(word, next);
-            else p.JumpIf(word, own);
-        }
-
-        p.Place(next);
+        p.JumpIfSame(offset + 8, identifier, own);
+        foreach (byte[] address in addresses) p.JumpIfSame(offset, address, own);
     }
 
     /// <summary>RFC 4291, appendix A: the lower half of link-local addresses, and of those that a router gives a prefix for.</summary>
