@@ -184,8 +184,8 @@ public sealed partial class FileServer
     {
         int error = FileCall.Reopen(path, OpenFlags.ReadOnly | OpenFlags.NonBlocking, 0, out SafeFileHandle file);
         using (file)
-            return error == 0 && FileCall.FileSystemStatus(file, out FileSystemStatus of) == 0 && of.TellsByLeases
-                && FileCall.IsOpenForWriting(file, out bool isOpen) == 0 && isOpen;
+            return error == 0 && FileCall.IsOpenForWriting(file, out bool isOpen) == 0 && isOpen
+                && FileCall.FileSystemStatus(file, out FileSystemStatus of) == 0 && of.TellsByLeases;
     }
 
     private static bool IsForWriting(uint flags) => (flags & GuestFlags.AccessMode) != 0;
