@@ -53,19 +53,11 @@ public static unsafe class CurrentProcess
     }
 
     /// <summary>signal(SIGPIPE, SIG_IGN): writing to a closed pipe is an error with a message instead of the end.</summary>
-    public static void IgnoreBrokenPipes()
-    {
-        const nint SigIgn = 1;
-        _ = Libc.signal(SignalNumber.BrokenPipe, SigIgn);
-    }
+    public static void IgnoreBrokenPipes() => Ignore(SignalNumber.BrokenPipe);
 
     /// <summary>signal(SIGIO, SIG_IGN): a lease that is asked back does not end this process. See
     /// <see cref="FileCalls.FileCall.IsOpenForWriting"/>.</summary>
-    public static void IgnoreLeaseBreaks()
-    {
-        const nint SigIgn = 1;
-        _ = Libc.signal(SignalNumber.InputOutput, SigIgn);
-    }
+    public static void IgnoreLeaseBreaks() => Ignore(SignalNumber.InputOutput);
 
     /// <summary>This process's environment as execve takes it.</summary>
     public static List<string> Environment
@@ -77,6 +69,12 @@ public static unsafe class CurrentProcess
                 all.Add($"{entry.Key}={entry.Value}");
             return all;
         }
+    }
+
+    private static void Ignore(int signal)
+    {
+        const nint SigIgn = 1;
+        _ = Libc.signal(signal, SigIgn);
     }
 
     /// <summary>_exit(2): ends at once, without the runtime's shutdown.</summary>

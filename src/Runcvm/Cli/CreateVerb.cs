@@ -78,13 +78,8 @@ internal static class CreateVerb
         return 1;
     }
 
-    // The low-level runtime would count the caller's files behind ours: none.
     internal static IReadOnlyList<string> Arguments(CommandLine command, string sandbox)
-    {
-        IReadOnlyList<string> arguments = command.With(FlagsWithValue, sandbox, "--bundle", "-b");
-        return command.ValueOf(FlagsWithValue, "--preserve-fds") == null ? arguments
-            : CommandLine.Parse(arguments).With(FlagsWithValue, "0", "--preserve-fds");
-    }
+        => command.With(FlagsWithValue, sandbox, "--bundle", "-b");
 
     private static bool IsForeground(CommandLine command)
         => command.Verb == "run" && !command.HasFlag(FlagsWithValue, "--detach", "-d", "--keep");
