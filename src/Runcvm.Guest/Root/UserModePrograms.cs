@@ -24,14 +24,13 @@ internal static class UserModePrograms
     /// <summary>Has them found in this process's root, which stays the workload's for as long as the machine
     /// is.</summary>
     /// <param name="workload">a process id</param>
-    /// <param name="top">where the kernel looks; for tests</param>
     /// <returns>what could not be done, or null</returns>
-    internal static string? Show(int workload, string top = "")
+    internal static string? Show(int workload)
     {
         string root = string.Create(CultureInfo.InvariantCulture, $"/proc/{workload}/root");
         try
         {
-            Lead(root, top);
+            Lead(root, top: "");
             return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -40,7 +39,9 @@ internal static class UserModePrograms
         }
     }
 
-    private static void Lead(string root, string top)
+    /// <param name="root">the workload's</param>
+    /// <param name="top">where the kernel looks, without a slash at its end</param>
+    internal static void Lead(string root, string top)
     {
         // It is nobody's here.
         if (IsFolder($"{top}/tmp") && !Names($"{top}/tmp").Any()) Directory.Delete($"{top}/tmp");
